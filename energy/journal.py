@@ -2,13 +2,20 @@
 
 Events: {"event": "start", "run": id, "time": iso, "energy": {file-level block as known so far}, "planned": [case, ..]},
 {"event": "case", "run": id, "record": {..}}, {"event": "end", "run": id, "file": name of the run file}.
-A resumed run writes a second "start" with the same id, or just goes on with "case".
+A resumed run goes on with "case" events of the same id; a second "start" of that id does no harm.
 """
 
-from collections.abc import Mapping
+import json
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from energy.schema import RecordError, as_json, check_event
+
+# Ends a line that a crash has torn, so that later lines can be told from damage that nobody knows of.
+_MARK = b'{"event":"torn"}\n'
 
 
 @dataclass(frozen=True)
@@ -31,20 +38,120 @@ class Run:
 
 
 def append(path: Path, event: Mapping[str, Any]) -> None:
-    """Validate `event`, append it as one line by one write, and return when it is on the disk."""
-    raise NotImplementedError
+    """Validate `event`, append it as one line by one write, and return when it is on the disk.
+
+    Two processes may append at once: POSIX makes positioning and writing one step under O_APPEND.
+
+    Raises:
+        RecordError: the event is not valid; nothing was written.
+        OSError: the file cannot be written, or the disk is full.
+    """
+    check_event(event, f"{path}: new line")
+    line = as_json(event, f"{path}: new line", separators=(",", ":")).encode() + b"\n"
+    if not path.exists():
+        _create(path)
+    _write_at_once(path, (b"\n" + _MARK if _is_torn(path) else b"") + line)
 
 
 def read(path: Path) -> Journal:
-    """Read a journal (a missing file has no events); a torn line is reported, other damage raises RecordError."""
-    raise NotImplementedError
+    """Read a journal; a missing file has no events, and a line torn by a crash is reported and left out.
+
+    Raises:
+        RecordError: a line is damaged in another way, or written by a newer joulebench; names file and line.
+    """
+    lines = path.read_bytes().split(b"\n") if path.exists() else []
+    while lines and not lines[-1].strip(b"\0 "):  # a power cut may leave a tail of zeros
+        lines.pop()
+    torn = tuple(number for number in range(1, len(lines) + 1) if _torn(lines, number))
+    events = tuple(_events(path, lines, torn))
+    return Journal(path, events, torn)
 
 
 def runs(path: Path) -> tuple[Run, ...]:
-    """Return the runs of a journal, oldest first."""
-    raise NotImplementedError
+    """Return the runs of a journal, in the order of their first start."""
+    by_run: dict[str, list[dict[str, Any]]] = {}
+    for event in read(path).events:
+        by_run.setdefault(event["run"], []).append(event)
+    return tuple(_run(path, name, events) for name, events in by_run.items())
 
 
 def unfinished(path: Path) -> Run | None:
     """Return the last run that has a start and no end, or None."""
-    raise NotImplementedError
+    return next((run for run in reversed(runs(path)) if run.end is None), None)
+
+
+def _create(path: Path) -> None:
+    """Create an empty file, and its entry in the folder on the disk."""
+    path.touch()
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the entries of a folder survive a power cut; Windows has no such call, and needs none."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_at_once(path: Path, data: bytes) -> None:
+    """Append by a single write, and wait for the disk."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
+    try:
+        written = os.write(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    if written != len(data):
+        raise OSError(f"{path}: only {written} of {len(data)} bytes written; is the disk full?")
+
+
+def _is_torn(path: Path) -> bool:
+    """Tell whether the last line lacks its end."""
+    with path.open("rb") as file:
+        if not file.seek(0, os.SEEK_END):
+            return False
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) != b"\n"
+
+
+def _torn(lines: list[bytes], number: int) -> bool:
+    """Tell whether line `number` is unreadable and was the last one when the writer died."""
+    last = number == len(lines)
+    return (last or lines[number] + b"\n" == _MARK) and _parsed(lines[number - 1]) is None
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    """Return the JSON object in `line`; None if there is none."""
+    try:
+        event = json.loads(line)
+    except ValueError:  # includes UnicodeDecodeError
+        return None
+    return event if isinstance(event, dict) else None
+
+
+def _events(path: Path, lines: list[bytes], torn: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+    """Yield the validated events of the whole lines."""
+    for number, line in enumerate(lines, start=1):
+        if number in torn or not line or line + b"\n" == _MARK:
+            continue
+        where = f"{path}: line {number}"
+        event = _parsed(line)
+        if event is None:
+            raise RecordError(f"{where}: damaged, not a JSON object; repair or delete this line, or the file")
+        check_event(event, where)
+        yield event
+
+
+def _run(path: Path, name: str, events: list[dict[str, Any]]) -> Run:
+    """Gather the events of one run."""
+    start = next((event for event in events if event["event"] == "start"), None)
+    if start is None:
+        raise RecordError(f"{path}: run {name} has no start; the file is not whole")
+    cases = (event["record"] for event in events if event["event"] == "case")
+    records = {(record["task"], record["case"]): record for record in cases}
+    end = next((event for event in events if event["event"] == "end"), None)
+    return Run(name, start, tuple(records.values()), end)

@@ -1,8 +1,13 @@
 """The metrics of a record: unit, direction and meaning of each, in one table."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
+
+from energy import interval
+from energy.nearest import unknown
 
 Better = Literal["higher", "lower"] | None
 
@@ -17,9 +22,58 @@ class Metric:
     meaning: str
 
 
-METRICS: Mapping[str, Metric] = {}
+_ALL = (
+    Metric("dice", "1", "higher", "Dice pooled over each test volume's slices, then the mean over volumes; logits > 0"),
+    Metric("dice_slice", "1", "higher", "mean Dice over the test slices that contain brain"),
+    Metric("dice_batch", "1", "higher", "micro-Dice of each test batch, averaged (depends on the batch size)"),
+    Metric("dice_loss_vs_unet_pct", "%", "lower", "100 (Dice of U-Net - Dice) / Dice of U-Net, paired by seed"),
+    Metric("total_kj", "kJ", "lower", "energy of GPU, CPU and RAM over the training window"),
+    Metric("kj_per_epoch", "kJ", "lower", "energy of a steady epoch; one-off cost is in setup_kj"),
+    Metric("dice_per_kj", "1/kJ", "higher", "dice / total_kj"),
+    Metric("kj_to_dice", "kJ", "lower", "energy until the validation Dice first reaches the target"),
+    Metric("gpu_kj", "kJ", "lower", "energy of the GPUs over the training window"),
+    Metric("cpu_kj", "kJ", "lower", "energy of the CPU packages over the training window"),
+    Metric("ram_kj", "kJ", "lower", "energy of the memory over the training window"),
+    Metric("idle_kj", "kJ", "lower", "part of total_kj that the idle machine would have drawn anyway"),
+    Metric("setup_kj", "kJ", "lower", "part of total_kj before the first epoch: cache, learning-rate search, compilation"),
+    Metric("codecarbon_kj", "kJ", None, "CodeCarbon's own total, the second witness"),
+    Metric("seconds", "s", "lower", "wall time of the training window"),
+    Metric("s_per_epoch", "s", "lower", "wall time of a steady epoch"),
+    Metric("slices_per_s", "1/s", "higher", "training slices per second of steady epochs"),
+    Metric("peak_gpu_mib", "MiB", "lower", "largest GPU memory allocated"),
+    Metric("peak_rss_mib", "MiB", "lower", "largest resident memory of the process"),
+    Metric("mean_watts", "W", "lower", "total energy / wall time of the training window"),
+    Metric("temp_rise_c", "°C", "lower", "highest temperature during the window - temperature before it"),
+    Metric("inference_j_per_slice", "J", "lower", "energy to segment one slice"),
+    Metric("inference_ms_per_slice", "ms", "lower", "wall time to segment one slice"),
+    Metric("params", "1", "lower", "trainable parameters"),
+    Metric("macs_per_slice", "1", "lower", "multiply-accumulate operations of one forward pass of one slice"),
+    Metric("co2_g", "g", "lower", "grams of CO2 equivalent of total_kj by the grid factor in the record"),
+)
+
+METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ALL})
 
 
 def summarise(name: str, values: Sequence[float | None], reason: str | None = None) -> dict[str, Any]:
-    """Return {"unit", "better", "values", "mean", "ci95"} (+ "reason" when a value is None) for one metric."""
-    raise NotImplementedError
+    """Return {"unit", "better", "values", "mean", "ci95"} of a metric over its repeats, plus "reason" if one is None.
+
+    The mean is None as soon as one value is: a mean over the repeats that happened to work would be another figure.
+
+    Raises:
+        ValueError: the metric is unknown, there is no value, a value is not finite, or is None without a reason.
+    """
+    metric = METRICS.get(name)
+    if metric is None:
+        raise ValueError(unknown("metric", name, METRICS))
+    if not values:
+        raise ValueError(f"metric {name} got no values; give one per repeat, None with a reason where unknown")
+    known = [float(value) for value in values if value is not None]
+    if not all(map(math.isfinite, known)):
+        raise ValueError(f"metric {name} got {known}; expected finite numbers, or None with a reason")
+    summary: dict[str, Any] = {"unit": metric.unit, "better": metric.better, "values": list(values)}
+    if len(known) == len(values):
+        ci95 = interval.confidence_interval(known)
+        return summary | {"mean": interval.mean(known), "ci95": list(ci95) if ci95 else None}
+    if not reason:
+        raise ValueError(f"metric {name} has an unknown value and no reason; say why it is unknown")
+    return summary | {"mean": None, "ci95": None, "reason": reason}

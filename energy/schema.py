@@ -1,21 +1,168 @@
 """Check records and run files against `schema.json`, and say in words what is wrong where."""
 
-from collections.abc import Mapping
+import functools
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from energy.metrics import METRICS
+
 SCHEMA = 1
+
+_FILE = Path(__file__).with_name("schema.json")
 
 
 class RecordError(ValueError):
     """A record, journal or run file is not what it must be; names file, place, expectation and remedy."""
 
 
-def check_record(record: Mapping[str, Any], where: str) -> None:
+def check_record(record: Any, where: str) -> None:
     """Raise RecordError unless `record` is a valid case record (`extra_info.energy`); `where` names its origin."""
-    raise NotImplementedError
+    check_version(record, where)
+    _check(record, "record", where)
+    for problem in _record_problems(record):
+        raise RecordError(f"{where}: {problem}")
+
+
+def check_event(event: Any, where: str) -> None:
+    """Raise RecordError unless `event` is a valid journal event."""
+    if isinstance(event, Mapping) and event.get("event") == "case":
+        check_record(event.get("record"), f"{where}: record")
+    if isinstance(event, Mapping) and "schema" in (event.get("energy") or {}):
+        check_version(event["energy"], f"{where}: energy")
+    _check(event, "event", where)
 
 
 def check_run(data: Any, path: Path | str) -> None:
     """Raise RecordError unless `data` is a valid run file; a plain pytest-benchmark file (no "energy") is accepted."""
-    raise NotImplementedError
+    if is_plain(data, path):
+        return
+    _check(data, None, str(path))
+    for number, benchmark in enumerate(data["benchmarks"], start=1):
+        where = f"{path}: benchmark {number}"
+        for problem in _record_problems(benchmark["extra_info"]["energy"]):
+            raise RecordError(f"{where}: {problem}")
+
+
+def is_plain(data: Any, where: Path | str) -> bool:
+    """Tell a plain pytest-benchmark file from one of ours, which must be of a schema that we can read.
+
+    This is all that listing files needs, and costs no import of a validator.
+
+    Raises:
+        RecordError: neither of the two, or ours of another schema.
+    """
+    if not isinstance(data, Mapping) or not isinstance(data.get("benchmarks"), list):
+        raise RecordError(f"{where}: not a results file: expected a JSON object with a list of benchmarks")
+    if "energy" not in data:
+        return True
+    check_version(data["energy"], f"{where}: energy")
+    return False
+
+
+def check_version(block: Any, where: str) -> None:
+    """Raise RecordError unless `block` says a schema that this version reads."""
+    schema = block.get("schema") if isinstance(block, Mapping) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise RecordError(
+            f"{where}: written by a newer joulebench: schema {schema}, this one reads {SCHEMA}: upgrade joulebench"
+        )
+    if schema != SCHEMA:
+        raise RecordError(f"{where}: schema is {schema!r}, expected {SCHEMA}; the file is damaged or not ours")
+
+
+def as_json(data: Any, where: str, **layout: Any) -> str:
+    """Return `data` as JSON text; RecordError where it holds what JSON has no word for."""
+    try:
+        return json.dumps(data, allow_nan=False, **layout)
+    except (TypeError, ValueError) as problem:
+        raise RecordError(f"{where}: {problem}; expected JSON types only, and null with a reason for NaN") from problem
+
+
+def _check(data: Any, part: str | None, where: str) -> None:
+    """Validate `data` against the whole schema or one of its `$defs`."""
+    from jsonschema.exceptions import best_match
+
+    error = best_match(_validator(part).iter_errors(data))
+    if error is not None:
+        raise RecordError(f"{where}: {_words(error.absolute_path)}{_shortened(error.message)}")
+    for path in _not_finite(data, ()):
+        raise RecordError(f"{where}: {_words(path)}not a finite number; write null with a reason")
+
+
+@functools.cache
+def _validator(part: str | None) -> Any:
+    """Return the validator of the whole schema or of one of its `$defs`."""
+    # A tenth of a second to import; `list` does without.
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+
+    # json writes a tuple as an array, so before it is written a tuple counts as one.
+    types = Draft202012Validator.TYPE_CHECKER.redefine("array", lambda _, value: isinstance(value, (list, tuple)))
+    schema = json.loads(_FILE.read_text(encoding="utf-8"))
+    if part is not None:
+        schema = {"$ref": f"#/$defs/{part}", "$defs": schema["$defs"]}
+    return extend(Draft202012Validator, type_checker=types)(schema)
+
+
+def _words(path: Iterable[str | int]) -> str:
+    """Spell a JSON path: "benchmarks, item 3, stats: "."""
+    steps = [f"item {step + 1}" if isinstance(step, int) else str(step) for step in path]
+    return ", ".join(steps) + ": " if steps else ""
+
+
+def _shortened(message: str, limit: int = 300) -> str:
+    """Keep both ends of a message that quotes a whole record."""
+    return message if len(message) <= limit else f"{message[: limit // 2]} ... {message[-limit // 2 :]}"
+
+
+def _not_finite(data: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    """Yield the path of every NaN or infinity, which JSON has no word for."""
+    if isinstance(data, float) and not math.isfinite(data):
+        yield path
+    elif isinstance(data, Mapping):
+        for key, value in data.items():
+            yield from _not_finite(value, (*path, key))
+    elif isinstance(data, (list, tuple)):
+        for number, value in enumerate(data):
+            yield from _not_finite(value, (*path, number))
+
+
+def _record_problems(record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what JSON Schema cannot say: lists as long as there are repeats, units and directions as in METRICS."""
+    repeats = record.get("repeats", len(record["budget"]["seeds"]))
+    for path, values in _per_repeat(record):
+        if len(values) != repeats:
+            yield f"{path}: {len(values)} values for {repeats} repeats"
+    for path, ends in _intervals(record):
+        if ends and ends[0] > ends[1]:
+            yield f"{path}: the lower end {ends[0]} is above the upper end {ends[1]}"
+    for name, summary in record["metrics"].items():
+        metric = METRICS.get(name)
+        if metric and (summary["unit"], summary["better"]) != (metric.unit, metric.better):
+            given = f"unit {summary['unit']}, better {summary['better']}"
+            yield f"metrics, {name}: {given}, expected unit {metric.unit}, better {metric.better}"
+    if record["status"] == "ok" and None in record["metrics"]["seconds"]["values"]:
+        yield "metrics, seconds: unknown; a clock always has an answer"
+
+
+def _intervals(record: Mapping[str, Any]) -> Iterator[tuple[str, list[float] | None]]:
+    """Yield every interval with its path in words."""
+    for name, summary in record["metrics"].items():
+        yield f"metrics, {name}, ci95", summary["ci95"]
+    for number, domain in enumerate(record["domains"], start=1):
+        yield f"domains, item {number} ({domain['source']}), band", domain["band"]
+
+
+def _per_repeat(record: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield every list that holds one entry per repeat, with its path in words."""
+    for name, summary in record["metrics"].items():
+        yield f"metrics, {name}, values", summary["values"]
+    for number, domain in enumerate(record["domains"], start=1):
+        yield f"domains, item {number} ({domain['source']}), joules", domain["joules"]
+    if record["epochs"]:
+        yield "epochs", record["epochs"]
+    if record["reference"]:
+        yield "reference, dice", record["reference"]["dice"]

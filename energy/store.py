@@ -1,9 +1,25 @@
 """The results folder: run files `ROOT/FINGERPRINT/NNNN_COMMIT.json`, written whole or not at all, and found again."""
 
+import fnmatch
+import json
+import os
+import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from energy.journal import sync_folder
+from energy.nearest import unknown
+from energy.schema import RecordError, as_json, check_run, is_plain
+
+JOURNAL = "journal.jsonl"
+
+# What a run leaves beside its run files, and nobody wants to commit.
+_IGNORE = f"# Crash insurance; what it holds is in the run files once a run has ended.\n{JOURNAL}\n.*.tmp\n"
+
+_RUN_FILE = re.compile(r"(\d{4,})_(.+)\.json")
 
 
 class StoreError(Exception):
@@ -21,7 +37,7 @@ class RunFile:
     @property
     def reference(self) -> str:
         """Return the short name under which `Store.find` finds this run."""
-        raise NotImplementedError
+        return f"{self.fingerprint}/{self.number:04}"
 
 
 @dataclass(frozen=True)
@@ -39,33 +55,202 @@ class Store:
     root: Path
 
     def prepare(self, fingerprint: str) -> Path:
-        """Create the machine's folder and prove that it can be written; StoreError if not. Call before measuring."""
-        raise NotImplementedError
+        """Create the machine's folder and prove that it can be written. Call before anything is measured.
+
+        A folder that this call creates gets a .gitignore for the journal: results are meant to be committed, the
+        journal is not. A folder that exists is left as its owner has it.
+
+        Raises:
+            StoreError: it cannot be created or written.
+        """
+        folder = self.root / fingerprint
+        is_new = not folder.exists()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            prove_writable(folder)
+            if is_new:
+                (folder / ".gitignore").write_text(_IGNORE, encoding="utf-8")
+        except OSError as problem:
+            raise StoreError(
+                f"results folder {folder} cannot be written: {problem.strerror or problem}; "
+                "name another folder, or change the rights of this one"
+            ) from problem
+        return folder
 
     def journal(self, fingerprint: str) -> Path:
-        """Return the path of the machine's journal (which need not exist)."""
-        raise NotImplementedError
+        """Return the path of the machine's journal, which need not exist."""
+        return self.root / fingerprint / JOURNAL
+
+    def journals(self) -> list[Path]:
+        """List the journals that exist."""
+        return sorted(self.root.glob(f"*/{JOURNAL}"))
 
     def write(self, run: Mapping[str, Any], name: str | None = None) -> Path:
-        """Validate and write a run file atomically; its name is the next number and `name` (default: the commit)."""
-        raise NotImplementedError
+        """Validate and write a run file atomically; its name is the next number and `name` (default: the commit).
+
+        Raises:
+            RecordError: the run is not valid; nothing was written.
+            StoreError: the folder cannot be written.
+            ValueError: `name` cannot be part of a file name.
+        """
+        check_run(run, "new run file")
+        if "energy" not in run:
+            raise RecordError("new run file: no energy block; only files of ours are written here")
+        suffix = name if name is not None else _commit(run)
+        if not re.fullmatch(r"[\w.+-]+", suffix):
+            raise ValueError(f"name of a run {suffix!r}: expected letters, digits and . _ + - only")
+        text = as_json(run, "new run file", indent=1) + "\n"
+        folder = self.prepare(run["energy"]["fingerprint"])
+        try:
+            return _write_numbered(folder, suffix, text)
+        except OSError as problem:
+            raise StoreError(f"results folder {folder} cannot be written: {problem}") from problem
 
     def runs(self, fingerprint: str | None = None) -> list[RunFile]:
         """List the stored runs, oldest first within each machine, without reading them."""
-        raise NotImplementedError
+        found = (_run_file(path) for path in self.root.glob("*/*.json"))
+        runs = [run for run in found if run and fingerprint in (None, run.fingerprint)]
+        return sorted(runs, key=lambda run: (run.fingerprint, run.number, run.path.name))
 
     def find(self, reference: str | None = None) -> Path:
-        """Return the one run file meant by a path, "0007", "FINGERPRINT/0007", a glob or a saved name (None: newest)."""
-        raise NotImplementedError
+        """Return the one run file that `reference` means.
+
+        Args:
+            reference: a path; a number "0007"; "FINGERPRINT/0007"; a file's name or the name it was saved under (newest);
+                a fingerprint (newest); globs of these; None for the newest of all.
+
+        Raises:
+            StoreError: nothing matches (with the nearest names), or runs of several machines do.
+        """
+        if reference is not None and Path(reference).is_file():
+            return Path(reference)
+        runs = self.runs()
+        if not runs:
+            raise StoreError(f"no results in {self.root}; run a benchmark first, or name another folder by --storage")
+        if reference is None:
+            newest_of_each = {run.fingerprint: run for run in runs}.values()
+            return max(newest_of_each, key=_stored_at).path
+        matches = [run for run in runs if any(fnmatch.fnmatchcase(name, reference) for name in _names(run))]
+        if not matches:
+            raise StoreError(unknown("run", reference, sorted({name for run in runs for name in _names(run)})))
+        if len({run.fingerprint for run in matches}) > 1:
+            choices = ", ".join(run.reference for run in matches)
+            raise StoreError(f"run {reference!r} means several runs: {choices}; say which")
+        return matches[-1].path
 
     def load(self, path: Path) -> dict[str, Any]:
         """Read and validate a run file; RecordError names what is wrong with it."""
-        raise NotImplementedError
+        data = parse(path)
+        check_run(data, path)
+        return data
 
     def records(self, fingerprint: str | None = None) -> Iterator[StoredCase]:
-        """Yield every stored record, newest run first."""
-        raise NotImplementedError
+        """Yield every stored record, newest run of each machine first."""
+        for run in reversed(self.runs(fingerprint)):
+            for record in records_in(self.load(run.path)):
+                yield StoredCase(record, run)
 
-    def latest_case(self, case: str, keys: Mapping[str, str]) -> StoredCase | None:
-        """Return the newest record of `case` with status ok whose four keys all equal `keys`, or None."""
-        raise NotImplementedError
+    def latest_case(self, case: str, keys: Mapping[str, str], task: str = "training") -> StoredCase | None:
+        """Return the newest record of `case` with status ok whose keys all equal `keys`, or None."""
+        wanted = {"case": case, "task": task, "status": "ok", "keys": dict(keys)}
+        matches = (
+            stored
+            for stored in self.records()
+            if all(stored.record[field] == value for field, value in wanted.items())
+        )
+        return next(matches, None)
+
+
+def parse(path: Path) -> dict[str, Any]:
+    """Read a results file and check that it is one that this version reads, without validating the rest.
+
+    Raises:
+        RecordError: not JSON, not a results file, or of a newer schema.
+        StoreError: the file cannot be read.
+    """
+    try:
+        data: dict[str, Any] = json.loads(path.read_bytes())
+    except OSError as problem:
+        raise StoreError(f"{path} cannot be read: {problem.strerror}") from problem
+    except ValueError as problem:
+        raise RecordError(f"{path}: not JSON: {problem}; the file is damaged: restore it or delete it") from problem
+    is_plain(data, path)
+    return data
+
+
+def records_in(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the case records of a run file; a plain pytest-benchmark file has none."""
+    extras = (benchmark.get("extra_info", {}) for benchmark in run["benchmarks"])
+    return [extra["energy"] for extra in extras if "energy" in extra] if "energy" in run else []
+
+
+def prove_writable(folder: Path) -> None:
+    """Create and remove a file in `folder`; OSError if that fails, which rights alone do not tell."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"\0")
+
+
+def _write_numbered(folder: Path, suffix: str, text: str) -> Path:
+    """Write `text` to the next free number: a claimed temporary file, fsynced, then renamed."""
+    claim, number = _claim(folder)
+    path = folder / f"{number:04}_{suffix}.json"
+    try:
+        with claim.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        claim.rename(path)
+    except BaseException:  # Ctrl-C too: nothing half-written stays
+        claim.unlink(missing_ok=True)
+        raise
+    sync_folder(folder)
+    return path
+
+
+def _claim(folder: Path) -> tuple[Path, int]:
+    """Create `.NNNN.tmp` for the next free number, so that no other process can take that number.
+
+    The temporary file is the claim. A process that listed the folder before another one renamed its claim could still
+    claim the same number; it sees the other's run file when it looks again, and goes on.
+    """
+    number = max(_numbers(folder), default=0)
+    while True:
+        number += 1
+        claim = folder / f".{number:04}.tmp"
+        try:
+            claim.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        if number not in _numbers(folder):
+            return claim, number
+        claim.unlink()
+
+
+def _numbers(folder: Path) -> set[int]:
+    """Return the numbers of the run files in a folder."""
+    return {run.number for run in map(_run_file, folder.glob("*.json")) if run}
+
+
+def _run_file(path: Path) -> RunFile | None:
+    """Return what a path says of its run; None for a file of another name."""
+    match = _RUN_FILE.fullmatch(path.name)
+    return RunFile(path, path.parent.name, int(match[1])) if match else None
+
+
+def _names(run: RunFile) -> list[str]:
+    """Return every name that means this run."""
+    stem = run.path.stem
+    number, saved_as = stem.split("_", 1)
+    short = [number, stem, run.path.name, saved_as]
+    return [*short, *(f"{run.fingerprint}/{name}" for name in short), run.fingerprint]
+
+
+def _stored_at(run: RunFile) -> str:
+    """Return when a run was stored, to tell the newest of several machines; a file's own time dies in a checkout."""
+    return str(parse(run.path).get("datetime", ""))
+
+
+def _commit(run: Mapping[str, Any]) -> str:
+    """Return the short commit of a run, marked where the checkout held more than the commit."""
+    commit = run["commit_info"]
+    return f"{str(commit['id'])[:8]}{'+dirty' if commit['dirty'] else ''}"
