@@ -1,0 +1,291 @@
+"""What a meter says, and what two of its readings mean.
+
+A meter is a cumulative count of joules from an arbitrary origin; a window is one reading subtracted from a
+later one. So windows nest and overlap freely, and nothing has to be told where one begins:
+
+>>> def reading(seconds, joules):
+...     count = Count("gpu", "GPU-0", "nvml_counter", "measured", joules, covered_seconds=seconds)
+...     return Reading(seconds, (count,))
+>>> window = reading(30.0, 5000.0) - reading(10.0, 1000.0)
+>>> window.joules(), window.kind, window.flags()
+(4000.0, 'measured', ())
+
+What is unknown is None with a reason, never 0: one unknown part makes the total unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+EDGE_SHARE = 0.01  # a window whose edges may be wrong by more than this share is too short
+COVERAGE_SHARE = 0.99  # below it a figure has a hole that its reader should know about
+AGREEMENT_SHARE = 0.05  # the gain error of an NVIDIA board (arXiv 2312.02741): two witnesses may differ by it
+OPEN_ENDED = ("lost", "shared")  # faults that last from their instant on
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What went wrong with one source, from `at_seconds` (monotonic clock) on, for `seconds`.
+
+    kind: "gap" (an interval nobody counted), "reset" (a counter that began anew), "lost" (the device is gone
+    for good), "stuck" (a counter that stopped), "unreadable" (a failed attempt that the next one made good),
+    or "shared" (others use the device too).
+    joules_at_stake: at most this much is missing from the figure because of it; None if nobody can say.
+    """
+
+    kind: str
+    source: str
+    device: str
+    at_seconds: float
+    seconds: float
+    joules_at_stake: float | None
+    reason: str
+
+    def touches(self, start_seconds: float, end_seconds: float) -> bool:
+        """Say whether the fault reaches into the window."""
+        ends = float("inf") if self.kind in OPEN_ENDED else self.at_seconds + self.seconds
+        return self.at_seconds <= end_seconds and ends >= start_seconds
+
+
+@dataclass(frozen=True)
+class Count:
+    """One cumulative count at one instant.
+
+    domain: "gpu", "cpu" or "ram".
+    device: a GPU's UUID, "package-0", "machine" ...; several are joined by commas.
+    source: how it was read ("nvml_counter", "nvml_power", "rapl", "codecarbon_cpu_load_model" ...).
+    kind: "measured" or "modelled".
+    joules: from an arbitrary origin; None if unknown at this instant, and `reason` says why.
+    covered_seconds: cumulative time that `joules` accounts for.
+    low_factor, high_factor: the truth lies between these multiples of joules (gain or model error).
+    edge_joules: how much this instant may be stale by.
+    resolution_seconds: the counter's own step.
+    witness: never a headline figure, only a second opinion.
+    last_joules: where the count stood when it became unknown.
+    sampling_joules: cumulative; how much may have slipped between the samples that `joules` was made from.
+    """
+
+    domain: str
+    device: str
+    source: str
+    kind: str
+    joules: float | None
+    covered_seconds: float
+    low_factor: float = 1.0
+    high_factor: float = 1.0
+    edge_joules: float = 0.0
+    resolution_seconds: float = 0.0
+    witness: bool = False
+    reason: str | None = None
+    last_joules: float | None = None
+    sampling_joules: float = 0.0
+
+    def __post_init__(self) -> None:
+        assert self.kind in ("measured", "modelled"), self.kind
+        assert self.joules is not None or self.reason, "an unknown count needs a reason"
+        assert 0 <= self.low_factor <= 1 <= self.high_factor, (self.low_factor, self.high_factor)
+        assert self.edge_joules >= 0, self.edge_joules
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Return what makes this count the same one in every reading."""
+        return self.domain, self.device, self.source
+
+
+@dataclass(frozen=True)
+class DomainEnergy:
+    """What one source counted on one device during a window; `band` (J) is where the truth lies."""
+
+    domain: str
+    device: str
+    source: str
+    kind: str
+    witness: bool
+    joules: float | None
+    coverage: float
+    band: tuple[float, float] | None
+    reason: str | None = None
+    edge_joules: float = 0.0
+    sampling_joules: float = 0.0
+
+
+@dataclass(frozen=True)
+class Energy:
+    """What all sources counted during a window of `seconds`, and what went wrong in it."""
+
+    seconds: float
+    domains: tuple[DomainEnergy, ...]
+    faults: tuple[Fault, ...] = ()
+
+    def headline(self) -> tuple[DomainEnergy, ...]:
+        """Return one figure per physical thing; the other figures are its witnesses."""
+        return tuple(part for part in self.domains if not part.witness)
+
+    def joules(self, domain: str | None = None) -> float | None:
+        """Sum the headline figures, of one domain or of all; None if any is unknown or there is none."""
+        parts = [part.joules for part in self._parts(domain)]
+        known = [joules for joules in parts if joules is not None]
+        return sum(known) if known and len(known) == len(parts) else None
+
+    def band(self, domain: str | None = None) -> tuple[float, float] | None:
+        """Return where the truth behind `joules` lies (J), or None if a part of it is unknown."""
+        parts = [part.band for part in self._parts(domain)]
+        known = [band for band in parts if band is not None]
+        if not known or len(known) < len(parts):
+            return None
+        return sum(low for low, _ in known), sum(high for _, high in known)
+
+    @property
+    def kind(self) -> str | None:
+        """Return "measured", "modelled" or "mixed"; None if nothing was metered."""
+        kinds = {part.kind for part in self.headline()}
+        return "mixed" if len(kinds) > 1 else next(iter(kinds), None)
+
+    def flags(self) -> tuple[str, ...]:
+        """Name what speaks against these figures, in alphabetical order; empty if nothing does."""
+        return tuple(sorted({*self._fault_flags(), *self._figure_flags()}))
+
+    def _parts(self, domain: str | None) -> list[DomainEnergy]:
+        return [part for part in self.headline() if domain in (None, part.domain)]
+
+    def _fault_flags(self) -> Iterator[str]:
+        words = {
+            "gap": "gap",
+            "stuck": "gap",
+            "reset": "reset",
+            "lost": "lost_device",
+            "shared": "shared_device",
+        }
+        headline = {(part.source, part.device) for part in self.headline()}
+        for fault in self.faults:
+            if fault.kind in words and (fault.source, fault.device) in headline:
+                yield words[fault.kind]
+
+    def _figure_flags(self) -> Iterator[str]:
+        for part in self.headline():
+            if part.joules is not None and part.edge_joules > EDGE_SHARE * part.joules:
+                yield "window_too_short"
+            if part.coverage < COVERAGE_SHARE:
+                yield "low_coverage"
+            if any(_disagree(part, other) for other in self.domains if other.witness):
+                yield "meters_disagree"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """All counts at one instant (monotonic clock), and every fault known by then."""
+
+    seconds: float
+    counts: tuple[Count, ...]
+    faults: tuple[Fault, ...] = ()
+
+    def __sub__(self, earlier: Reading) -> Energy:
+        """Return the energy of the window from `earlier` to here.
+
+        Raises:
+            ValueError: the readings are in the wrong order.
+        """
+        seconds = self.seconds - earlier.seconds
+        if seconds < 0:
+            raise ValueError(
+                f"the window would last {seconds:.3f} s: subtract the earlier reading from the later"
+            )
+        faults = tuple(fault for fault in self.faults if fault.touches(earlier.seconds, self.seconds))
+        before = {count.key: count for count in earlier.counts}
+        after = {count.key: count for count in self.counts}
+        parts = [_window(before.get(key), after.get(key), seconds, faults) for key in {**before, **after}]
+        return Energy(seconds, _with_witnesses(parts), faults)
+
+
+def _window(
+    before: Count | None, after: Count | None, seconds: float, faults: Iterable[Fault]
+) -> DomainEnergy:
+    count = after or before
+    assert count is not None
+    reason = _why_unknown(before, after)
+    covered = after.covered_seconds - before.covered_seconds if before and after else 0.0
+    coverage = min(1.0, max(0.0, covered / seconds)) if seconds > 0 else 1.0
+    part = DomainEnergy(
+        count.domain, count.device, count.source, count.kind, count.witness, None, coverage, None, reason
+    )
+    if reason or before is None or after is None or before.joules is None or after.joules is None:
+        return part
+    joules = after.joules - before.joules
+    sampling = after.sampling_joules - before.sampling_joules
+    edge = max(before.edge_joules, after.edge_joules)  # stale at the start adds, stale at the end takes away
+    band = _band(joules, before, after, sampling, _stake(count, faults))
+    return replace(part, joules=joules, band=band, edge_joules=edge, sampling_joules=sampling)
+
+
+def _band(
+    joules: float, before: Count, after: Count, sampling: float, stake: float | None
+) -> tuple[float, float] | None:
+    if stake is None:
+        return None
+    slack = before.edge_joules + after.edge_joules + sampling
+    low = min(before.low_factor, after.low_factor) * max(0.0, joules - slack)
+    return low, max(before.high_factor, after.high_factor) * (joules + slack) + stake
+
+
+def _stake(count: Count, faults: Iterable[Fault]) -> float | None:
+    """Add up what the window's faults may have hidden from this count (they never add any)."""
+    own = [
+        fault.joules_at_stake
+        for fault in faults
+        if (fault.source, fault.device) == (count.source, count.device)
+    ]
+    known = [joules for joules in own if joules is not None]
+    return sum(known) if len(known) == len(own) else None
+
+
+def _why_unknown(before: Count | None, after: Count | None) -> str | None:
+    if before is None or after is None:
+        return f"not read at the {'start' if before is None else 'end'} of the window"
+    if before.joules is None:
+        return before.reason
+    if after.joules is None:
+        return f"{after.reason}{_partial(before.joules, after.last_joules)}"
+    if after.joules < before.joules:
+        return f"the count went back from {before.joules:.3f} to {after.joules:.3f} J"
+    return None
+
+
+def _partial(before_joules: float, last_joules: float | None) -> str:
+    if last_joules is None or last_joules < before_joules:
+        return ""
+    return f"; {last_joules - before_joules:.3f} J had been counted in this window by then"
+
+
+def _with_witnesses(parts: Iterable[DomainEnergy]) -> tuple[DomainEnergy, ...]:
+    """Choose one source per thing: measured before modelled, ours before CodeCarbon's, counters first.
+
+    The choice never looks at the figures: a source that became unknown is not replaced by one that guesses.
+    """
+    ranked = sorted(parts, key=lambda part: (part.witness, *_rank(part), part.device))
+    chosen: list[DomainEnergy] = []
+    for part in ranked:
+        if not part.witness and not any(_same_thing(part, other) for other in chosen):
+            chosen.append(part)
+    return tuple(part if part in chosen else replace(part, witness=True) for part in ranked)
+
+
+def _rank(part: DomainEnergy) -> tuple[bool, bool, bool]:
+    return part.kind == "modelled", part.source.startswith("codecarbon"), not part.source.endswith("_counter")
+
+
+def _same_thing(part: DomainEnergy, other: DomainEnergy) -> bool:
+    """Say whether two sources look at the same hardware; one source never counts the same thing twice."""
+    if part.domain != other.domain or part.source == other.source:
+        return False
+    return part.domain != "gpu" or bool(set(part.device.split(",")) & set(other.device.split(",")))
+
+
+def _disagree(part: DomainEnergy, other: DomainEnergy) -> bool:
+    """Say whether two measurements of one GPU differ by more than gain error, edges and sampling explain."""
+    if part.domain != "gpu" or part.device != other.device or part.joules is None or other.joules is None:
+        return False
+    if min(part.coverage, other.coverage) < COVERAGE_SHARE:
+        return False
+    slack = 2 * (part.edge_joules + other.edge_joules) + part.sampling_joules + other.sampling_joules
+    return abs(part.joules - other.joules) > AGREEMENT_SHARE * max(part.joules, other.joules) + slack
