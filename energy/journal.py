@@ -1,6 +1,6 @@
 """The journal of a machine: one fsynced JSON line per event, so that a crash loses the case in progress only.
 
-Events: {"event": "start", "run": id, "time": iso, "energy": {file-level block as known so far}, "planned": [case, ..]},
+Events: {"event": "start", "run": id, "time": iso, "energy": {file-level block so far}, "planned": [case, ..]},
 {"event": "case", "run": id, "record": {..}}, {"event": "end", "run": id, "file": name of the run file}.
 A resumed run goes on with "case" events of the same id; a second "start" of that id does no harm.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from energy.disk import sync_folder
 from energy.schema import RecordError, as_json, check_event
 
 # Ends a line that a crash has torn, so that later lines can be told from damage that nobody knows of.
@@ -29,7 +30,7 @@ class Journal:
 
 @dataclass(frozen=True)
 class Run:
-    """Hold one run of a journal: its id, its first start event, its newest record of each case, its end event."""
+    """Hold one run of a journal: id, first start event, newest record of each case, end event."""
 
     id: str
     start: dict[str, Any]
@@ -84,17 +85,6 @@ def _create(path: Path) -> None:
     """Create an empty file, and its entry in the folder on the disk."""
     path.touch()
     sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the entries of a folder survive a power cut; Windows has no such call, and needs none."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _write_at_once(path: Path, data: bytes) -> None:

@@ -23,10 +23,10 @@ class Metric:
 
 
 _ALL = (
-    Metric("dice", "1", "higher", "Dice pooled over each test volume's slices, then the mean over volumes; logits > 0"),
+    Metric("dice", "1", "higher", "Dice pooled over a test volume's slices, mean over volumes; logits > 0"),
     Metric("dice_slice", "1", "higher", "mean Dice over the test slices that contain brain"),
-    Metric("dice_batch", "1", "higher", "micro-Dice of each test batch, averaged (depends on the batch size)"),
-    Metric("dice_loss_vs_unet_pct", "%", "lower", "100 (Dice of U-Net - Dice) / Dice of U-Net, paired by seed"),
+    Metric("dice_batch", "1", "higher", "micro-Dice of each test batch, averaged; depends on its size"),
+    Metric("dice_loss_vs_unet_pct", "%", "lower", "100 (U-Net's Dice - Dice) / U-Net's Dice, paired by seed"),
     Metric("total_kj", "kJ", "lower", "energy of GPU, CPU and RAM over the training window"),
     Metric("kj_per_epoch", "kJ", "lower", "energy of a steady epoch; one-off cost is in setup_kj"),
     Metric("dice_per_kj", "1/kJ", "higher", "dice / total_kj"),
@@ -35,7 +35,7 @@ _ALL = (
     Metric("cpu_kj", "kJ", "lower", "energy of the CPU packages over the training window"),
     Metric("ram_kj", "kJ", "lower", "energy of the memory over the training window"),
     Metric("idle_kj", "kJ", "lower", "part of total_kj that the idle machine would have drawn anyway"),
-    Metric("setup_kj", "kJ", "lower", "part of total_kj before the first epoch: cache, learning-rate search, compilation"),
+    Metric("setup_kj", "kJ", "lower", "part of total_kj before the first epoch: cache, LR search, tracing"),
     Metric("codecarbon_kj", "kJ", None, "CodeCarbon's own total, the second witness"),
     Metric("seconds", "s", "lower", "wall time of the training window"),
     Metric("s_per_epoch", "s", "lower", "wall time of a steady epoch"),
@@ -55,18 +55,18 @@ METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric
 
 
 def summarise(name: str, values: Sequence[float | None], reason: str | None = None) -> dict[str, Any]:
-    """Return {"unit", "better", "values", "mean", "ci95"} of a metric over its repeats, plus "reason" if one is None.
+    """Return {"unit", "better", "values", "mean", "ci95"} of a metric, plus "reason" if a value is None.
 
-    The mean is None as soon as one value is: a mean over the repeats that happened to work would be another figure.
+    The mean is None as soon as one value is: that of the repeats that happened to work is another figure.
 
     Raises:
-        ValueError: the metric is unknown, there is no value, a value is not finite, or is None without a reason.
+        ValueError: unknown metric, no value, a value that is not finite, or None without a reason.
     """
     metric = METRICS.get(name)
     if metric is None:
         raise ValueError(unknown("metric", name, METRICS))
     if not values:
-        raise ValueError(f"metric {name} got no values; give one per repeat, None with a reason where unknown")
+        raise ValueError(f"metric {name} got no values; give one per repeat, None where unknown")
     known = [float(value) for value in values if value is not None]
     if not all(map(math.isfinite, known)):
         raise ValueError(f"metric {name} got {known}; expected finite numbers, or None with a reason")

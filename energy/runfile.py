@@ -1,11 +1,14 @@
-"""One run as a file: a superset of pytest-benchmark's format, so that its own command line reads our results."""
+"""One run as a file: a superset of pytest-benchmark's format, so that its own command line reads it."""
 
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from energy.schema import check_record
+from energy.disk import write_then_rename
+from energy.schema import as_json, check_record, check_run
 
 
 def as_pytest_benchmark(
@@ -18,8 +21,9 @@ def as_pytest_benchmark(
 ) -> dict[str, Any]:
     """Return the run file of `records`; `energy` is its file-level block.
 
-    The seconds of each round come from the record: metrics.seconds.values, or error.seconds of a case that failed
-    before its first round ended. `machine`, `commit` and `time` (ISO 8601) default to this machine, checkout and now.
+    The seconds of each round come from the record: metrics.seconds.values, or error.seconds of a case that
+    failed before its first round ended. `machine`, `commit` and `time` (ISO 8601) default to this machine,
+    this checkout and now.
 
     Raises:
         RecordError: a record is not valid.
@@ -30,7 +34,7 @@ def as_pytest_benchmark(
 
     return {
         "machine_info": dict(machine if machine is not None else machine_info(energy)),
-        "commit_info": dict(commit if commit is not None else get_commit_info()),
+        "commit_info": dict(commit if commit is not None else get_commit_info()),  # type: ignore[no-untyped-call]
         "benchmarks": [_benchmark(record) for record in records],
         "datetime": time or datetime.now(UTC).isoformat(),
         "version": pytest_benchmark.__version__,
@@ -38,10 +42,24 @@ def as_pytest_benchmark(
     }
 
 
+def write(run: Mapping[str, Any], path: Path) -> None:
+    """Write a run file whole or not at all, to any path; an earlier file of that name is replaced.
+
+    Raises:
+        RecordError: the run is not valid; nothing was written.
+        OSError: the file cannot be written.
+    """
+    check_run(run, path)
+    text = as_json(run, str(path), indent=1) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    write_then_rename(temporary, path, text)
+
+
 def machine_info(energy: Mapping[str, Any]) -> dict[str, Any]:
     """Return pytest-benchmark's machine_info without host name and without what changes from run to run.
 
-    pytest-benchmark compares it by equality and warns of any difference; its own holds the momentary clock rate.
+    pytest-benchmark warns of any difference between two of them; its own holds the momentary clock rate.
     """
     return {
         "node": energy["fingerprint"],
@@ -54,7 +72,7 @@ def machine_info(energy: Mapping[str, Any]) -> dict[str, Any]:
         "python_build": list(platform.python_build()),
         "release": platform.release(),
         "system": platform.system(),
-        "cpu": {},
+        "cpu": {"brand_raw": energy["hardware"].get("cpu")},
         "hardware": dict(energy["hardware"]),
     }
 
@@ -62,8 +80,8 @@ def machine_info(energy: Mapping[str, Any]) -> dict[str, Any]:
 def _benchmark(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return one entry of the list of benchmarks.
 
-    pytest-benchmark drops failed cases, and its compare breaks on an entry without seconds. A failed case stays here
-    with the seconds until it failed, but in a group and under a name that no table takes for a result.
+    pytest-benchmark drops failed cases, and its compare breaks on an entry without seconds. A failed case
+    stays here with the seconds until it failed, but in a group and under a name that nobody takes for a result.
     """
     check_record(record, f"case {record.get('case')}")
     case, task, status = record["case"], record["task"], record["status"]
@@ -82,8 +100,9 @@ def _benchmark(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rounds(record: Mapping[str, Any]) -> list[float]:
-    """Return the wall seconds of each round that ended; of a case without one, the seconds until it failed."""
-    ended = [value for value in record["metrics"].get("seconds", {"values": []})["values"] if value is not None]
+    """Return the wall seconds of each round that ended; of a case without one, those until it failed."""
+    seconds = record["metrics"].get("seconds", {"values": []})["values"]
+    ended = [value for value in seconds if value is not None]
     return ended or [record["error"]["seconds"]]
 
 
@@ -91,7 +110,7 @@ def _stats(seconds: Sequence[float]) -> dict[str, Any]:
     """Return pytest-benchmark's statistics, by its own code."""
     from pytest_benchmark.stats import Stats
 
-    stats = Stats()
+    stats: Any = Stats()  # type: ignore[no-untyped-call]
     for value in seconds:
         stats.update(value)
     return {**stats.as_dict(), "data": list(seconds), "iterations": 1}

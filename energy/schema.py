@@ -19,7 +19,7 @@ class RecordError(ValueError):
 
 
 def check_record(record: Any, where: str) -> None:
-    """Raise RecordError unless `record` is a valid case record (`extra_info.energy`); `where` names its origin."""
+    """Raise RecordError unless `record` is a valid case record; `where` names its origin."""
     check_version(record, where)
     _check(record, "record", where)
     for problem in _record_problems(record):
@@ -36,7 +36,7 @@ def check_event(event: Any, where: str) -> None:
 
 
 def check_run(data: Any, path: Path | str) -> None:
-    """Raise RecordError unless `data` is a valid run file; a plain pytest-benchmark file (no "energy") is accepted."""
+    """Raise RecordError unless `data` is a run file of ours, or a plain one of pytest-benchmark."""
     if is_plain(data, path):
         return
     _check(data, None, str(path))
@@ -67,10 +67,10 @@ def check_version(block: Any, where: str) -> None:
     schema = block.get("schema") if isinstance(block, Mapping) else None
     if isinstance(schema, int) and schema > SCHEMA:
         raise RecordError(
-            f"{where}: written by a newer joulebench: schema {schema}, this one reads {SCHEMA}: upgrade joulebench"
+            f"{where}: written by a newer joulebench: schema {schema}, this one reads {SCHEMA}: upgrade"
         )
     if schema != SCHEMA:
-        raise RecordError(f"{where}: schema is {schema!r}, expected {SCHEMA}; the file is damaged or not ours")
+        raise RecordError(f"{where}: schema is {schema!r}, expected {SCHEMA}; damaged, or not ours")
 
 
 def as_json(data: Any, where: str, **layout: Any) -> str:
@@ -78,7 +78,9 @@ def as_json(data: Any, where: str, **layout: Any) -> str:
     try:
         return json.dumps(data, allow_nan=False, **layout)
     except (TypeError, ValueError) as problem:
-        raise RecordError(f"{where}: {problem}; expected JSON types only, and null with a reason for NaN") from problem
+        raise RecordError(
+            f"{where}: {problem}; write JSON types, and null with a reason for NaN"
+        ) from problem
 
 
 def _check(data: Any, part: str | None, where: str) -> None:
@@ -100,11 +102,11 @@ def _validator(part: str | None) -> Any:
     from jsonschema.validators import extend
 
     # json writes a tuple as an array, so before it is written a tuple counts as one.
-    types = Draft202012Validator.TYPE_CHECKER.redefine("array", lambda _, value: isinstance(value, (list, tuple)))
+    types = Draft202012Validator.TYPE_CHECKER.redefine("array", lambda _, it: isinstance(it, (list, tuple)))
     schema = json.loads(_FILE.read_text(encoding="utf-8"))
     if part is not None:
         schema = {"$ref": f"#/$defs/{part}", "$defs": schema["$defs"]}
-    return extend(Draft202012Validator, type_checker=types)(schema)
+    return extend(Draft202012Validator, type_checker=types)(schema)  # type: ignore[no-untyped-call]
 
 
 def _words(path: Iterable[str | int]) -> str:
@@ -131,10 +133,12 @@ def _not_finite(data: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | 
 
 
 def _record_problems(record: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what JSON Schema cannot say: lists as long as there are repeats, units and directions as in METRICS."""
-    repeats = record.get("repeats", len(record["budget"]["seeds"]))
-    for path, values in _per_repeat(record):
-        if len(values) != repeats:
+    """Yield what JSON Schema cannot say: lists as long as there are repeats, units as in METRICS."""
+    lists = list(_per_repeat(record))
+    repeats = _repeats(record, lists)
+    for path, values in lists:
+        # A case that failed has the repeats that ended before.
+        if len(values) > repeats or (len(values) < repeats and record["status"] == "ok"):
             yield f"{path}: {len(values)} values for {repeats} repeats"
     for path, ends in _intervals(record):
         if ends and ends[0] > ends[1]:
@@ -146,6 +150,13 @@ def _record_problems(record: Mapping[str, Any]) -> Iterator[str]:
             yield f"metrics, {name}: {given}, expected unit {metric.unit}, better {metric.better}"
     if record["status"] == "ok" and None in record["metrics"]["seconds"]["values"]:
         yield "metrics, seconds: unknown; a clock always has an answer"
+
+
+def _repeats(record: Mapping[str, Any], lists: list[tuple[str, list[Any]]]) -> int:
+    """Return how many repeats a record has: as it says, one per seed, or as many as the first list holds."""
+    seeds = record["budget"].get("seeds")
+    by_default = len(seeds) if seeds else max((len(values) for _, values in lists[:1]), default=1)
+    return int(record.get("repeats", by_default))
 
 
 def _intervals(record: Mapping[str, Any]) -> Iterator[tuple[str, list[float] | None]]:

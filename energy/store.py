@@ -1,16 +1,14 @@
-"""The results folder: run files `ROOT/FINGERPRINT/NNNN_COMMIT.json`, written whole or not at all, and found again."""
+"""The results folder: run files `ROOT/FINGERPRINT/NNNN_COMMIT.json`, written whole, and found again."""
 
 import fnmatch
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from energy.journal import sync_folder
+from energy.disk import prove_writable, write_then_rename
 from energy.nearest import unknown
 from energy.schema import RecordError, as_json, check_run, is_plain
 
@@ -57,8 +55,8 @@ class Store:
     def prepare(self, fingerprint: str) -> Path:
         """Create the machine's folder and prove that it can be written. Call before anything is measured.
 
-        A folder that this call creates gets a .gitignore for the journal: results are meant to be committed, the
-        journal is not. A folder that exists is left as its owner has it.
+        A folder that this call creates gets a .gitignore for the journal: results are meant to be committed,
+        the journal is not. A folder that exists is left as its owner has it.
 
         Raises:
             StoreError: it cannot be created or written.
@@ -86,7 +84,7 @@ class Store:
         return sorted(self.root.glob(f"*/{JOURNAL}"))
 
     def write(self, run: Mapping[str, Any], name: str | None = None) -> Path:
-        """Validate and write a run file atomically; its name is the next number and `name` (default: the commit).
+        """Validate a run file and write it whole, named by the next number and `name` (default: the commit).
 
         Raises:
             RecordError: the run is not valid; nothing was written.
@@ -116,8 +114,8 @@ class Store:
         """Return the one run file that `reference` means.
 
         Args:
-            reference: a path; a number "0007"; "FINGERPRINT/0007"; a file's name or the name it was saved under (newest);
-                a fingerprint (newest); globs of these; None for the newest of all.
+            reference: a path; a number "0007"; "FINGERPRINT/0007"; a file's name; the name it was saved under, a
+                fingerprint or a glob (the newest that fits); None for the newest of all.
 
         Raises:
             StoreError: nothing matches (with the nearest names), or runs of several machines do.
@@ -126,13 +124,16 @@ class Store:
             return Path(reference)
         runs = self.runs()
         if not runs:
-            raise StoreError(f"no results in {self.root}; run a benchmark first, or name another folder by --storage")
+            raise StoreError(
+                f"no results in {self.root}; run a benchmark first, or name another by --storage"
+            )
         if reference is None:
             newest_of_each = {run.fingerprint: run for run in runs}.values()
             return max(newest_of_each, key=_stored_at).path
         matches = [run for run in runs if any(fnmatch.fnmatchcase(name, reference) for name in _names(run))]
         if not matches:
-            raise StoreError(unknown("run", reference, sorted({name for run in runs for name in _names(run)})))
+            known = sorted({name for run in runs for name in _names(run)})
+            raise StoreError(f"{unknown('run', reference, known)}; searched in {self.root}")
         if len({run.fingerprint for run in matches}) > 1:
             choices = ", ".join(run.reference for run in matches)
             raise StoreError(f"run {reference!r} means several runs: {choices}; say which")
@@ -173,7 +174,7 @@ def parse(path: Path) -> dict[str, Any]:
     except OSError as problem:
         raise StoreError(f"{path} cannot be read: {problem.strerror}") from problem
     except ValueError as problem:
-        raise RecordError(f"{path}: not JSON: {problem}; the file is damaged: restore it or delete it") from problem
+        raise RecordError(f"{path}: damaged, not JSON: {problem}; restore or delete it") from problem
     is_plain(data, path)
     return data
 
@@ -184,34 +185,19 @@ def records_in(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [extra["energy"] for extra in extras if "energy" in extra] if "energy" in run else []
 
 
-def prove_writable(folder: Path) -> None:
-    """Create and remove a file in `folder`; OSError if that fails, which rights alone do not tell."""
-    with tempfile.TemporaryFile(dir=folder) as file:
-        file.write(b"\0")
-
-
 def _write_numbered(folder: Path, suffix: str, text: str) -> Path:
     """Write `text` to the next free number: a claimed temporary file, fsynced, then renamed."""
     claim, number = _claim(folder)
     path = folder / f"{number:04}_{suffix}.json"
-    try:
-        with claim.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        claim.rename(path)
-    except BaseException:  # Ctrl-C too: nothing half-written stays
-        claim.unlink(missing_ok=True)
-        raise
-    sync_folder(folder)
+    write_then_rename(claim, path, text)
     return path
 
 
 def _claim(folder: Path) -> tuple[Path, int]:
     """Create `.NNNN.tmp` for the next free number, so that no other process can take that number.
 
-    The temporary file is the claim. A process that listed the folder before another one renamed its claim could still
-    claim the same number; it sees the other's run file when it looks again, and goes on.
+    The temporary file is the claim. A process that listed the folder before another one renamed its claim
+    could still claim the same number; it sees the other's run file when it looks again, and goes on.
     """
     number = max(_numbers(folder), default=0)
     while True:
@@ -246,7 +232,7 @@ def _names(run: RunFile) -> list[str]:
 
 
 def _stored_at(run: RunFile) -> str:
-    """Return when a run was stored, to tell the newest of several machines; a file's own time dies in a checkout."""
+    """Return when a run was stored; the file's own time would be that of the checkout."""
     return str(parse(run.path).get("datetime", ""))
 
 

@@ -1,0 +1,36 @@
+"""Files that are on the disk whole, or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_then_rename(temporary: Path, path: Path, text: str) -> None:
+    """Write `text` to `temporary`, wait for the disk, give it its name; on any failure leave neither."""
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:  # Ctrl-C too: nothing half-written stays
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the entries of a folder survive a power cut; Windows has no such call, and needs none."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def prove_writable(folder: Path) -> None:
+    """Create and remove a file in `folder`; OSError if that fails, which rights alone do not tell."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"\0")
