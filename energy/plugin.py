@@ -1,0 +1,234 @@
+"""The pytest plugin: options, the `energy` fixture, one record per case, the table at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import energy
+from energy import dryrun, hookspecs, table
+from energy.case import Case
+from energy.live import Live
+from energy.schema import RecordError
+from energy.session import Device, Session, Settings
+from energy.store import StoreError
+
+USAGE_ERROR = 4
+SESSION = pytest.StashKey[Session]()
+CASE = pytest.StashKey[Case]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Define the options, in pytest-benchmark's words."""
+    group = parser.getgroup("energy", "joules, and what they buy")
+    option = group.addoption
+    option(
+        "--energy-meters",
+        metavar="LIST",
+        default="auto",
+        help="for example nvml,rapl (default: all that work)",
+    )
+    option("--energy-storage", metavar="DIR", help="folder of the results (default: results/ of the project)")
+    option("--energy-save", metavar="NAME", help="save the run as NNNN_NAME.json")
+    option("--energy-autosave", action="store_true", help="save the run as NNNN_COMMIT.json")
+    option("--energy-json", metavar="PATH", help="write the run to this file, too")
+    option("--energy-resume", action="store_true", help="go on with the last unfinished run")
+    option(
+        "--energy-dry-run", action="store_true", help="list the cases with predicted minutes and kJ; run none"
+    )
+    option(
+        "--energy-idle",
+        metavar="SECONDS",
+        type=float,
+        default=5.0,
+        help="idle power is measured so long first",
+    )
+    option("--energy-columns", metavar="LIST", help="columns of the table, by metric name")
+    option("--energy-sort", metavar="COLUMN", help="column by which the table is sorted")
+    parser.addini(
+        "energy_grid_g_per_kwh", "grams of CO2 per kWh of the grid that feeds this machine, for co2_g"
+    )
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Let a suite predict its cases."""
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Check every option now: a mistake costs a second, not an hour of training."""
+    try:
+        _table_choices(config)
+        _settings(config)
+    except ValueError as mistake:
+        raise pytest.UsageError(str(mistake)) from None
+
+
+@pytest.fixture(scope="session")
+def energy_device() -> Device:
+    """Override this where GPUs are measured: which ones, and how to wait for the work queued on them."""
+    return Device()
+
+
+@pytest.fixture(scope="session")
+def energy_session(request: pytest.FixtureRequest, energy_device: Device) -> Session:
+    """Open the run when the first measured case asks for it: meters, results folder, idle power."""
+    config = request.config
+    if hasattr(config, "workerinput"):
+        pytest.fail(
+            "cases that run side by side share their joules: leave out pytest-xdist's -n", pytrace=False
+        )
+    live = Live(config)
+    session = Session(_settings(config), energy_device, live.say)
+    try:
+        session.open()
+    except (energy.MeterUnavailable, StoreError, RecordError, ValueError) as mistake:
+        pytest.exit(f"joulebench: {mistake}", returncode=USAGE_ERROR)
+    config.stash[SESSION] = session
+    return session
+
+
+@pytest.fixture(name="energy")
+def energy_fixture(request: pytest.FixtureRequest, energy_session: Session) -> Case:
+    """Measure with `energy(function, ...)`, or in windows; see `energy.case.Case`."""
+    case = energy_session.case(_case_name(request.node))
+    case.node = request.node.nodeid
+    request.node.stash[CASE] = case
+    return case
+
+
+@pytest.fixture
+def energy_live(request: pytest.FixtureRequest) -> Iterator[Live]:
+    """Tell the user how far the case is."""
+    live = Live(request.config)
+    yield live
+    live.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Record a case however it ends: well, badly, or by Ctrl-C."""
+    case = item.stash.get(CASE, None)
+    try:
+        yield
+    except pytest.skip.Exception:
+        raise
+    except BaseException as problem:
+        if case is not None:
+            case.failed(problem)
+            _finish(item, case)
+        raise
+    if case is not None and case.repeats:
+        _finish(item, case)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Print the plan instead of running it (`--energy-dry-run`)."""
+    if session.config.getoption("energy_dry_run") and not session.config.option.collectonly:
+        dryrun.show([item for item in session.items if _is_measured(item)])
+        return True
+    return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    """Write the run's file, also when the session was interrupted."""
+    try:
+        yield
+    finally:
+        run = session.config.stash.get(SESSION, None)
+        if run is not None:
+            run.close()
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Show the table, and where the numbers are."""
+    run = config.stash.get(SESSION, None)
+    if run is None or not run.records:
+        return
+    columns, sort = _table_choices(config)
+    terminalreporter.section("energy")
+    terminalreporter.write_line(table.render(run.records, columns=columns, sort=sort, idle=run.idle))
+    for path in (run.written, run.settings.json_path):
+        if path is not None:
+            terminalreporter.write_line(f"written: {path}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Give SIGTERM the end that Ctrl-C has: this case is lost, the run's file is written."""
+    with _sigterm_as_interrupt() if _is_measured(item) else contextlib.nullcontext():
+        return (yield)
+
+
+@contextlib.contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    owner = os.getpid()
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        if os.getpid() != owner:  # a forked worker dies of SIGTERM as it would without us
+            os._exit(128 + number)
+        raise KeyboardInterrupt("SIGTERM")
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _finish(item: pytest.Item, case: Case) -> None:
+    finished = item.config.stash[SESSION].finish(case)
+    # Not through `record_property`: that fixture warns once per test under JUnit's default family.
+    item.user_properties += [(name, figure["mean"]) for name, figure in finished["metrics"].items()]
+
+
+def _is_measured(item: pytest.Item) -> bool:
+    return "energy" in getattr(item, "fixturenames", ())
+
+
+def _case_name(item: pytest.Item) -> str:
+    """Name a case by its parameters, as `-k` sees them; a test without parameters by its own name."""
+    callspec = getattr(item, "callspec", None)
+    return item.name if callspec is None else str(callspec.id)
+
+
+def _settings(config: pytest.Config) -> Settings:
+    option = config.getoption
+    if option("energy_idle") < 0:
+        raise ValueError(f"--energy-idle {option('energy_idle'):g}: expected seconds, 0 (not at all) or more")
+    return Settings(
+        meters=option("energy_meters"),
+        idle_seconds=option("energy_idle"),
+        storage=Path(option("energy_storage") or config.rootpath / "results"),
+        save=bool(option("energy_save") or option("energy_autosave")),
+        name=option("energy_save"),
+        json_path=Path(option("energy_json")) if option("energy_json") else None,
+        resume=option("energy_resume"),
+        grid_g_per_kwh=_grid_g_per_kwh(config.getini("energy_grid_g_per_kwh")),
+        command=shlex.join(["pytest", *sys.argv[1:]]),
+    )
+
+
+def _grid_g_per_kwh(text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"energy_grid_g_per_kwh = {text}: expected grams of CO2 per kWh, e.g. 475") from None
+
+
+def _table_choices(config: pytest.Config) -> tuple[tuple[str, ...] | None, str | None]:
+    columns, sort = config.getoption("energy_columns"), config.getoption("energy_sort")
+    return table.parse_columns(columns) if columns else None, table.parse_sort(sort) if sort else None

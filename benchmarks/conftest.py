@@ -1,0 +1,132 @@
+"""The suite's options, and the order of its cases."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+
+import pytest
+
+import fixtures
+import zoo
+from benchmarks import reference
+from benchmarks.planner import Planner
+from benchmarks.suite import BUDGETS, Budget, Suite, measured_device, resolve_device
+from energy import machine
+from energy.hookspecs import Plan
+from energy.session import Device
+
+DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+PLANNER = pytest.StashKey[Planner]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("joulebench", "the cases of joulebench")
+    option = group.addoption
+    option("--slices", default="phantom", metavar="phantom|PATH", help="data (default: phantom)")
+    option("--budget", default="quick", choices=sorted(BUDGETS), help="how much training (default: quick)")
+    option("--epochs", type=int, metavar="N", help="epochs per case, instead of the budget's")
+    option("--seeds", metavar="0,1,2", help="one training per seed, instead of the budget's")
+    option("--image-size", type=int, metavar="N", help="pixels along the field of view of 256 mm")
+    option("--batch-size", type=int, metavar="N", help="slices per step, instead of the budget's")
+    option("--device", default="auto", metavar="auto|cpu|cuda[:i]", help="where to train (default: auto)")
+    option("--technique", metavar="a+b", help="run this combination of techniques instead of each one")
+    option(
+        "--skip-bad", action="store_true", help="leave out files that cannot be read; the record lists them"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "case(arch, technique): what a case is, for -m \"case(arch='unet')\"")
+    if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
+        raise pytest.UsageError("-n: cases that run side by side share their joules; leave out -n")
+    try:
+        budget(config)
+        for technique in techniques(config):
+            for arch in zoo.architectures():
+                zoo.recipe(arch, technique)
+    except ValueError as mistake:
+        raise pytest.UsageError(str(mistake)) from None
+
+
+def budget(config: pytest.Config) -> Budget:
+    """Return the budget with the user's changes; ValueError names the option that makes no sense."""
+    chosen = BUDGETS[config.getoption("budget")]
+    given = {name: config.getoption(name) for name in ("epochs", "image_size", "batch_size")}
+    for name, value in given.items():
+        if value is not None and value < 1:
+            raise ValueError(f"--{name.replace('_', '-')} {value}: expected a whole number, 1 or more")
+    if not DEVICE.fullmatch(config.getoption("device")):
+        raise ValueError(f"--device {config.getoption('device')}: expected auto, cpu, cuda or cuda:0")
+    changes = {name: value for name, value in given.items() if value is not None}
+    if config.getoption("seeds") is not None:
+        changes["seeds"] = seeds(config.getoption("seeds"))
+    return dataclasses.replace(chosen, **changes)
+
+
+def seeds(text: str) -> tuple[int, ...]:
+    """Read `0,1,2`; ValueError for anything else."""
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise ValueError(f"--seeds {text}: expected whole numbers, 0 or more, with commas: --seeds 0,1,2")
+    found = tuple(int(part) for part in parts)
+    if len(set(found)) < len(found):
+        raise ValueError(
+            f"--seeds {text}: the same seed twice is the same training twice; give different ones"
+        )
+    return found
+
+
+def techniques(config: pytest.Config) -> tuple[str, ...]:
+    asked = config.getoption("technique")
+    return (asked,) if asked else zoo.techniques()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One case per architecture and technique; the id is ARCHITECTURE-TECHNIQUE."""
+    if not {"arch", "technique"} <= set(metafunc.fixturenames):
+        return
+    pairs = itertools.product(zoo.architectures(), techniques(metafunc.config))
+    metafunc.parametrize(("arch", "technique"), [case(*pair) for pair in pairs])
+
+
+def case(arch: str, technique: str) -> object:
+    mark = pytest.mark.case(arch=arch, technique=technique)
+    return pytest.param(arch, technique, id=f"{arch}-{technique}", marks=mark)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Train the reference first: every other case is measured against its Dice."""
+    items.sort(key=lambda item: f"[{reference.CASE}]" not in item.name)
+
+
+@pytest.fixture(scope="session")
+def suite(request: pytest.FixtureRequest) -> Suite:
+    """What the user asked for, with the data read; a mistake in it ends the run before anything is trained."""
+    try:
+        return make_suite(request.config)
+    except ValueError as mistake:
+        pytest.exit(f"joulebench: {mistake}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+def make_suite(config: pytest.Config) -> Suite:
+    chosen = budget(config)
+    device = resolve_device(config.getoption("device"))
+    slices = fixtures.load(
+        config.getoption("slices"), chosen.image_size, skip_bad=config.getoption("skip_bad")
+    )
+    return Suite(chosen, slices, device, threads=machine.physical_cores())
+
+
+@pytest.fixture(scope="session")
+def energy_device(suite: Suite) -> Device:
+    return measured_device(suite.device)
+
+
+def pytest_energy_plan(item: pytest.Item) -> Plan:
+    """Predict a case from a stored record of it, or from a few timed steps."""
+    stash = item.config.stash
+    if PLANNER not in stash:
+        stash[PLANNER] = Planner.open(make_suite(item.config), item.config)
+    return stash[PLANNER].plan(**item.callspec.params)

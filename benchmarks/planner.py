@@ -1,0 +1,71 @@
+"""Predict what a case will take: from a stored record of it, else from a few training steps timed here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+import energy
+import zoo
+from benchmarks.suite import Suite, measured_device
+from energy import fingerprint
+from energy.hookspecs import Plan
+from energy.meters._meter import Meter
+from energy.store import Store
+from energy.window import Window
+
+TIMED_BATCHES = 3
+# A validation batch goes forward only; a training batch goes forward and, at about twice the cost, backward.
+VALIDATION_COST = 1 / 3
+JOULES_PER_KJ = 1000.0
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Holds what predictions need: the suite, open meters, the stored records of this machine."""
+
+    suite: Suite
+    meters: Sequence[Meter]
+    hardware: str
+    store: Store
+
+    @staticmethod
+    def open(suite: Suite, config: pytest.Config) -> Planner:
+        """Open the meters that the run would use."""
+        meters = energy.open_meters(
+            config.getoption("energy_meters"), gpus=measured_device(suite.device).gpus
+        )
+        storage = config.getoption("energy_storage") or config.rootpath / "results"
+        return Planner(suite, meters, fingerprint.name(fingerprint.of_meters(meters)), Store(storage))
+
+    def plan(self, arch: str, technique: str) -> Plan:
+        """Predict one case, every seed of it."""
+        recipe = self.suite.recipe(arch, technique)
+        if reason := zoo.unavailable(recipe):
+            return Plan(0.0, 0.0, f"will be skipped: {reason}")
+        keys = self.suite.keys(self.hardware, recipe)
+        stored = self.store.latest_case(f"{arch}-{technique}", keys)
+        if stored is not None:
+            figures = stored.record["metrics"]
+            return Plan(_sum(figures["seconds"]), _sum(figures["total_kj"]), f"as in {stored.run.reference}")
+        return self._time(recipe)
+
+    def _time(self, recipe: zoo.Recipe) -> Plan:
+        with Window(self.meters, measured_device(self.suite.device).synchronize) as window:
+            seconds_per_batch = zoo.warm_up(recipe, self.suite.slices, batches=TIMED_BATCHES)
+        batches = math.ceil(len(self.suite.slices.train) / recipe.batch_size)
+        batches += VALIDATION_COST * math.ceil(len(self.suite.slices.val) / recipe.batch_size)
+        total = batches * recipe.epochs + recipe.lr_find_steps
+        seconds = seconds_per_batch * total * len(self.suite.budget.seeds)
+        joules = window.energy.joules()
+        watts = None if joules is None else joules / window.energy.seconds
+        kj = None if watts is None else seconds * watts / JOULES_PER_KJ
+        return Plan(seconds, kj, f"from {TIMED_BATCHES} steps timed here")
+
+
+def _sum(figure: dict[str, list[float | None]]) -> float | None:
+    values = figure["values"]
+    return None if None in values else sum(value for value in values if value is not None)

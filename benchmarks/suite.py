@@ -1,0 +1,121 @@
+"""What the user asked to be run: data, budget, device; and the recipe of each case under it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib.metadata
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import fixtures
+import zoo
+from energy import fingerprint
+from energy.session import Device
+
+# Whose versions can change a result; part of each record's software key.
+LIBRARIES = ("joulebench", "torch", "monai", "numpy", "nibabel", "segmentation-models-pytorch", "codecarbon")
+# Validation Dice whose price in kJ is recorded as `kj_to_dice`.
+TARGET_DICE = 0.8
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much training a case gets; every case of a run gets the same."""
+
+    epochs: int
+    image_size: int
+    batch_size: int
+    seeds: tuple[int, ...]
+    early_stop: int | None = None
+
+
+BUDGETS = {
+    # For a laptop: 96 slices of the phantom in 4 mm pixels take U-Net about two minutes on two cores.
+    "quick": Budget(epochs=12, image_size=64, batch_size=8, seeds=(0,)),
+    "standard": Budget(epochs=50, image_size=128, batch_size=16, seeds=(0, 1, 2)),
+    # Mazurek et al. 2024: 1 mm pixels, batches of 128, at most 150 epochs, early stopping after 15.
+    "paper": Budget(epochs=150, image_size=256, batch_size=128, seeds=(0, 1, 2), early_stop=15),
+}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One run's choices."""
+
+    budget: Budget
+    slices: fixtures.Slices
+    device: str
+    threads: int
+
+    def recipe(self, arch: str, technique: str) -> zoo.Recipe:
+        """Return the recipe of a case: the technique applied to the suite's settings."""
+        changes: dict[str, Any] = {
+            "epochs": self.budget.epochs,
+            "batch_size": self.budget.batch_size,
+            "device": self.device,
+            "threads": self.threads,
+        }
+        if self.budget.early_stop is not None:
+            changes["early_stop_patience"] = self.budget.early_stop
+        return zoo.recipe(arch, technique, **changes)
+
+    def described_budget(self) -> dict[str, Any]:
+        """Return the budget as it stands in a record."""
+        return {
+            "epochs": self.budget.epochs,
+            "seeds": list(self.budget.seeds),
+            "batch_size": self.budget.batch_size,
+            "image_size": self.budget.image_size,
+            "train_slices": len(self.slices.train),
+            "val_slices": len(self.slices.val),
+            "test_slices": len(self.slices.test),
+        }
+
+    def keys(self, hardware: str, recipe: zoo.Recipe) -> dict[str, str]:
+        """Return the four keys that decide which records may be compared or stand in for each other."""
+        case = {
+            "recipe": dataclasses.asdict(recipe),
+            "budget": self.described_budget(),
+            "target_dice": TARGET_DICE,
+        }
+        return {
+            "hardware": hardware,
+            "software": fingerprint.short_hash(software()),
+            "data": self.slices.key,
+            "case": fingerprint.short_hash(case),
+        }
+
+
+def software() -> dict[str, str]:
+    """Name the versions that a result depends on."""
+    versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
+    return {"python": ".".join(platform.python_version_tuple()[:2]), **versions}
+
+
+def resolve_device(name: str) -> str:
+    """Return the torch device for `auto`, `cpu`, `cuda` or `cuda:1`; ValueError if it is not there."""
+    import torch
+
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return "cpu"
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    index = 0 if name in ("auto", "cuda") else int(name.removeprefix("cuda:"))
+    if index >= count:
+        raise ValueError(
+            f"--device {name}: torch sees {count} CUDA device(s) here; use --device cpu or install the driver"
+        )
+    return f"cuda:{index}"
+
+
+def measured_device(device: str) -> Device:
+    """Tell the meters what the suite runs on: on a CPU no GPU counts."""
+    if device == "cpu":
+        return Device(gpus=())
+    import torch
+
+    uuid = torch.cuda.get_device_properties(device).uuid
+    synchronize: Callable[[], None] = functools.partial(torch.cuda.synchronize, device)
+    return Device(gpus=(f"GPU-{uuid}",), synchronize=synchronize)

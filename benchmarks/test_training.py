@@ -1,0 +1,28 @@
+"""Train every architecture with every technique inside the meters."""
+
+from __future__ import annotations
+
+import pytest
+
+import zoo
+from benchmarks import reference, training
+from benchmarks.suite import Suite
+from energy.case import Case
+from energy.live import Live
+from energy.session import Session
+
+
+def test_training(
+    arch: str, technique: str, suite: Suite, energy: Case, energy_session: Session, energy_live: Live
+) -> None:
+    recipe = suite.recipe(arch, technique)
+    if reason := zoo.unavailable(recipe):
+        pytest.skip(reason)
+    keys = suite.keys(energy_session.fingerprint, recipe)
+    if energy_session.reuse(energy.name, keys):
+        pytest.skip("finished in the run that --energy-resume goes on with")
+    unet = (
+        None if energy.name == reference.CASE else reference.find_or_train(suite, energy_session, energy_live)
+    )
+    training.run(energy, recipe, suite, keys, energy_live)
+    reference.compare(energy, unet or reference.of_itself(energy))

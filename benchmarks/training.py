@@ -1,0 +1,73 @@
+"""One case: train each seed inside a metered window, test it outside."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Generator
+
+import zoo
+from benchmarks import progress
+from benchmarks.suite import TARGET_DICE, Suite
+from energy.case import Case, Repeat
+from energy.live import Live
+
+
+def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live: Live) -> None:
+    """Train and test one case, every seed of it, and tell `case` what came out."""
+    case.describe(
+        task="training",
+        arch=recipe.architecture,
+        technique=recipe.technique,
+        budget=suite.described_budget(),
+        recipe=dataclasses.asdict(recipe),
+        keys=keys,
+        threads=suite.threads,
+        data=suite.slices.summary,
+    )
+    case.explain(peak_gpu_mib="trained on the CPU")
+    # What is built once per process (kernels, thread pools) must not be billed to the case that comes first.
+    zoo.warm_up(recipe, suite.slices)
+    for seed in suite.budget.seeds:
+        with case.window(seed) as repeat:
+            trained = watch(zoo.epochs(recipe, suite.slices, seed), case, repeat, recipe, live)
+        scores = zoo.evaluate(trained.model, suite.slices.test, recipe)
+        repeat.facts |= {"applied": trained.setup.applied, "best_epoch": trained.best_epoch}
+        repeat.observe(
+            dice=scores.dice,
+            dice_slice=scores.dice_slice,
+            dice_batch=scores.dice_batch,
+            params=trained.params,
+            macs_per_slice=trained.macs_per_slice,
+            peak_gpu_mib=trained.peak_gpu_mib,
+        )
+
+
+def watch(
+    steps: Generator[zoo.Setup | zoo.Epoch, None, zoo.Trained],
+    case: Case,
+    repeat: Repeat,
+    recipe: zoo.Recipe,
+    live: Live,
+) -> zoo.Trained:
+    """Drain the training loop; read the meters at the end of its setup and of each epoch."""
+    repeat.facts["target_dice"] = TARGET_DICE
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            trained: zoo.Trained = end.value
+            return trained
+        if isinstance(step, zoo.Setup):
+            repeat.window.mark("setup")
+            continue
+        spent = repeat.window.mark(
+            "epoch",
+            epoch=step.number,
+            loss=step.loss,
+            val_loss=step.val_loss,
+            val_dice=step.val_dice,
+            lr=step.lr,
+            slices=step.slices,
+        )
+        text = progress.line(case.name, repeat.seed, step, recipe.epochs, spent, repeat.window.so_far())
+        live.progress(text, step.number / recipe.epochs)

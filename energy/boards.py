@@ -1,0 +1,44 @@
+"""What NVML says of a GPU that a figure in joules depends on: model, memory, enforced power limit, MIG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+MIB = 2**20
+MILLIWATTS = 1000.0
+
+
+def boards(uuids: Sequence[str], nvml: Any = None) -> list[dict[str, Any]]:
+    """Describe the boards of these UUIDs; what NVML cannot tell of one is None.
+
+    Args:
+        uuids: as in `Count.device` of domain "gpu".
+        nvml: the NVML bindings, already initialised by the meter that counts these boards; default: pynvml.
+    """
+    if not uuids:
+        return []
+    if nvml is None:
+        import pynvml as nvml
+    return [_board(nvml, nvml.nvmlDeviceGetHandleByUUID(uuid)) for uuid in uuids]
+
+
+def _board(nvml: Any, handle: Any) -> dict[str, Any]:
+    limit = _ask(nvml, nvml.nvmlDeviceGetEnforcedPowerLimit, handle)
+    memory = _ask(nvml, nvml.nvmlDeviceGetMemoryInfo, handle)
+    mig = _ask(nvml, nvml.nvmlDeviceGetMigMode, handle)
+    return {
+        "name": nvml.nvmlDeviceGetName(handle),
+        "memory_mib": None if memory is None else memory.total // MIB,
+        # The enforced limit, not the configured one: it is what the board obeys.
+        "power_limit_watts": None if limit is None else limit / MILLIWATTS,
+        "mig": None if mig is None else bool(mig[0]),
+    }
+
+
+def _ask(nvml: Any, question: Any, handle: Any) -> Any:
+    """Return the answer, or None where this board or driver does not support the question."""
+    try:
+        return question(handle)
+    except nvml.NVMLError_NotSupported:
+        return None

@@ -1,0 +1,193 @@
+"""One measured run: meters opened once, idle power first, then the cases, each journalled as it ends."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import energy
+from energy import __version__, fingerprint, journal, record, runfile, schema
+from energy.case import Case
+from energy.meters._meter import Meter
+from energy.store import Store
+from energy.window import Window
+
+
+@dataclass(frozen=True)
+class Device:
+    """What the measured code runs on.
+
+    Args:
+        gpus: UUIDs of the GPUs whose energy counts; () for none, None for those CUDA_VISIBLE_DEVICES allows.
+        synchronize: waits until the accelerator has done all queued work; None where nothing is queued.
+    """
+
+    gpus: tuple[str, ...] | None = None
+    synchronize: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asked of a run."""
+
+    meters: str
+    idle_seconds: float
+    storage: Path
+    save: bool
+    name: str | None
+    json_path: Path | None
+    resume: bool
+    grid_g_per_kwh: float | None
+    command: str
+
+
+@dataclass
+class Session:
+    """A run in progress. `open` must be called before the first case, `close` after the last."""
+
+    settings: Settings
+    device: Device
+    say: Callable[[str], None]
+    meters: Sequence[Meter] = ()
+    hardware: dict[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+    idle: dict[str, Any] | None = None
+    records: list[dict[str, Any]] = field(default_factory=list)
+    finished_before: tuple[dict[str, Any], ...] = ()
+    run: str = ""
+    started: str = ""
+    written: Path | None = None
+
+    @property
+    def store(self) -> Store:
+        """The results folder."""
+        return Store(self.settings.storage)
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal of this machine."""
+        return self.store.journal(self.fingerprint)
+
+    def open(self) -> None:
+        """Open the meters, name the machine, prove that results can be written, measure idle power."""
+        self.meters = energy.open_meters(self.settings.meters, gpus=self.device.gpus)
+        self.hardware = fingerprint.of_meters(self.meters)
+        self.fingerprint = fingerprint.name(self.hardware)
+        self.run, self.started = secrets.token_hex(6), _now()
+        if self.settings.save:
+            self.store.prepare(self.fingerprint)
+            self._resume()
+        if self.settings.idle_seconds > 0:
+            self.idle = self._measure_idle()
+        if self.settings.save:
+            journal.append(
+                self.journal_path, {"event": "start", "run": self.run, "time": _now(), "energy": self.block()}
+            )
+
+    def case(self, name: str) -> Case:
+        """Begin a case."""
+        return Case(name, self.meters, self.device.synchronize)
+
+    @contextmanager
+    def extra_case(self, name: str) -> Iterator[Case]:
+        """Run a case that no test asked for (the reference): recorded like any other, also when it fails."""
+        case = self.case(name)
+        try:
+            yield case
+        except BaseException as problem:
+            case.failed(problem)
+            raise
+        finally:
+            self.finish(case)
+
+    def finish(self, case: Case) -> dict[str, Any]:
+        """Build the record of a case that has ended, and journal it before anything else can go wrong."""
+        case.description.setdefault("keys", {"hardware": self.fingerprint})
+        finished = record.build(case, self.idle_watts, self.settings.grid_g_per_kwh)
+        schema.check_record(finished, finished["case"])
+        if self.settings.save:
+            journal.append(self.journal_path, {"event": "case", "run": self.run, "record": finished})
+        self.records.append(finished)
+        return finished
+
+    def reuse(self, case: str, keys: dict[str, str]) -> dict[str, Any] | None:
+        """Take over the good record of this case that the run to be resumed left under equal keys."""
+        for earlier in self.finished_before:
+            if (earlier["case"], earlier["keys"], earlier["status"]) == (case, keys, "ok"):
+                if earlier not in self.records:
+                    self.records.append(earlier)
+                return earlier
+        return None
+
+    def close(self) -> Path | None:
+        """Close the meters and write the run's file; return its path, None if there is nothing to save."""
+        energy.close(self.meters)
+        if not self.records:
+            return None
+        run = runfile.as_pytest_benchmark(self.records, self.block() | {"finished": _now()})
+        if self.settings.json_path is not None:
+            runfile.write(run, self.settings.json_path)
+        if self.settings.save:
+            self.written = self.store.write(run, self.settings.name)
+            journal.append(self.journal_path, {"event": "end", "run": self.run, "file": self.written.name})
+        return self.written
+
+    @property
+    def idle_watts(self) -> float | None:
+        """What the whole machine drew before the first case; None if unknown."""
+        return None if self.idle is None else self.idle["watts"]["total"]
+
+    def block(self) -> dict[str, Any]:
+        """Return the file-level `energy` block."""
+        return {
+            "schema": record.SCHEMA,
+            "fingerprint": self.fingerprint,
+            "hardware": self.hardware,
+            "meters": [meter.name for meter in self.meters],
+            "suite_version": __version__,
+            "run": self.run,
+            "started": self.started,
+            "finished": None,
+            "command": self.settings.command,
+            "idle": self.idle,
+        }
+
+    def _resume(self) -> None:
+        if not self.settings.resume:
+            return
+        unfinished = journal.unfinished(self.journal_path)
+        if unfinished is None:
+            self.say(f"--energy-resume: no unfinished run in {self.journal_path}; starting a new one")
+            return
+        self.run, self.finished_before = unfinished.id, unfinished.records
+        self.say(
+            f"--energy-resume: going on with run {self.run}, {len(self.finished_before)} case(s) finished"
+        )
+
+    def _measure_idle(self) -> dict[str, Any]:
+        """Sleep inside the meters: what the machine draws anyway."""
+        with Window(self.meters, self.device.synchronize) as window:
+            time.sleep(self.settings.idle_seconds)
+        spent = window.energy
+        watts: dict[str, float | None] = {
+            domain: _watts(spent.joules(domain), spent.seconds)
+            for domain in sorted({part.domain for part in spent.headline()})
+        }
+        return {
+            "seconds": spent.seconds,
+            "watts": watts | {"total": _watts(record.total_joules(spent)[0], spent.seconds)},
+        }
+
+
+def _watts(joules: float | None, seconds: float) -> float | None:
+    return None if joules is None else joules / seconds
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

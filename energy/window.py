@@ -1,0 +1,75 @@
+"""One stretch of time inside all meters, with readings at its edges and at every mark in between."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import energy
+from energy import machine, memory
+from energy.meters._meter import Meter
+from energy.reading import Energy, Reading
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A reading in the middle of a window: what had just ended there, and what is known of it."""
+
+    kind: str
+    reading: Reading
+    facts: dict[str, Any]
+
+
+class Window:
+    """Measure what happens between `with Window(meters) as window:` and the end of the block.
+
+    `synchronize` is called before every reading, so that work queued on an accelerator falls into the window
+    that queued it (`torch.cuda.synchronize`). Windows may nest and overlap; a window belongs to one thread.
+    """
+
+    def __init__(self, meters: Sequence[Meter], synchronize: Callable[[], None] | None = None) -> None:
+        self.meters = meters
+        self.synchronize = synchronize
+        self.marks: list[Mark] = []
+
+    def __enter__(self) -> Window:
+        self.started_wall_seconds = time.time()
+        memory.reset_peak_rss()
+        self.state_before = machine.state()
+        self.first = self._read()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.last = self._read()
+        self.state_after = machine.state()
+        self.peak_rss_mib = memory.peak_rss_mib()
+
+    def mark(self, kind: str, **facts: Any) -> Energy:
+        """Read the meters now and return the energy since the mark before (or the window's start)."""
+        since = self.marks[-1].reading if self.marks else self.first
+        reading = self._read()
+        self.marks.append(Mark(kind, reading, facts))
+        return reading - since
+
+    def so_far(self) -> Energy:
+        """Return the energy from the window's start to its latest mark."""
+        return (self.marks[-1].reading if self.marks else self.first) - self.first
+
+    @property
+    def energy(self) -> Energy:
+        """The energy of the whole window, once it is closed."""
+        return self.last - self.first
+
+    def flags(self) -> tuple[str, ...]:
+        """Name what speaks against this window: the meters' flags and the machine's."""
+        return self.energy.flags() + machine.flags(self.state_before, self.state_after)
+
+    def _read(self) -> Reading:
+        if self.synchronize is not None:
+            self.synchronize()
+        return energy.read(self.meters)
