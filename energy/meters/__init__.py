@@ -1,0 +1,125 @@
+"""Open, read and close meters."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+
+from energy.meters._folder import meter_file
+from energy.meters._folder import names as meter_names
+from energy.meters._meter import Diagnosis, Meter, MeterUnavailable
+from energy.meters._missing import Missing
+from energy.meters._sampler import Sampler
+from energy.reading import Reading
+
+__all__ = ["Meters", "close", "diagnose", "meter_names", "open_meters", "read"]
+
+
+class Meters(list[Meter]):
+    """Open meters and the thread that polls them; `with open_meters() as meters:` closes them."""
+
+    def __init__(self, meters: Iterable[Meter]) -> None:
+        super().__init__(meters)
+        self.sampler = Sampler(self)
+
+    def __enter__(self) -> Meters:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        close(self)
+
+
+def open_meters(names: str | Sequence[str] = "auto", gpus: Sequence[str] | None = None) -> Meters:
+    """Open the meters named, start the thread that polls them, and return them.
+
+    Args:
+        names: "auto" for all that work here, or names: "nvml,rapl" or ["nvml", "rapl"].
+        gpus: UUIDs of the GPUs to measure; () for none, None for those that CUDA_VISIBLE_DEVICES allows.
+
+    Raises:
+        MeterUnavailable: a meter that was asked for by name does not work, or none does.
+        ValueError: there is no meter of that name.
+    """
+    opened = _open_all(gpus) if names == "auto" else _open_named(_split(names), gpus)
+    if not opened:
+        raise MeterUnavailable(
+            "No meter works here.", "`python -m energy doctor` says what each of them lacks."
+        )
+    result = Meters(sorted(opened, key=lambda meter: not meter.slow))
+    result.sampler.start()
+    return result
+
+
+def read(meters: Sequence[Meter]) -> Reading:
+    """Read all meters, slow ones first, and stamp the reading when the last has answered.
+
+    The order is the same every time, so that the time it takes to read one meter shifts both ends of its
+    window alike. CodeCarbon is the slow one (about 1 ms; up to 55 ms if it was read just before) and comes
+    first, so that the counters are read within microseconds of the time stamp.
+
+    Raises:
+        RuntimeError: called in a forked child, where no thread polls the meters.
+    """
+    for meter in meters:
+        if meter.pid != os.getpid():
+            raise RuntimeError(
+                f"the meter {meter.name} was opened by process {meter.pid} and is read by its child "
+                f"{os.getpid()}: read it in the parent, or open meters of its own in the child"
+            )
+    counts = tuple(count for meter in meters for count in meter.counts())
+    seconds = time.monotonic()
+    return Reading(seconds, counts, tuple(fault for meter in meters for fault in meter.faults()))
+
+
+def close(meters: Sequence[Meter]) -> None:
+    """Stop polling and release what the meters hold; in a forked child do nothing, they are the parent's."""
+    for meter in meters:
+        if meter.pid == os.getpid():
+            meter.close()
+    if isinstance(meters, Meters):
+        meters.sampler.stop()
+
+
+def diagnose(gpus: Sequence[str] | None = None) -> tuple[Diagnosis, ...]:
+    """Try every meter and say which work here, and what to do about those that do not."""
+    return tuple(meter_file(name).diagnose(gpus) for name in meter_names())
+
+
+def _split(names: str | Sequence[str]) -> list[str]:
+    parts = names.split(",") if isinstance(names, str) else names
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _open_all(gpus: Sequence[str] | None) -> list[Meter]:
+    opened: list[Meter] = []
+    problems: list[MeterUnavailable] = []
+    for name in meter_names():
+        try:
+            opened.append(meter_file(name).open(gpus))
+        except MeterUnavailable as problem:
+            problems.append(problem)
+    if opened and gpus and not _measures_gpus(opened):
+        opened.append(Missing("gpu", ",".join(gpus), " ".join(str(problem) for problem in problems)))
+    return opened
+
+
+def _measures_gpus(meters: Iterable[Meter]) -> bool:
+    return any(count.domain == "gpu" for meter in meters for count in meter.counts())
+
+
+def _open_named(wanted: Sequence[str], gpus: Sequence[str] | None) -> list[Meter]:
+    files = [
+        meter_file(name) for name in sorted(set(wanted))
+    ]  # a misspelt name fails before anything is opened
+    opened: list[Meter] = []
+    try:
+        for file in files:
+            opened.append(file.open(gpus))
+    except BaseException:
+        close(opened)
+        raise
+    return opened

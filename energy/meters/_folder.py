@@ -1,0 +1,41 @@
+"""The folder is the registry: one file, one meter, found by its name."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol, cast
+
+from energy.meters._meter import Diagnosis, Meter
+
+
+class MeterFile(Protocol):
+    """What a file in this folder must define."""
+
+    def open(self, gpus: Sequence[str] | None = None) -> Meter:
+        """Return the meter, or raise MeterUnavailable."""
+
+    def diagnose(self, gpus: Sequence[str] | None = None) -> Diagnosis:
+        """Say whether `open` would work, and what to do if it would not."""
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all meters, in alphabetical order."""
+    found = (module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
+    return tuple(sorted(name for name in found if not name.startswith("_")))
+
+
+def meter_file(name: str) -> MeterFile:
+    """Import one meter's file.
+
+    Raises:
+        ValueError: there is no meter of that name; the nearest names are given.
+    """
+    known = names()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
+        raise ValueError(f"no meter is called {name!r}; did you mean {' or '.join(near)}?")
+    return cast(MeterFile, importlib.import_module(f"energy.meters.{name}"))

@@ -1,0 +1,57 @@
+"""What every meter is: cumulative counts, a list of faults, and a reason and a remedy if it cannot work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from energy.reading import Count, Fault
+
+
+class MeterUnavailable(Exception):  # noqa: N818 -- the name is public and says what it is
+    """A meter that cannot work here: `reason` says why, `remedy` what would change that."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason} {remedy}".strip())
+        self.reason = reason
+        self.remedy = remedy
+
+
+class Meter(Protocol):
+    """A source of cumulative joules, opened by `open(gpus)` of its file, owned by the process that did so.
+
+    period_seconds: how often the sampler must call `poll` so that nothing is missed; None if it need not.
+    slow: takes milliseconds to read, and is therefore read before the others.
+    closed: the sampler forgets a meter that says so.
+    """
+
+    name: str
+    pid: int
+    period_seconds: float | None
+    slow: bool
+    closed: bool
+
+    def poll(self) -> None:
+        """Take a sample; called by the sampler's thread. Failing to read is a fault, not an exception."""
+
+    def counts(self) -> tuple[Count, ...]:
+        """Read now and return every count; called by any thread."""
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Return all faults since the meter was opened, oldest first."""
+
+    def note(self, fault: Fault) -> None:
+        """Add a fault that somebody else observed."""
+
+    def close(self) -> None:
+        """Release what `open` took; closing twice does nothing."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `doctor` says of a meter: does it work here, what it reads or why not, and what to do."""
+
+    name: str
+    works: bool
+    what: str
+    remedy: str | None = None

@@ -1,0 +1,296 @@
+"""CodeCarbon: the field's usual figure, and the only one for CPU and RAM where RAPL is closed (most VMs).
+
+Without RAPL it is a model: CPU = TDP x (0.1 + 0.9 load^3), RAM = 5 W per memory module that it guesses. It
+runs offline, silent and without files: every setting that it would otherwise look up in CODECARBON_*
+variables or configuration files is given. It is started when the meter is opened (0.7 s), so never inside a
+window.
+
+Its own scheduler is parked, because a measurement by it and one by us at the same time would corrupt its sums
+(codecarbon issue 1308); its 1 Hz monitor of the CPU load, which has a lock, goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from energy.meters import _boards
+from energy.meters._meter import Diagnosis, MeterUnavailable
+from energy.reading import Count, Fault
+
+JOULES_PER_KWH = (
+    1 / 2.77778e-7
+)  # CodeCarbon's own constant (codecarbon/core/units.py), so that its joules come back
+STALE_SECONDS = 0.055  # flush() repeats the last figures if they are younger than 0.05 s
+PARKED_SECONDS = 1e6  # for its scheduler: 11 days
+RAPL_PERIOD_SECONDS = 60.0  # in RAPL mode it must look at least once per wrap; 65 kJ at 1 kW take 65 s
+
+# The truth as a multiple of what is reported. CPU load: formula over RAPL was 0.23 to 1.95 in the sweeps that
+# CodeCarbon published (its repository, data/hardware/cpu_load_profiling: EPYC 8024P, Xeon E3-1240v2, 2 x
+# E5-2620v3). A CPU that it does not know is taken for 4 W per thread; processors on sale draw 2 to 8. RAM: no
+# sweep was published; a module draws about 1 W idle and 5 W busy, and the number of modules is a guess.
+CPU_LOAD = (0.5, 4.4)
+UNKNOWN_CPU = (0.25, 8.8)
+CONSTANT = (0.2, 2.2)  # half the TDP, whatever the load
+RAM = (0.2, 2.0)
+COUNTER = (0.9, 1.1)  # as in rapl.py
+NVIDIA = (0.95, 1.05)  # as in nvml.py
+WATTS_PER_UNKNOWN_THREAD = 4  # codecarbon/core/cpu.py, DEFAULT_POWER_PER_CORE
+FLUSH_SECONDS = 0.002  # the time between its measurement and our time stamp
+JIFFY_SECONDS = 0.01  # the step of the load figures of the kernel (/proc/stat)
+
+
+def open(gpus: Sequence[str] | None = None, *, library: Any = None) -> CodeCarbon:  # noqa: A001
+    """Start a tracker of the whole machine, and of these GPUs (UUIDs, as in nvml.py) if NVML knows them.
+
+    Raises:
+        MeterUnavailable: CodeCarbon is missing, or its tracker did not start.
+    """
+    boards = _resolve(gpus, library)
+    with _silence():
+        tracker, latest = _tracker([board.index for board in boards])
+        tracker.start()
+    if not getattr(tracker, "_hardware", None):
+        _stop(tracker)
+        raise MeterUnavailable("CodeCarbon's tracker did not start.", "Run `codecarbon detect` to see why.")
+    return CodeCarbon(tracker, latest, ",".join(board.uuid for board in boards))
+
+
+def diagnose(gpus: Sequence[str] | None = None, *, library: Any = None) -> Diagnosis:
+    """Say what CodeCarbon would report here."""
+    try:
+        meter = open(gpus, library=library)
+    except MeterUnavailable as problem:
+        return Diagnosis("codecarbon", False, problem.reason, problem.remedy)
+    what = ", ".join(f"{count.domain}: {count.source} ({count.kind})" for count in meter.counts())
+    meter.close()
+    return Diagnosis("codecarbon", True, what)
+
+
+class CodeCarbon:
+    """Cumulative joules of CodeCarbon's components, handed over by an output handler."""
+
+    name = "codecarbon"
+    slow = True
+
+    def __init__(self, tracker: Any, latest: Any, gpus: str) -> None:
+        self.pid = os.getpid()
+        self.closed = False
+        self._tracker, self._latest = tracker, latest
+        wanted = [part for part in tracker._hardware if _domain(part, gpus)]
+        self._components = tuple(_component(part, gpus, tracker._conf) for part in wanted)
+        rapl = any(component.source == "codecarbon_rapl" for component in self._components)
+        self.period_seconds = RAPL_PERIOD_SECONDS if rapl else None
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+        self._opened_seconds = self._measured_seconds = time.monotonic()
+        self._joules: dict[str, float] = {}
+        self._watts: dict[str, float] = {}
+        self._measure()
+
+    def poll(self) -> None:
+        """Let CodeCarbon measure, so that it sees every wrap of its counters."""
+        with self._lock:
+            if not self.closed:
+                self._measure()
+
+    def counts(self) -> tuple[Count, ...]:
+        """Let CodeCarbon measure now and return its cumulative components."""
+        with self._lock:
+            problem = "the meter is closed" if self.closed else self._measure()
+            return tuple(self._count(component, problem) for component in self._components)
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Return all faults since the meter was opened."""
+        return tuple(self._faults)
+
+    def note(self, fault: Fault) -> None:
+        """Keep a fault that somebody else observed."""
+        self._faults.append(fault)
+
+    def close(self) -> None:
+        """Stop the tracker and its threads."""
+        with self._lock:
+            if not self.closed:
+                self.closed = True
+                _stop(self._tracker)
+
+    def _measure(self) -> str | None:
+        """Flush, and say what went wrong. Wait if the last figures are so young that it would repeat them."""
+        time.sleep(max(0.0, self._measured_seconds + STALE_SECONDS - time.monotonic()))
+        self._latest.total = None
+        self._tracker.flush()
+        now = time.monotonic()
+        if self._latest.total is None:  # flush() suppresses every exception
+            problem = "CodeCarbon's flush() failed and delivered no figures"
+            self._faults.append(Fault("unreadable", self.name, "", now, 0.0, 0.0, problem))
+            return problem
+        self._keep(now, self._latest.total)
+        return None
+
+    def _keep(self, now: float, total: Any) -> None:
+        elapsed = now - self._measured_seconds
+        for domain in ("cpu", "ram", "gpu"):
+            joules = getattr(total, f"{domain}_energy") * JOULES_PER_KWH
+            self._watts[domain] = (joules - self._joules.get(domain, 0.0)) / elapsed
+            self._joules[domain] = joules
+        self._measured_seconds = now
+
+    def _count(self, component: Count, problem: str | None) -> Count:
+        joules = self._joules.get(component.domain)
+        return replace(
+            component,
+            joules=None if problem else joules,
+            reason=problem,
+            last_joules=joules,
+            covered_seconds=self._measured_seconds - self._opened_seconds,
+            edge_joules=self._watts.get(component.domain, 0.0) * component.resolution_seconds,
+        )
+
+
+def _domain(part: Any, gpus: str) -> str | None:
+    """Return what one of CodeCarbon's hardware objects stands for; None for GPUs that nobody asked for."""
+    kind = type(part).__name__.lower()
+    domain = {"cpu": "cpu", "ram": "ram", "gpu": "gpu"}.get(kind) or part.chip_part.lower()
+    return domain if domain != "gpu" or gpus else None
+
+
+def _component(part: Any, gpus: str, conf: dict[str, Any]) -> Count:
+    """Describe one of CodeCarbon's hardware objects; its own records do not say which method it used."""
+    source, kind, (low, high), step = _method(part, conf)
+    domain = _domain(part, gpus) or ""
+    device = gpus if domain == "gpu" else "machine"
+    return Count(domain, device, source, kind, None, 0.0, low, high, 0.0, step, reason="not read yet")
+
+
+def _method(part: Any, conf: dict[str, Any]) -> tuple[str, str, tuple[float, float], float]:
+    """Return source, kind, band factors and time step."""
+    name = type(part).__name__.lower()
+    mode = getattr(part, "_mode", None)
+    if name == "ram":
+        return "codecarbon_ram_model", "modelled", RAM, FLUSH_SECONDS
+    if name == "gpu":
+        return "codecarbon_gpu", "measured", NVIDIA, 0.1
+    if mode == "cpu_load":
+        band = UNKNOWN_CPU if _guessed(part, conf) else CPU_LOAD
+        return "codecarbon_cpu_load_model", "modelled", band, JIFFY_SECONDS
+    if mode == "constant":
+        return "codecarbon_constant_model", "modelled", CONSTANT, FLUSH_SECONDS
+    return f"codecarbon_{(mode or name).removeprefix('intel_')}", "measured", COUNTER, FLUSH_SECONDS
+
+
+def _guessed(part: Any, conf: dict[str, Any]) -> bool:
+    """Say whether the TDP is 4 W per thread (times the sockets, as it has it) and not from its table."""
+    threads, sockets = conf["cpu_count"], conf["cpu_physical_count"]
+    return bool(part._is_generic_tdp) or part._tdp == WATTS_PER_UNKNOWN_THREAD * threads * sockets
+
+
+def _resolve(gpus: Sequence[str] | None, library: Any) -> tuple[_boards.Board, ...]:
+    """Return the boards that CodeCarbon is to watch; none where NVML does not work, for it needs NVML too."""
+    if gpus is not None and not gpus:
+        return ()
+    try:
+        return _boards.resolve(_boards.load(library), gpus)
+    except MeterUnavailable:
+        return ()
+
+
+def _tracker(gpu_indices: list[int]) -> tuple[Any, Any]:
+    """Build a tracker that asks nobody, tells nobody and writes nothing, and the handler of its totals.
+
+    Every setting that has a name in CodeCarbon's configuration is given, or the environment would decide. Not
+    save_to_file=False, which is deprecated: under -W error the constructor would swallow that and be half
+    built. GPUs are given as indices: its own handling of UUIDs bills all boards from the second tracker on.
+    """
+    latest = _latest_handler()
+    tracker = _import().OfflineEmissionsTracker(
+        allow_multiple_runs=True,  # False would write a lock file and install signal handlers
+        api_call_interval=-1,
+        api_endpoint=None,
+        api_key=None,
+        cloud_provider=None,
+        cloud_region=None,
+        country_2letter_iso_code=None,
+        country_iso_code="POL",  # any known country: its grams of CO2 are not used
+        electricitymaps_api_token=None,
+        emissions_endpoint=None,
+        experiment_id=None,
+        experiment_name=None,
+        force_carbon_intensity_g_co2e_kwh=None,
+        force_cpu_power=None,
+        force_mode_cpu_load=False,
+        force_ram_power=None,
+        gpu_ids=gpu_indices,
+        log_level="critical",
+        logger_preamble="",
+        logging_logger=None,
+        measure_power_secs=PARKED_SECONDS,
+        metadata=None,
+        on_csv_write="append",
+        output_dir=str(Path(__file__).parent),  # must exist; nothing is written
+        output_file="",
+        output_handlers=[latest],
+        output_methods=[],
+        project_name="",
+        prometheus_url=None,
+        pue=1.0,
+        rapl_include_dram=False,
+        rapl_prefer_psys=False,
+        region=None,
+        tracking_mode="machine",
+        wue=0.0,
+    )
+    if getattr(tracker, "_scheduler", None) is None:  # its constructor suppresses every exception
+        raise MeterUnavailable(
+            "CodeCarbon's tracker was not built.",
+            "Look for a broken ~/.codecarbon.config or ./.codecarbon.config.",
+        )
+    return tracker, latest
+
+
+def _latest_handler() -> Any:
+    """Return an output handler that keeps the last totals."""
+    from codecarbon.output_methods.base_output import BaseOutput
+
+    class Latest(BaseOutput):
+        total: Any = None
+
+        def out(self, total: Any, delta: Any) -> None:  # noqa: ARG002
+            self.total = total
+
+    return Latest()
+
+
+def _import() -> Any:
+    try:
+        import codecarbon
+    except ImportError:
+        raise MeterUnavailable("CodeCarbon is not installed.", "`pip install codecarbon`") from None
+    return codecarbon
+
+
+def _stop(tracker: Any) -> None:
+    """Stop the tracker, and its timers again: one that is just firing re-arms itself (its issue 1308)."""
+    timers = [tracker._scheduler, tracker._scheduler_monitor_power]
+    with _silence():
+        tracker.stop()
+    for timer in timers:
+        timer.stop()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep CodeCarbon's logger, which writes to stderr, quiet while it imports, starts and stops."""
+    logger = logging.getLogger("codecarbon")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
