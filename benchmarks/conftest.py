@@ -42,10 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
         raise pytest.UsageError("-n: cases that run side by side share their joules; leave out -n")
     try:
-        budget(config)
-        for technique in techniques(config):
-            for arch in zoo.architectures():
-                zoo.recipe(arch, technique)
+        chosen = budget(config)
+        for arch, technique in itertools.product(zoo.architectures(), techniques(config)):
+            zoo.recipe(arch, technique, epochs=chosen.epochs, batch_size=chosen.batch_size)
     except ValueError as mistake:
         raise pytest.UsageError(str(mistake)) from None
 
@@ -103,7 +102,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def suite(request: pytest.FixtureRequest) -> Suite:
-    """What the user asked for, with the data read; a mistake in it ends the run before anything is trained."""
+    """What the user asked for, with the data read; a mistake ends the run before anything is trained."""
     try:
         return make_suite(request.config)
     except ValueError as mistake:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,17 +10,16 @@ MIB = 2**20
 MILLIWATTS = 1000.0
 
 
-def boards(uuids: Sequence[str], nvml: Any = None) -> list[dict[str, Any]]:
+def boards(uuids: Sequence[str], library: Any = None) -> list[dict[str, Any]]:
     """Describe the boards of these UUIDs; what NVML cannot tell of one is None.
 
     Args:
         uuids: as in `Count.device` of domain "gpu".
-        nvml: the NVML bindings, already initialised by the meter that counts these boards; default: pynvml.
+        library: the NVML bindings, initialised by the meter that counts these boards; default: pynvml.
     """
     if not uuids:
         return []
-    if nvml is None:
-        import pynvml as nvml
+    nvml = importlib.import_module("pynvml") if library is None else library
     return [_board(nvml, nvml.nvmlDeviceGetHandleByUUID(uuid)) for uuid in uuids]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ def show(items: Sequence[pytest.Item]) -> None:
     """Predict each item through `pytest_energy_plan` and print the plan with its sums."""
     if not items:
         return
-    reporter = items[0].config.pluginmanager.get_plugin("terminalreporter")
+    reporter: Any = items[0].config.pluginmanager.get_plugin("terminalreporter")
     reporter.section("energy: dry run")
     plans = []
     for item in items:

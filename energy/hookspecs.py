@@ -17,5 +17,5 @@ class Plan:
 
 
 @pytest.hookspec(firstresult=True)
-def pytest_energy_plan(item: pytest.Item) -> Plan | None:  # type: ignore[empty-body]  # a specification has no body
+def pytest_energy_plan(item: pytest.Item) -> Plan | None:
     """Predict one case for `--energy-dry-run`; None leaves it to the next implementation."""

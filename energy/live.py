@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,8 @@ class Live:
     """Write to the user while a test runs, whatever pytest does with the test's own output."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self.reporter = config.pluginmanager.get_plugin("terminalreporter")
-        self.capture = config.pluginmanager.get_plugin("capturemanager")
+        self.reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+        self.capture: Any = config.pluginmanager.get_plugin("capturemanager")
         self.is_terminal = self.reporter is not None and self.reporter.isatty
         self.moving = False
         self.last_decile = -1

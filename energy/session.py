@@ -14,6 +14,7 @@ from typing import Any
 import energy
 from energy import __version__, fingerprint, journal, record, runfile, schema
 from energy.case import Case
+from energy.figures import total_joules
 from energy.meters._meter import Meter
 from energy.store import Store
 from energy.window import Window
@@ -181,7 +182,7 @@ class Session:
         }
         return {
             "seconds": spent.seconds,
-            "watts": watts | {"total": _watts(record.total_joules(spent)[0], spent.seconds)},
+            "watts": watts | {"total": _watts(total_joules(spent)[0], spent.seconds)},
         }
 
 
