@@ -1,6 +1,6 @@
 """The journal of a machine: one fsynced JSON line per event, so that a crash loses the case in progress only.
 
-Events: {"event": "start", "run": id, "time": iso, "energy": {file-level block so far}, "planned": [case, ..]},
+Events: {"event": "start", "run": id, "time": iso, "energy": {file-level block so far}, "planned": [case]},
 {"event": "case", "run": id, "record": {..}}, {"event": "end", "run": id, "file": name of the run file}.
 A resumed run goes on with "case" events of the same id; a second "start" of that id does no harm.
 """

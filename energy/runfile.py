@@ -81,7 +81,7 @@ def _benchmark(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return one entry of the list of benchmarks.
 
     pytest-benchmark drops failed cases, and its compare breaks on an entry without seconds. A failed case
-    stays here with the seconds until it failed, but in a group and under a name that nobody takes for a result.
+    stays here with the seconds until it failed, but in a group and under a name nobody mistakes.
     """
     check_record(record, f"case {record.get('case')}")
     case, task, status = record["case"], record["task"], record["status"]

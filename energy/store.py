@@ -114,7 +114,7 @@ class Store:
         """Return the one run file that `reference` means.
 
         Args:
-            reference: a path; a number "0007"; "FINGERPRINT/0007"; a file's name; the name it was saved under, a
+            reference: a path; a number "0007"; "FINGERPRINT/0007"; a file's name; its saved name, a
                 fingerprint or a glob (the newest that fits); None for the newest of all.
 
         Raises:

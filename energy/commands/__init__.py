@@ -1,0 +1,65 @@
+"""The commands of `python -m energy`: one file each, found by its name.
+
+A command is a module with a docstring (its help), `add_arguments(parser)` and `run(args) -> int`.
+"""
+
+import argparse
+import importlib
+import pkgutil
+from collections.abc import Sequence
+from types import ModuleType
+from typing import NoReturn
+
+from energy.nearest import unknown
+from energy.schema import RecordError
+from energy.store import StoreError
+
+
+class UsageError(Exception):
+    """The user asked for something that does not exist or cannot be done; the message says what to do."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises instead of leaving with exit code 2, which pytest uses for an interrupted run."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the commands, sorted."""
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(name for name in found if not name.startswith("_")))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command that `arguments` begin with and return its exit code.
+
+    Raises:
+        UsageError: no such command or argument, or the command cannot do what it was asked.
+    """
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_overview())
+        return 0
+    name, *rest = arguments
+    if name not in names():
+        raise UsageError(unknown("command", name, names()))
+    command = _load(name)
+    parser = _Parser(prog=f"joulebench {name}", description=command.__doc__)
+    command.add_arguments(parser)
+    try:
+        code: int = command.run(parser.parse_args(rest))
+    except (RecordError, StoreError) as mistake:
+        raise UsageError(str(mistake)) from mistake
+    return code
+
+
+def _load(name: str) -> ModuleType:
+    """Import one command only: `list` must not wait for what `doctor` needs."""
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def _overview() -> str:
+    """Return one line per command, from the first line of its docstring."""
+    rows = [f"  {name:10} {(_load(name).__doc__ or '').splitlines()[0]}" for name in names()]
+    return "\n".join(["usage: joulebench COMMAND ...   (or python -m energy COMMAND ...)", "", *rows])
