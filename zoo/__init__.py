@@ -1,5 +1,50 @@
-"""What is measured: networks, techniques and the training loop. Importing this imports no torch."""
+"""What is measured: networks, techniques and the training loop.
+
+Importing this imports no torch, so that naming and collecting cases is fast; what needs it comes when asked
+for.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from zoo._registry import architectures, create, techniques
+from zoo.recipe import Recipe, recipe
+from zoo.results import Diverged, Epoch, Scores, Setup, Trained
 
-__all__ = ["architectures", "create", "techniques"]
+if TYPE_CHECKING:
+    from zoo._hardware import unavailable
+    from zoo.evaluation import evaluate
+    from zoo.training import epochs, train
+    from zoo.warming import warm_up
+
+__all__ = [
+    "Diverged",
+    "Epoch",
+    "Recipe",
+    "Scores",
+    "Setup",
+    "Trained",
+    "architectures",
+    "create",
+    "epochs",
+    "evaluate",
+    "recipe",
+    "techniques",
+    "train",
+    "unavailable",
+    "warm_up",
+]
+
+_WITH_TORCH = {
+    "epochs": "zoo.training",
+    "evaluate": "zoo.evaluation",
+    "train": "zoo.training",
+    "unavailable": "zoo._hardware",
+    "warm_up": "zoo.warming",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WITH_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_WITH_TORCH[name]), name)

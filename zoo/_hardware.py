@@ -1,0 +1,81 @@
+"""What this machine can run."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from zoo.recipe import Recipe
+
+BF16_INSTRUCTIONS = (
+    "avx512_bf16",
+    "amx_bf16",
+    "bf16",
+)  # x86, x86 matrix unit, ARM: the kernel's names, and torch's
+
+
+def unavailable(recipe: Recipe) -> str | None:
+    """Say why a recipe cannot run on this machine, or None if it can."""
+    device = torch.device(recipe.device)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        return f"device {recipe.device} was asked for, but torch {torch.__version__} finds no CUDA GPU here"
+    if device.type == "cuda" and device.index >= torch.cuda.device_count():
+        return (
+            f"device {recipe.device} was asked for, but there are {torch.cuda.device_count()} CUDA GPUs here"
+        )
+    if recipe.precision == "bf16" and not _has_bf16(device):
+        return f"bf16 on {recipe.device}: this hardware computes no bfloat16, and emulation would mislead"
+    return None
+
+
+def _has_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
+    return any(name in _cpu_instructions() for name in BF16_INSTRUCTIONS)
+
+
+def _cpu_instructions() -> set[str]:
+    if hasattr(torch.cpu, "get_capabilities"):  # newer than the oldest torch we support
+        return {name for name, present in torch.cpu.get_capabilities().items() if present}
+    cpuinfo = Path("/proc/cpuinfo")
+    return set(cpuinfo.read_text().split()) if cpuinfo.exists() else set()
+
+
+def autocast(recipe: Recipe) -> torch.autocast:
+    """Open the recipe's precision for a forward pass."""
+    on = recipe.precision == "bf16"
+    return torch.autocast(torch.device(recipe.device).type, torch.bfloat16, enabled=on)
+
+
+@contextmanager
+def threads(number: int | None) -> Iterator[None]:
+    """Set the CPU threads of one operation, and set them back; None leaves them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def convolution_fp32(recipe: Recipe) -> str | None:
+    """Name the format of a GPU's fp32 convolutions, by default cuDNN's "tf32"; None on a CPU."""
+    return None if recipe.device == "cpu" else torch.backends.cudnn.conv.fp32_precision
+
+
+def synchronize(recipe: Recipe) -> None:
+    """Wait until the device has done all its work."""
+    if recipe.device != "cpu":
+        torch.cuda.synchronize(recipe.device)
+
+
+def forget_gpu_peak(recipe: Recipe) -> None:
+    """Start counting the GPU memory's peak anew."""
+    if recipe.device != "cpu":
+        torch.cuda.reset_peak_memory_stats(recipe.device)
+
+
+def gpu_peak_mib(recipe: Recipe) -> float | None:
+    """Read the most GPU memory that torch held since then, in MiB; None on a CPU."""
+    return None if recipe.device == "cpu" else torch.cuda.max_memory_allocated(recipe.device) / 2**20

@@ -1,0 +1,81 @@
+"""What happens before the first epoch: refusals, the learning-rate search, the account of what was done."""
+
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from monai.data import Dataset
+from torch import nn
+
+from zoo import _loaders as loaders
+from zoo._hardware import convolution_fp32, unavailable
+from zoo._optimization import find_learning_rate
+from zoo._size import macs_per_slice
+from zoo.recipe import Recipe
+
+
+def check(recipe: Recipe, data: Any, seed: int) -> None:
+    """Refuse what cannot be trained, before any file is read.
+
+    Raises:
+        ValueError: naming what is wrong.
+    """
+    if reason := unavailable(recipe):
+        raise ValueError(f"this recipe cannot run here: {reason}.")
+    if type(seed) is not int or seed < 0:
+        raise ValueError(f"seed is {seed!r}; expected a whole number of 0 or more.")
+    for name, fewest in (("train", 2), ("val", 1)):
+        slices = len(getattr(data, name))
+        if slices < fewest:
+            raise ValueError(f"the {name} split has {slices} slices; expected {fewest} or more.")
+    macs_per_slice(recipe.architecture, data.image_size)  # refuses a size that the network cannot take
+
+
+def learning_rate(
+    recipe: Recipe, model: nn.Module, dataset: Dataset, seed: int
+) -> tuple[float, dict[str, Any] | None]:
+    """Search the learning rate if the recipe says so; return it, and an account of the search."""
+    if not recipe.lr_find_steps:
+        return recipe.learning_rate, None
+    loader = loaders.train_loader(
+        dataset, recipe, seed
+    )  # its own, so that the training's order stays as it is
+    with loaders.closing(loader):
+        return find_learning_rate(recipe, model, loader)
+
+
+def applied(
+    recipe: Recipe,
+    loader: loaders.Loader,
+    loading: dict[str, Any],
+    rate: float,
+    search: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Say in JSON-able values what the recipe's choices did on this machine."""
+    return {
+        "device": recipe.device,
+        "threads": torch.get_num_threads(),
+        "precision": recipe.precision,
+        "convolution_fp32": convolution_fp32(recipe),
+        "optimizer": recipe.optimizer,
+        "learning_rate": rate,
+        "lr_find": search,
+        "loading": loading,
+        "workers": loader.num_workers,
+        "prefetch": loader.prefetch_factor,
+        "persistent_workers": loader.persistent_workers,
+        "pin_memory": loader.pin_memory,
+        "slices_per_epoch": len(loader) * recipe.batch_size if loader.drop_last else len(loader.dataset),
+        "augment": _augment(recipe),
+        "without_effect": _without_effect(recipe, loader),
+    }
+
+
+def _augment(recipe: Recipe) -> dict[str, float] | None:
+    if not recipe.augment:
+        return None
+    return {key: value for key, value in asdict(recipe).items() if key.startswith(("rotation_", "flip_"))}
+
+
+def _without_effect(recipe: Recipe, loader: loaders.Loader) -> list[str]:
+    return ["pin_memory: acts with CUDA only"] if recipe.pin_memory and not loader.pin_memory else []

@@ -1,0 +1,203 @@
+"""What is trained, and how: one frozen record with every choice in it, and the names that fill it in.
+
+Imports no torch: a recipe can be made, checked and stored before anything is loaded.
+"""
+
+import math
+import re
+from dataclasses import dataclass, fields
+from itertools import combinations
+from typing import Any
+
+from zoo._registry import architectures, load, require, techniques
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Hold every choice of a training run as a plain value that JSON can carry.
+
+    The defaults are the `baseline` technique. Make one with `zoo.recipe`, which applies techniques by name.
+
+    Raises:
+        ValueError: naming the field, the value, and what was expected.
+    """
+
+    architecture: str
+    technique: str = "baseline"
+
+    epochs: int = 10  # at most, if early stopping is on
+    batch_size: int = 16  # slices; 2 or more, as batch normalisation needs statistics over slices
+    device: str = "cpu"  # or "cuda:0", "cuda:1", ...
+    threads: int | None = None  # CPU threads of one operation; None leaves torch's number
+
+    loss: str = "dice"  # always computed in fp32, whatever the precision
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3  # the learning-rate search, where on, replaces it
+    betas: tuple[float, float] = (0.9, 0.999)
+    amsgrad: bool = False
+    precision: str = "fp32"  # "bf16" is autocast: weights and loss stay in fp32
+
+    loading: str = "disk"  # one NIfTI file per slice, each epoch; "cache" reads each file once
+    workers: int = (
+        0  # loader processes, for training and for validation each; 0 loads in the training process
+    )
+    prefetch: int | None = None  # batches each worker prepares ahead; None leaves torch's number
+    persistent_workers: bool = False  # workers live as long as the training, not as long as an epoch
+    pin_memory: bool = False  # page-locked batches; has an effect with CUDA only
+
+    augment: bool = False  # of the training slices; what follows counts only then
+    rotation_degrees: float = 90.0  # uniform within plus and minus this angle
+    rotation_probability: float = 0.5
+    flip_probability: float = 0.3  # mirrored along one axis
+
+    lr_find_steps: int = 0  # batches of the learning-rate search; 0: no search
+    lr_find_low: float = 1e-5
+    lr_find_high: float = 1e-1
+
+    plateau_patience: int | None = None  # flat epochs tolerated before the rate falls; None: constant rate
+    plateau_factor: float = 0.1
+    plateau_threshold: float = 1e-3  # relative fall of the validation loss that counts as progress
+    plateau_floor: float = 1e-6
+
+    early_stop_patience: int | None = None  # epochs without progress that end the training; None: never
+    early_stop_min_delta: float = 1e-3  # absolute fall of the validation loss that counts as progress
+
+    def __post_init__(self) -> None:
+        require(self.architecture, architectures(), "architecture")
+        object.__setattr__(self, "betas", tuple(self.betas))  # JSON gives lists
+        for name, expected, holds in _RULES:
+            if not holds(getattr(self, name)):
+                raise ValueError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
+        self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        if not self.lr_find_low < self.lr_find_high:
+            raise ValueError(
+                f"lr_find_low is {self.lr_find_low}, lr_find_high {self.lr_find_high}; expected low < high."
+            )
+        for name in ("prefetch", "persistent_workers"):
+            if getattr(self, name) and not self.workers:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r} with workers 0; it needs 1 worker or more."
+                )
+
+
+def recipe(architecture: str, technique: str = "baseline", **changes: Any) -> Recipe:
+    """Make the recipe of an architecture and a technique, or several: `novograd+cache`, left to right.
+
+    `changes` are settings of the suite (epochs, batch_size, device ...); they are applied first, and no
+    technique may undo one.
+
+    Raises:
+        ValueError: for an unknown name, with the nearest ones; for techniques that contradict each other,
+            or of which one adds nothing; for a change that a technique overrides.
+    """
+    for name in changes:
+        require(name, [field.name for field in fields(Recipe)], "setting")
+    names = technique.split("+")
+    for name in names:
+        require(name, techniques(), "technique")
+    made = Recipe(architecture, technique, **changes)
+    _refuse_contradictions({name: _effect(name, architecture) for name in names}, names)
+    for name in names:
+        made = load("techniques", name).apply(made)
+    _refuse_undone(made, changes)
+    return made
+
+
+def _effect(technique: str, architecture: str) -> dict[str, Any]:
+    plain = Recipe(architecture)
+    applied = load("techniques", technique).apply(plain)
+    values = {field.name: getattr(applied, field.name) for field in fields(Recipe)}
+    return {name: value for name, value in values.items() if value != getattr(plain, name)}
+
+
+def _refuse_contradictions(effects: dict[str, dict[str, Any]], names: list[str]) -> None:
+    if len(names) > len(effects):
+        raise ValueError(f"technique {'+'.join(names)!r} names a technique twice; name each once.")
+    for one, other in combinations(effects, 2):
+        for name in effects[one].keys() & effects[other].keys():
+            if effects[one][name] != effects[other][name]:
+                raise ValueError(
+                    f"techniques {one!r} and {other!r} contradict each other: {one} sets {name} to "
+                    f"{effects[one][name]!r}, {other} to {effects[other][name]!r}; choose one."
+                )
+    for name in effects if len(effects) > 1 else ():
+        rest = {key: value for other in effects if other != name for key, value in effects[other].items()}
+        if effects[name].items() <= rest.items():
+            others = "+".join(other for other in effects if other != name)
+            raise ValueError(f"technique {name!r} adds nothing to {others!r}; leave it out.")
+
+
+def _refuse_undone(made: Recipe, changes: dict[str, Any]) -> None:
+    for name, asked in changes.items():
+        value = getattr(made, name)
+        if value != (tuple(asked) if isinstance(asked, list) else asked):
+            raise ValueError(
+                f"{name} = {asked!r} was asked for, but technique {made.technique!r} sets it to {value!r}; "
+                f"leave out the one or the other."
+            )
+
+
+def _whole(low: int, optional: bool = False) -> tuple[str, Any]:
+    text = f"a whole number of {low} or more" + (", or None" if optional else "")
+
+    def holds(value: Any) -> bool:
+        return (optional and value is None) or (type(value) is int and value >= low)
+
+    return text, holds
+
+
+def _within(low: float, high: float, open_low: bool = False) -> tuple[str, Any]:
+    def holds(value: Any) -> bool:
+        number = type(value) in (int, float) and math.isfinite(value)
+        return number and (low < value if open_low else low <= value) and value <= high
+
+    return f"a number from {low:g}{' (excluded)' if open_low else ''} to {high:g}", holds
+
+
+def _one_of(*choices: str) -> tuple[str, Any]:
+    return "one of " + ", ".join(map(repr, choices)), lambda value: value in choices
+
+
+def _is_betas(value: Any) -> bool:
+    return len(value) == 2 and all(type(beta) in (int, float) and 0 <= beta < 1 for beta in value)
+
+
+_FLAG = ("True or False", lambda value: type(value) is bool)
+_RULES = tuple(
+    (name, *rule)
+    for name, rule in {
+        "epochs": _whole(1),
+        "batch_size": _whole(2),
+        "device": ("'cpu' or 'cuda:0', 'cuda:1', ...", lambda d: bool(re.fullmatch(r"cpu|cuda:\d+", str(d)))),
+        "threads": _whole(1, optional=True),
+        "loss": _one_of("dice"),
+        "optimizer": _one_of("adam", "novograd"),
+        "learning_rate": _within(0, 10, open_low=True),
+        "betas": ("two numbers from 0 to 1 (excluded)", _is_betas),
+        "amsgrad": _FLAG,
+        "precision": _one_of("fp32", "bf16"),
+        "loading": _one_of("disk", "cache"),
+        "workers": _whole(0),
+        "prefetch": _whole(1, optional=True),
+        "persistent_workers": _FLAG,
+        "pin_memory": _FLAG,
+        "augment": _FLAG,
+        "rotation_degrees": _within(0, 180),
+        "rotation_probability": _within(0, 1),
+        "flip_probability": _within(0, 1),
+        "lr_find_steps": (
+            "0, or a whole number of 10 or more",
+            lambda n: type(n) is int and (n == 0 or n >= 10),
+        ),
+        "lr_find_low": _within(0, 10, open_low=True),
+        "lr_find_high": _within(0, 10, open_low=True),
+        "plateau_patience": _whole(0, optional=True),
+        "plateau_factor": _within(0, 0.99, open_low=True),
+        "plateau_threshold": _within(0, 1),
+        "plateau_floor": _within(0, 1),
+        "early_stop_patience": _whole(1, optional=True),
+        "early_stop_min_delta": _within(0, 1),
+    }.items()
+)

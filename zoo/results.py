@@ -1,0 +1,60 @@
+"""What a training and an evaluation give back. Imports no torch."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Diverged(FloatingPointError):  # noqa: N818 - it names a status of the record
+    """The loss is no longer a finite number; the message names the epoch and the step."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What happened before the first epoch: cache fill, learning-rate search, building.
+
+    `applied` says in JSON-able values what each choice of the recipe really did here.
+    """
+
+    seconds: float
+    applied: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training slices and one over the validation slices."""
+
+    number: int  # from 1
+    loss: float  # mean over the training slices, by batch
+    val_loss: float  # the same over the validation slices
+    val_dice: float  # pooled over all validation slices; 1 if there is no brain and none was found
+    lr: float  # learning rate of this epoch
+    seconds: float
+    slices: int  # training slices that were used
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network and its history."""
+
+    model: "nn.Module"  # in eval mode, with the weights of the best epoch
+    epochs: tuple[Epoch, ...]
+    setup: Setup
+    seconds: float  # set-up and epochs, without what the caller did in between
+    best_epoch: int  # the one with the lowest validation loss
+    params: int
+    macs_per_slice: int  # multiply-accumulates of one forward pass
+    peak_gpu_mib: float | None  # allocated by torch; None on a CPU
+    stopped_early: bool
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Dice of a network on a split, by three definitions; 1 is best."""
+
+    dice: float  # pooled over each volume's slices, then mean over volumes; the headline
+    dice_slice: float | None  # mean over slices that show brain; None if none does
+    dice_batch: float  # pooled over each batch, then mean weighted by batch size; depends on the batch size
+    dice_by_volume: dict[str, float]
