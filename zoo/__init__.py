@@ -7,6 +7,9 @@ for.
 import importlib
 from typing import TYPE_CHECKING, Any
 
+# First: importing one of these folders later would put its module in the place of the function of that name.
+import zoo.architectures
+import zoo.techniques
 from zoo._registry import architectures, create, techniques
 from zoo.recipe import Recipe, recipe
 from zoo.results import Diverged, Epoch, Scores, Setup, Trained
