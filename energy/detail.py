@@ -87,10 +87,12 @@ def _fields(block: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _value(value: Any) -> str:
-    """Write a number in four digits, an unknown one as a dash."""
+    """Write a number in four digits or up to its unit, an unknown one as a dash."""
     if value is None:
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
 
 
 def _unit(summary: Mapping[str, Any]) -> str:

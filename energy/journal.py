@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from energy.disk import sync_folder
-from energy.schema import RecordError, as_json, check_event
+from energy.schema import RecordError, as_json, check_event, check_event_head, check_record
 
 # Ends a line that a crash has torn, so that later lines can be told from damage that nobody knows of.
 _MARK = b'{"event":"torn"}\n'
@@ -41,7 +41,8 @@ class Run:
 def append(path: Path, event: Mapping[str, Any]) -> None:
     """Validate `event`, append it as one line by one write, and return when it is on the disk.
 
-    Two processes may append at once: POSIX makes positioning and writing one step under O_APPEND.
+    Two processes may append at once: POSIX makes positioning and writing one step under O_APPEND (write(2)),
+    on local disks. A line that a crash has torn is closed first.
 
     Raises:
         RecordError: the event is not valid; nothing was written.
@@ -69,7 +70,7 @@ def read(path: Path) -> Journal:
 
 
 def runs(path: Path) -> tuple[Run, ...]:
-    """Return the runs of a journal, in the order of their first start."""
+    """Return the runs of a journal, in the order of their first start; records are not validated."""
     by_run: dict[str, list[dict[str, Any]]] = {}
     for event in read(path).events:
         by_run.setdefault(event["run"], []).append(event)
@@ -77,8 +78,23 @@ def runs(path: Path) -> tuple[Run, ...]:
 
 
 def unfinished(path: Path) -> Run | None:
-    """Return the last run that has a start and no end, or None."""
-    return next((run for run in reversed(runs(path)) if run.end is None), None)
+    """Return the last run that has a start and no end, validated, or None.
+
+    Raises:
+        RecordError: the journal or a record of that run is damaged.
+    """
+    left = [run for run in runs(path) if run.end is None]
+    if not left:
+        return None
+    for record in left[-1].records:
+        check_record(record, f"{path}: run {left[-1].id}, case {record.get('case')}")
+    return left[-1]
+
+
+def check(path: Path) -> None:
+    """Validate every event of a journal in full; RecordError names file and run."""
+    for event in read(path).events:
+        check_event(event, f"{path}: run {event['run']}")
 
 
 def _create(path: Path) -> None:
@@ -109,9 +125,12 @@ def _is_torn(path: Path) -> bool:
 
 
 def _torn(lines: list[bytes], number: int) -> bool:
-    """Tell whether line `number` is unreadable and was the last one when the writer died."""
-    last = number == len(lines)
-    return (last or lines[number] + b"\n" == _MARK) and _parsed(lines[number - 1]) is None
+    """Tell whether line `number` is unreadable and was the last one when its writer died.
+
+    An empty line before a mark is none: a process that saw the other one's write half done has marked in vain.
+    """
+    line, last = lines[number - 1], number == len(lines)
+    return line != b"" and _parsed(line) is None and (last or lines[number] + b"\n" == _MARK)
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
@@ -132,7 +151,7 @@ def _events(path: Path, lines: list[bytes], torn: tuple[int, ...]) -> Iterator[d
         event = _parsed(line)
         if event is None:
             raise RecordError(f"{where}: damaged, not a JSON object; repair or delete this line, or the file")
-        check_event(event, where)
+        check_event_head(event, where)
         yield event
 
 
@@ -142,6 +161,6 @@ def _run(path: Path, name: str, events: list[dict[str, Any]]) -> Run:
     if start is None:
         raise RecordError(f"{path}: run {name} has no start; the file is not whole")
     cases = (event["record"] for event in events if event["event"] == "case")
-    records = {(record["task"], record["case"]): record for record in cases}
+    records = {(record.get("task"), record.get("case")): record for record in cases}
     end = next((event for event in events if event["event"] == "end"), None)
     return Run(name, start, tuple(records.values()), end)

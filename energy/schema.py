@@ -11,6 +11,8 @@ from energy.metrics import METRICS
 
 SCHEMA = 1
 
+EVENTS = ("start", "case", "end")
+
 _FILE = Path(__file__).with_name("schema.json")
 
 
@@ -28,11 +30,25 @@ def check_record(record: Any, where: str) -> None:
 
 def check_event(event: Any, where: str) -> None:
     """Raise RecordError unless `event` is a valid journal event."""
-    if isinstance(event, Mapping) and event.get("event") == "case":
-        check_record(event.get("record"), f"{where}: record")
-    if isinstance(event, Mapping) and "schema" in (event.get("energy") or {}):
-        check_version(event["energy"], f"{where}: energy")
+    check_event_head(event, where)
+    if event["event"] == "case":
+        check_record(event["record"], f"{where}: record")
     _check(event, "event", where)
+
+
+def check_event_head(event: Any, where: str) -> None:
+    """Raise RecordError unless `event` is one of ours, of a schema that we read; costs no validator."""
+    block = (
+        event.get("record" if event.get("event") == "case" else "energy")
+        if isinstance(event, Mapping)
+        else None
+    )
+    if isinstance(block, Mapping) and "schema" in block:
+        check_version(block, where)
+    if not isinstance(event, Mapping) or event.get("event") not in EVENTS or not event.get("run"):
+        raise RecordError(f"{where}: not a journal event: expected event ({', '.join(EVENTS)}) and run")
+    if event["event"] == "case" and not isinstance(block, Mapping):
+        raise RecordError(f"{where}: a case without its record")
 
 
 def check_run(data: Any, path: Path | str) -> None:

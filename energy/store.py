@@ -185,6 +185,12 @@ def records_in(run: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [extra["energy"] for extra in extras if "energy" in extra] if "energy" in run else []
 
 
+def short_commit(commit: Mapping[str, Any]) -> str:
+    """Return the first 8 digits of a commit's hash, or the word that stands in its place ("unversioned")."""
+    name = str(commit.get("id"))
+    return name[:8] if re.fullmatch(r"[0-9a-f]{40}", name) else re.sub(r"[^\w.-]", "-", name)
+
+
 def _write_numbered(folder: Path, suffix: str, text: str) -> Path:
     """Write `text` to the next free number: a claimed temporary file, fsynced, then renamed."""
     claim, number = _claim(folder)
@@ -239,4 +245,4 @@ def _stored_at(run: RunFile) -> str:
 def _commit(run: Mapping[str, Any]) -> str:
     """Return the short commit of a run, marked where the checkout held more than the commit."""
     commit = run["commit_info"]
-    return f"{str(commit['id'])[:8]}{'+dirty' if commit['dirty'] else ''}"
+    return f"{short_commit(commit)}{'+dirty' if commit['dirty'] else ''}"

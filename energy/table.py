@@ -127,6 +127,8 @@ def _cell(record: Record, name: str, names: Sequence[str], notes: Notes) -> str:
     if record["status"] != "ok" and name == _status_column(names):
         text = _word(record, name) if name == "case" else ""
         return f"{text} {record['status']} {notes.mark(_failure(record))}".strip()
+    if name == "flags" and record["status"] != "ok":
+        return UNKNOWN
     if name == "flags":
         text = _word(record, name)
         return text if text == "ok" else notes.mark(f"validity: {text}")
@@ -149,7 +151,7 @@ def _figure(record: Record, name: str, notes: Notes) -> str:
     summary = record["metrics"].get(name)
     if summary is None:
         # What a failed case lacks, its status explains.
-        reason = f"{name}: not recorded by the task {record['task']}"
+        reason = f"{name}: not recorded for this {record['task']} case"
         return UNKNOWN if record["status"] != "ok" else f"{UNKNOWN} {notes.mark(reason)}"
     if summary["mean"] is None:
         return f"{UNKNOWN} {notes.mark(summary['reason'])}"

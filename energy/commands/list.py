@@ -2,7 +2,8 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from energy.commands._storage import add_storage
 from energy.schema import RecordError
 from energy.store import RunFile, Store, StoreError
 
-TITLES = ("run", "date", "commit", "cases", "status", "total kJ", "")
+Row = tuple[str, ...]
+
+TITLES: Row = ("run", "date", "commit", "cases", "status", "total kJ", "name")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,18 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one line per run, damaged files too; 4 if a file cannot be read."""
+    """Print one line per run that can be read; then 4, naming the files, if some cannot."""
     results = Store(args.storage)
-    rows, problems = [], []
-    for stored in results.runs():
+    rows: list[Row] = []
+    problems = []
+    for describe in _sources(results):
         try:
-            rows.append(_row(stored))
+            rows += describe()
         except (RecordError, StoreError) as problem:
-            problems.append(str(problem))
-    for path in results.journals():
-        try:
-            rows += [_unfinished_row(path, left) for left in journal.runs(path) if left.end is None]
-        except RecordError as problem:
             problems.append(str(problem))
     print("\n".join(_aligned([TITLES, *rows])) if rows else f"no results in {args.storage}")
     if problems:
@@ -40,22 +39,52 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _row(stored: RunFile) -> tuple[str, ...]:
-    """Describe one run file, read but not validated in full: the list must come at once."""
+def _sources(results: Store) -> Iterator[Callable[[], list[Row]]]:
+    """Yield, for each run file and each journal, what describes it."""
+    for stored in results.runs():
+        yield partial(_validated_if_odd, partial(_stored, stored), partial(results.load, stored.path))
+    for path in results.journals():
+        yield partial(_validated_if_odd, partial(_unfinished, path), partial(journal.check, path))
+
+
+def _validated_if_odd(describe: Callable[[], list[Row]], validate: Callable[[], object]) -> list[Row]:
+    """Describe a file without validating it first, so that the list comes at once.
+
+    Raises:
+        RecordError: something is missing in the file; validation says what.
+    """
+    try:
+        return describe()
+    except (AttributeError, KeyError, TypeError, ValueError):
+        validate()
+        raise
+
+
+def _stored(stored: RunFile) -> list[Row]:
+    """Describe one run file."""
     data = store.parse(stored.path)
     commit = data.get("commit_info", {})
-    label = f"{str(commit.get('id'))[:8]}{' dirty' if commit.get('dirty') else ''}"
-    date = str(data.get("datetime", ""))[:16].replace("T", " ")
+    label = f"{store.short_commit(commit)}{' dirty' if commit.get('dirty') else ''}"
+    date = _minute(data.get("datetime"))
     if "energy" not in data:
         count = len(data["benchmarks"])
-        return stored.reference, date, label, str(count), "", "", "plain pytest-benchmark, no energy"
-    return stored.reference, date, label, *_summary(store.records_in(data)), stored.path.name
+        return [(stored.reference, date, label, str(count), "", "", "plain pytest-benchmark, no energy")]
+    saved_as = stored.path.stem.split("_", 1)[1]
+    return [(stored.reference, date, label, *_summary(store.records_in(data)), saved_as)]
 
 
-def _unfinished_row(path: Path, left: journal.Run) -> tuple[str, ...]:
-    """Describe a run that has begun and not ended."""
-    date = str(left.start.get("time", ""))[:16].replace("T", " ")
-    return path.parent.name, date, "", *_summary(left.records), "unfinished: --energy-resume goes on with it"
+def _unfinished(path: Path) -> list[Row]:
+    """Describe the runs of a journal that have begun and not ended."""
+    left = [run for run in journal.runs(path) if run.end is None]
+    told = "unfinished: --energy-resume goes on with it"
+    return [
+        (path.parent.name, _minute(run.start.get("time")), "", *_summary(run.records), told) for run in left
+    ]
+
+
+def _minute(time: object) -> str:
+    """Cut an ISO time to its minutes."""
+    return str(time or "")[:16].replace("T", " ")
 
 
 def _summary(records: Sequence[Mapping[str, Any]]) -> tuple[str, str, str]:
