@@ -1,0 +1,182 @@
+"""One NVIDIA board: asking its sensors, and following what they say."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from energy.meters._boards import GPU_IS_LOST, RESET_REQUIRED, Board
+from energy.meters._follow import Counter, Integral
+from energy.reading import Count, Fault
+
+PERIOD_SECONDS = 0.1  # as often as most boards have a new value (arXiv 2312.02741, table 2)
+GAIN = (0.95, 1.05)  # arXiv 2312.02741: about 5 % per board, linear
+POWER_INSTANT = 186  # nvml.h, NVML_FI_DEV_POWER_INSTANT; nvmlDeviceGetPowerUsage is a mean over 1 s on H100
+BURST_FACTOR = 2.0  # over the power limit, for milliseconds
+PLAUSIBLE_WATTS = 2000.0  # where the board does not tell its limit
+UNINITIALIZED = 1  # nvml.h: somebody else has shut NVML down
+STEP_SECONDS = 0.1  # of the energy counter, unless more moves were seen while it was observed
+OBSERVED_MOVES = 4
+OBSERVE_SECONDS = 0.5
+OBSERVE_EVERY_SECONDS = 0.002
+
+
+class NoValue(Exception):  # noqa: N818
+    """The sensor answered, and said nothing."""
+
+
+@dataclass(frozen=True)
+class Sensor:
+    """Something to ask, and what follows its answers. `ask` returns joules or watts."""
+
+    follower: Counter | Integral
+    ask: Callable[[], float]
+
+
+class Gpu:
+    """One board with its energy counter and its power, as far as it has them."""
+
+    def __init__(self, library: Any, board: Board, clock: Callable[[], float]) -> None:
+        self.board = board
+        self.problem = ""
+        self._library, self._clock, self._handle = library, clock, board.handle
+        max_watts = self._max_watts()
+        self.counter = Counter(self._count("nvml_counter"), max_watts, step_seconds=STEP_SECONDS)
+        self.integral = Integral(self._count("nvml_power"), max_watts, gap_seconds=3 * PERIOD_SECONDS)
+        energy = self._first_that_answers(self._joules)
+        power = self._first_that_answers(self._instant, self._usage)
+        self._sensors = [Sensor(self.counter, energy)] if energy else []
+        self._sensors += [Sensor(self.integral, power)] if power else []
+        if board.shared:
+            for sensor in self._sensors:
+                sensor.follower.share(
+                    clock(), "a MIG board: its instances share one sensor, this is all of it"
+                )
+
+    @property
+    def works(self) -> bool:
+        """Whether the board tells anything."""
+        return bool(self._sensors)
+
+    def describe(self) -> str:
+        """Say which board this is and what it tells."""
+        sources = " and ".join(sensor.follower.template.source for sensor in self._sensors) or self.problem
+        return f"{self.board.name} {self.board.uuid}: {sources}"
+
+    def sample(self, attempts: int = 1) -> None:
+        """Ask every sensor once, and again only if it fails."""
+        for sensor in self._sensors:
+            for _ in range(attempts):
+                if self._asked(sensor):
+                    break
+
+    def counts(self) -> tuple[Count, ...]:
+        """Return the counts as of the last sample; an unknown one if the board tells nothing."""
+        if not self._sensors:
+            self.counter.miss(f"the board tells neither energy nor power: {self.problem}")
+            return (self.counter.count(0.0, 0.0),)
+        return tuple(self._counted(sensor.follower) for sensor in self._sensors)
+
+    def faults(self) -> list[Fault]:
+        """Return all faults since the meter was opened."""
+        return [fault for sensor in self._sensors for fault in sensor.follower.faults]
+
+    def miss(self, reason: str) -> None:
+        """Make the counts unknown."""
+        for sensor in self._sensors:
+            sensor.follower.miss(reason)
+
+    def observed_step(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> float:
+        """Watch the counter for a moment and return the time between its moves."""
+        energy = next((sensor for sensor in self._sensors if sensor.follower is self.counter), None)
+        moves: list[float] = []
+        last, end = None, clock() + OBSERVE_SECONDS
+        while energy and len(moves) < OBSERVED_MOVES and clock() < end:
+            joules = self._answer(energy.ask)
+            if joules is not None and last is not None and joules != last:
+                moves.append(clock())
+            last = joules
+            sleep(OBSERVE_EVERY_SECONDS)
+        steps = [later - earlier for earlier, later in itertools.pairwise(moves)]
+        return statistics.median(steps) if len(moves) == OBSERVED_MOVES else STEP_SECONDS
+
+    def _counted(self, follower: Counter | Integral) -> Count:
+        if follower is self.integral:
+            return follower.count(follower.edge_joules(), PERIOD_SECONDS)
+        watts = self.integral.recent_watts()
+        return self.counter.count(
+            watts * self.counter.step_seconds or self.counter.edge_joules(), self.counter.step_seconds
+        )
+
+    def _asked(self, sensor: Sensor) -> bool:
+        """Ask, and say whether there is no point in asking again."""
+        asked = self._clock()
+        try:
+            value = sensor.ask()
+        except NoValue as problem:
+            sensor.follower.miss(str(problem))
+            return False
+        except self._library.NVMLError as problem:
+            return self._failed(sensor.follower, problem)
+        sensor.follower.see(asked, self._clock(), value)
+        return True
+
+    def _failed(self, follower: Counter | Integral, problem: Any) -> bool:
+        if problem.value in (GPU_IS_LOST, RESET_REQUIRED):
+            for sensor in self._sensors:
+                sensor.follower.lose(self._clock(), f"GPU {self.board.uuid} was lost: {problem}")
+            return True
+        follower.miss(f"NVML: {problem}")
+        if problem.value == UNINITIALIZED:
+            self._begin_anew()
+        return False
+
+    def _begin_anew(self) -> None:
+        try:
+            self._library.nvmlInit()
+            self._handle = self._library.nvmlDeviceGetHandleByUUID(self.board.uuid)
+        except self._library.NVMLError as problem:
+            self.miss(f"NVML was shut down and does not start again: {problem}")
+
+    def _answer(self, ask: Callable[[], float]) -> float | None:
+        try:
+            return ask()
+        except (NoValue, self._library.NVMLError) as problem:
+            self.problem = str(problem)
+            return None
+
+    def _first_that_answers(self, *asks: Callable[[], float]) -> Callable[[], float] | None:
+        return next((ask for ask in asks if self._answer(ask) is not None), None)
+
+    def _joules(self) -> float:
+        return float(self._library.nvmlDeviceGetTotalEnergyConsumption(self._handle)) / 1000
+
+    def _instant(self) -> float:
+        (field,) = self._library.nvmlDeviceGetFieldValues(self._handle, [POWER_INSTANT])
+        if field.nvmlReturn != 0:
+            raise self._library.NVMLError(field.nvmlReturn)
+        return _watts(field.value.uiVal)
+
+    def _usage(self) -> float:
+        return _watts(self._library.nvmlDeviceGetPowerUsage(self._handle))
+
+    def _max_watts(self) -> float:
+        try:
+            _, most = self._library.nvmlDeviceGetPowerManagementLimitConstraints(self._handle)
+        except self._library.NVMLError:
+            return PLAUSIBLE_WATTS
+        return BURST_FACTOR * float(most) / 1000 or PLAUSIBLE_WATTS
+
+    def _count(self, source: str) -> Count:
+        low, high = GAIN
+        return Count("gpu", self.board.uuid, source, "measured", None, 0.0, low, high, reason="not read yet")
+
+
+def _watts(milliwatts: int) -> float:
+    """Convert a power reading; no working GPU draws nothing, boards that are asked too often say so."""
+    if milliwatts <= 0:
+        raise NoValue("the board reports 0 W")
+    return milliwatts / 1000
