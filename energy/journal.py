@@ -127,7 +127,7 @@ def _is_torn(path: Path) -> bool:
 def _torn(lines: list[bytes], number: int) -> bool:
     """Tell whether line `number` is unreadable and was the last one when its writer died.
 
-    An empty line before a mark is none: a process that saw the other one's write half done has marked in vain.
+    An empty line before a mark is none: a process that saw another's write half done marked in vain.
     """
     line, last = lines[number - 1], number == len(lines)
     return line != b"" and _parsed(line) is None and (last or lines[number] + b"\n" == _MARK)

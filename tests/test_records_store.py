@@ -95,7 +95,7 @@ def test_the_claim_of_a_killed_process_costs_a_number_and_no_more(store):
 
 
 def test_a_number_taken_between_listing_and_claiming_is_not_taken_again(store, monkeypatch):
-    """The other process renames its claim after we have listed the folder: the list is stale, the claim is free."""
+    """The other process renames its claim after we listed the folder: the list is stale, the claim free."""
     store.write(run([record()]), "other")
     listings = iter([set(), {1}])
     numbers = module._numbers

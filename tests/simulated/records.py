@@ -19,7 +19,7 @@ COMMIT = {
 def domain(
     joules: Sequence[float | None], low: float = 0.95, high: float = 1.05, **changes: Any
 ) -> dict[str, Any]:
-    """Return one domain of energy, measured by RAPL unless told otherwise; low and high are factors of its mean."""
+    """Return one domain of energy, by RAPL unless told otherwise; low and high are factors of its mean."""
     known = [value for value in joules if value is not None]
     mean = sum(known) / len(known) if len(known) == len(joules) else None
     return {
