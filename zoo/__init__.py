@@ -1,7 +1,6 @@
 """What is measured: networks, techniques and the training loop.
 
-Importing this imports no torch, so that naming and collecting cases is fast; what needs it comes when asked
-for.
+Importing this imports no torch, so that collecting cases is fast; what needs torch comes when asked for.
 """
 
 import importlib
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 # First: importing one of these folders later would put its module in the place of the function of that name.
 import zoo.architectures
-import zoo.techniques
+import zoo.techniques  # noqa: F401
 from zoo._registry import architectures, create, techniques
 from zoo.recipe import Recipe, recipe
 from zoo.results import Diverged, Epoch, Scores, Setup, Trained

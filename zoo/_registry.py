@@ -57,9 +57,7 @@ def require(name: str, names: Collection[str], kind: str) -> None:
     if name in names:
         return
     near = difflib.get_close_matches(str(name), names)
-    advice = (
-        f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Known: {', '.join(sorted(names))}."
-    )
+    advice = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(names))}."
     raise ValueError(f"unknown {kind} {name!r}; {advice}")
 
 
