@@ -29,15 +29,14 @@ def sources_in_words(source: Provenance) -> str:
     return f"{source.kind}: {' + '.join(named)}"
 
 
-def band_in_words(source: Provenance) -> str:
-    """Say how far the truth may lie from a total: "÷4 … ×2".
+def band_in_words(sources: Sequence[Provenance]) -> str:
+    """Say how far the truth may lie from any of some totals whose bands are known: "÷4 … ×2".
 
-    >>> band_in_words(Provenance("modelled", (), 100.0, (25.0, 200.0)))
+    >>> band_in_words([Provenance("modelled", (), 100.0, (25.0, 200.0))])
     '÷4 … ×2'
     """
-    if source.factors is None:
-        return "an unknown band"
-    low, high = source.factors
+    factors = [source.factors for source in sources if source.factors is not None]
+    low, high = min(low for low, _ in factors), max(high for _, high in factors)
     return f"{digits.factor(low)} … {digits.factor(high)}"
 
 
@@ -56,18 +55,19 @@ def kilojoules(source: Provenance) -> str:
 
 
 def _meters(records: Sequence[Record]) -> Iterator[str]:
-    """Yield one sentence per set of meters, with the first case as an example."""
-    seen = set()
+    """Yield one sentence per set of meters: the widest band of its totals, the first case as example."""
+    known: dict[object, list[tuple[str, Provenance]]] = {}
     for record in records:
         source = provenance.of(record)
-        if source is None or source.factors is None or source.sources in seen:
-            continue
-        seen.add(source.sources)
+        if source is not None and source.factors is not None:
+            known.setdefault(source.sources, []).append((record["case"], source))
+    for cases in known.values():
+        case, source = cases[0]
         yield (
-            f"{sources_in_words(source)}; the truth of a total lies within {band_in_words(source)} "
-            f"({record['case']}: {kilojoules(source)})"
+            f"{sources_in_words(source)}; the truth of a total lies within "
+            f"{band_in_words([source for _, source in cases])} ({case}: {kilojoules(source)})"
         )
-    if not seen:
+    if not known:
         yield "no total energy is known"
 
 

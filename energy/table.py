@@ -81,12 +81,12 @@ def render(
 
     Args:
         records: case records as in the schema.
-        columns: names of columns; default `DEFAULT_COLUMNS`.
+        columns: names of columns; default: those of `DEFAULT_COLUMNS` that any of the records has.
         sort: column that sorts the rows, best first, unknown last; default: the order given.
         idle: the file's energy.idle block; None: idle power was not measured.
         width: characters in a line; a case's name is never cut, but gets a line of its own if it must.
     """
-    names = tuple(map(_known, columns or DEFAULT_COLUMNS))
+    names = tuple(map(_known, columns)) if columns else _default_columns(records)
     rows = list(records) if sort is None else sorted(records, key=lambda record: _rank(record, _known(sort)))
     notes = Notes()
     cells = [[_cell(record, name, names, notes) for name in names] for record in rows]
@@ -94,6 +94,13 @@ def render(
     sentences += [f"[{number}] {text}" for number, text in enumerate(notes.texts, start=1)]
     wrapped = (textwrap.fill(line, width, subsequent_indent="    ") for line in sentences)
     return "\n".join([*_grid(names, cells, width), "", *wrapped])
+
+
+def _default_columns(records: Sequence[Record]) -> tuple[str, ...]:
+    """Leave out what no record can have, such as the Dice of a function; a failed case might have had all."""
+    good = [record for record in records if record["status"] == "ok"]
+    had = {name for record in good for name in record["metrics"]}
+    return tuple(name for name in DEFAULT_COLUMNS if name in WORDS or name in had or not good)
 
 
 def _known(name: str) -> str:

@@ -267,6 +267,16 @@ def test_a_case_that_differs_in_one_key_is_no_reference(store, key):
     assert store.latest_case("unet-baseline", record()["keys"] | {key: "other"}) is None
 
 
+def test_a_reference_from_a_file_that_is_not_valid_is_refused(store):
+    path = store.write(run([record()]))
+    data = json.loads(path.read_text())
+    del data["benchmarks"][0]["extra_info"]["energy"]["metrics"]
+    path.write_text(json.dumps(data))
+
+    with pytest.raises(RecordError, match="'metrics' is a required property"):
+        store.latest_case("unet-baseline", record()["keys"])
+
+
 def test_inference_is_no_reference_for_training(store):
     store.write(run([record(task="inference")]))
 

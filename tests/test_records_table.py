@@ -184,6 +184,22 @@ def test_counts_are_written_in_full():
     assert text.splitlines()[2].split() == ["unet-baseline", "31036481"]
 
 
+def test_a_table_of_functions_has_no_columns_for_dice():
+    function = record("test_sum", task="function", metrics=metrics(total_kj=0.1, seconds=2.0))
+
+    text = table.render([function, failed("test_bad", "error")])
+
+    assert text.splitlines()[0].split() == ["case", "total", "kJ", "seconds", "meter", "flags"]
+
+
+def test_the_band_in_the_caption_is_the_widest_of_its_cases():
+    near, far = domain([8000.0]), domain([100.0], 0.5, 2.0)
+
+    text = table.render([record(domains=[near]), record("unet-short", domains=[far])])
+
+    assert "measured: rapl; the truth of a total lies within ÷2 … ×2 (unet-baseline: 8.0 kJ" in text
+
+
 def test_a_failed_case_shows_its_status_in_every_choice_of_columns():
     for columns in (("case",), ("case", "meter"), ("case", "total_kj", "dice"), ("case", "status"), None):
         text = table.render([failed("unet-bf16", "diverged", "loss is nan")], columns=columns)
