@@ -1,0 +1,281 @@
+"""The plugin in somebody else's project: a plain function, and every way in which a case can end."""
+
+import json
+
+import pytest
+
+QUICK = ("--energy-meters=codecarbon", "--energy-idle=0", "--energy-storage=out", "-p", "no:cacheprovider")
+SORTS = """
+def test_sorting(energy):
+    assert energy(sorted, [3, 1, 2]) == [1, 2, 3]
+"""
+
+
+@pytest.fixture
+def project(pytester):
+    """A project of its own, outside this checkout."""
+    pytester.makeini("[pytest]\n")
+    return pytester
+
+
+def run(project, *options):
+    return project.runpytest_subprocess(*QUICK, *options)
+
+
+def records(project):
+    """Return the records of the only run file."""
+    (path,) = (project.path / "out").glob("*/*.json")
+    return [case["extra_info"]["energy"] for case in json.loads(path.read_text())["benchmarks"]]
+
+
+def journalled(project):
+    """Return the records that the journal holds."""
+    (path,) = (project.path / "out").glob("*/journal.jsonl")
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    return [event["record"] for event in events if event["event"] == "case"]
+
+
+def test_a_function_that_sorts_a_list_is_measured(project):
+    project.makepyfile(SORTS)
+
+    result = run(project, "--energy-autosave")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*test_sorting*modelled*", "written: *out*"])
+    (record,) = records(project)
+    assert record["case"] == "test_sorting"
+    assert record["status"] == "ok"
+    assert record["metrics"]["total_kj"]["mean"] > 0
+    assert {domain["kind"] for domain in record["domains"]} == {"modelled"}
+
+
+def test_nothing_is_written_unless_asked_for(project):
+    project.makepyfile(SORTS)
+
+    result = run(project)
+
+    result.assert_outcomes(passed=1)
+    assert not (project.path / "out").exists()
+
+
+def test_a_json_file_can_be_asked_for_alone(project):
+    project.makepyfile(SORTS)
+
+    run(project, "--energy-json=here/run.json").assert_outcomes(passed=1)
+
+    assert len(json.loads((project.path / "here/run.json").read_text())["benchmarks"]) == 1
+    assert not (project.path / "out").exists()
+
+
+def test_warnings_as_errors_do_no_harm(project):
+    project.makepyfile(SORTS)
+
+    run(project, "-W", "error").assert_outcomes(passed=1)
+
+
+def test_junit_gets_the_figures(project):
+    project.makepyfile(SORTS)
+
+    run(project, "--junitxml=junit.xml").assert_outcomes(passed=1)
+
+    assert 'property name="total_kj"' in (project.path / "junit.xml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("raised", "status"),
+    [
+        ("ValueError('no')", "error"),
+        ("AssertionError('no')", "error"),
+        ("MemoryError()", "oom"),
+        ("RuntimeError('DefaultCPUAllocator: can\\'t allocate memory')", "oom"),
+        ("FloatingPointError('loss is nan')", "diverged"),
+    ],
+)
+def test_a_case_that_fails_leaves_a_record_that_says_how(project, raised, status):
+    project.makepyfile(f"def test_bad(energy):\n    energy(sorted, [1])\n    raise {raised}\n")
+
+    result = run(project, "--energy-autosave")
+
+    result.assert_outcomes(failed=1)
+    (record,) = records(project)
+    assert record["status"] == status
+    assert record["metrics"] == {}
+    assert record["error"]["type"] in raised
+
+
+def test_a_skipped_case_leaves_no_record(project):
+    project.makepyfile("import pytest\ndef test_not_here(energy):\n    pytest.skip('no such hardware')\n")
+
+    result = run(project, "--energy-autosave", "-rs")
+
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*no such hardware*"])
+    assert not list((project.path / "out").glob("*/*.json"))
+
+
+TWO_CASES = """
+import os, signal, time
+
+def test_first(energy):
+    energy(sorted, [1])
+
+def test_second(energy):
+    energy(end)
+
+def end():
+    {end}
+
+def test_third(energy):
+    energy(sorted, [1])
+"""
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "raise KeyboardInterrupt",
+        "os.kill(os.getpid(), signal.SIGINT); time.sleep(9)",
+        "os.kill(os.getpid(), 15); time.sleep(9)",
+    ],
+    ids=["KeyboardInterrupt", "SIGINT", "SIGTERM"],
+)
+def test_an_interruption_loses_the_case_in_progress_only(project, end):
+    project.makepyfile(TWO_CASES.format(end=end))
+
+    result = run(project, "--energy-autosave")
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert [(record["case"], record["status"]) for record in records(project)] == [
+        ("test_first", "ok"),
+        ("test_second", "interrupted"),
+    ]
+
+
+def test_kill_9_loses_the_case_in_progress_only_and_the_run_can_be_resumed(project):
+    project.makepyfile("""
+    import os, signal, pytest
+
+    KEYS = {"hardware": "h", "software": "s", "data": "d", "case": "c"}
+
+    def measure(energy, energy_session, function):
+        energy.describe(keys=KEYS)
+        if energy_session.reuse(energy.name, KEYS):
+            pytest.skip("finished before")
+        energy(function)
+
+    def test_first(energy, energy_session):
+        measure(energy, energy_session, dict)
+
+    def test_second(energy, energy_session):
+        measure(energy, energy_session, killed)
+
+    def killed():
+        if not os.path.exists("once"):
+            open("once", "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+    """)
+
+    killed = run(project, "--energy-autosave")
+
+    assert killed.ret == -9
+    assert [record["case"] for record in journalled(project)] == ["test_first"]
+
+    resumed = run(project, "--energy-autosave", "--energy-resume")
+
+    resumed.assert_outcomes(passed=1, skipped=1)
+    assert [(record["case"], record["status"]) for record in records(project)] == [
+        ("test_first", "ok"),
+        ("test_second", "ok"),
+    ]
+    assert [record["case"] for record in journalled(project)] == ["test_first", "test_second"]
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--energy-meters=nvmll", "did you mean nvml"),
+        ("--energy-idle=-1", "--energy-idle -1: expected seconds"),
+        ("--energy-columns=dise", "dice"),
+        ("--energy-sort=total_kjs", "total_kj"),
+        ("--energy-autosave --energy-storage=test_sorts.py", "test_sorts.py"),
+    ],
+)
+def test_a_wrong_option_ends_the_run_at_once_with_exit_code_4(project, option, said):
+    project.makepyfile(test_sorts=SORTS)
+
+    result = run(project, *option.split())
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert said in result.stdout.str() + result.stderr.str()
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+
+
+def test_a_wrong_grid_factor_is_named(project):
+    project.makeini("[pytest]\nenergy_grid_g_per_kwh = green\n")
+    project.makepyfile(SORTS)
+
+    result = run(project)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*energy_grid_g_per_kwh = green: expected grams of CO2 per kWh*"])
+
+
+def test_co2_is_the_energy_times_the_grid_factor(project):
+    project.makeini("[pytest]\nenergy_grid_g_per_kwh = 500\n")
+    project.makepyfile("import time\ndef test_waiting(energy):\n    energy(time.sleep, 0.2)\n")
+
+    run(project, "--energy-autosave").assert_outcomes(passed=1)
+
+    metrics = records(project)[0]["metrics"]
+    assert metrics["co2_g"]["mean"] == pytest.approx(metrics["total_kj"]["mean"] / 3600 * 500)
+
+
+def test_cases_side_by_side_fail_instead_of_sharing_joules(project):
+    project.makepyfile(SORTS)
+
+    result = run(project, "-n", "2")
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*share their joules: leave out pytest-xdist's -n*"])
+
+
+def test_a_dry_run_lists_the_cases_and_runs_none(project):
+    project.makepyfile(
+        "def test_dear(energy):\n    raise AssertionError('ran')\n\ndef test_other():\n    pass\n"
+    )
+
+    result = run(project, "--energy-dry-run", "--energy-autosave")
+
+    assert result.ret == pytest.ExitCode.OK
+    result.stdout.fnmatch_lines(["*test_dear*no prediction*"])
+    result.stdout.no_fnmatch_line("*test_other*")
+    assert not (project.path / "out").exists()
+
+
+def test_progress_without_a_terminal_is_at_most_one_line_per_tenth(project):
+    project.makepyfile("""
+    def test_long(energy, energy_live):
+        for step in range(1, 1001):
+            energy_live.progress(f"step {step} of 1000", step / 1000)
+        energy(dict)
+    """)
+
+    result = run(project)
+
+    lines = [line for line in result.outlines if line.startswith("step ")]
+    assert 10 <= len(lines) <= 11
+    assert "\x1b[2K" not in result.stdout.str()
+
+
+def test_idle_power_is_measured_before_the_first_case(project):
+    project.makepyfile("import time\ndef test_waiting(energy):\n    energy(time.sleep, 0.5)\n")
+
+    run(project, "--energy-autosave", "--energy-idle=0.5").assert_outcomes(passed=1)
+
+    (path,) = (project.path / "out").glob("*/*.json")
+    idle = json.loads(path.read_text())["energy"]["idle"]
+    metrics = records(project)[0]["metrics"]
+    assert idle["watts"]["total"] == pytest.approx(idle["watts"]["cpu"] + idle["watts"]["ram"])
+    assert metrics["idle_kj"]["mean"] == pytest.approx(
+        idle["watts"]["total"] * metrics["seconds"]["mean"] / 1000
+    )
