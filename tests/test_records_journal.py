@@ -189,6 +189,18 @@ def test_a_full_disk_is_an_error_and_loses_no_earlier_line(path, monkeypatch):
     assert list(read(path).events) == [start()]
 
 
+def test_a_mark_made_in_vain_is_no_torn_line(path):
+    """A second process saw the first one's line half written, and closed it before its own."""
+    append(path, start())
+    path.write_bytes(path.read_bytes()[:-1])
+    append(path, case())
+    first, mark, last = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + b"\n" + mark + last)
+
+    assert list(read(path).events) == [start(), case()]
+    assert read(path).torn == ()
+
+
 WRITER = """
 import sys
 from pathlib import Path

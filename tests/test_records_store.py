@@ -97,9 +97,9 @@ def test_the_claim_of_a_killed_process_costs_a_number_and_no_more(store):
 def test_a_number_taken_between_listing_and_claiming_is_not_taken_again(store, monkeypatch):
     """The other process renames its claim after we listed the folder: the list is stale, the claim free."""
     store.write(run([record()]), "other")
-    listings = iter([set(), {1}])
+    stale = [set()]
     numbers = module._numbers
-    monkeypatch.setattr(module, "_numbers", lambda folder: next(listings, None) or numbers(folder))
+    monkeypatch.setattr(module, "_numbers", lambda folder: stale.pop() if stale else numbers(folder))
 
     assert store.write(run([record()]), "ours").name == "0002_ours.json"
 
