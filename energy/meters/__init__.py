@@ -96,14 +96,15 @@ def _split(names: str | Sequence[str]) -> list[str]:
 
 def _open_all(gpus: Sequence[str] | None) -> list[Meter]:
     opened: list[Meter] = []
-    problems: list[MeterUnavailable] = []
+    problems: list[str] = []
     for name in meter_names():
         try:
             opened.append(meter_file(name).open(gpus))
         except MeterUnavailable as problem:
-            problems.append(problem)
+            if "gpu" in meter_file(name).DOMAINS:
+                problems.append(f"{name}: {problem}")
     if opened and gpus and not _measures_gpus(opened):
-        opened.append(Missing("gpu", ",".join(gpus), " ".join(str(problem) for problem in problems)))
+        opened.append(Missing("gpu", ",".join(gpus), " ".join(problems) or "no meter knows these GPUs"))
     return opened
 
 

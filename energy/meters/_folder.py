@@ -13,7 +13,9 @@ from energy.meters._meter import Diagnosis, Meter
 
 
 class MeterFile(Protocol):
-    """What a file in this folder must define."""
+    """What a file in this folder must define: `DOMAINS` says what it can measure."""
+
+    DOMAINS: tuple[str, ...]
 
     def open(self, gpus: Sequence[str] | None = None) -> Meter:
         """Return the meter, or raise MeterUnavailable."""

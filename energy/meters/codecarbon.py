@@ -25,6 +25,7 @@ from energy.meters import _boards
 from energy.meters._meter import Diagnosis, MeterUnavailable
 from energy.reading import Count, Fault
 
+DOMAINS = ("cpu", "ram", "gpu")
 JOULES_PER_KWH = (
     1 / 2.77778e-7
 )  # CodeCarbon's own constant (codecarbon/core/units.py), so that its joules come back
@@ -57,6 +58,7 @@ def open(gpus: Sequence[str] | None = None, *, library: Any = None) -> CodeCarbo
     with _silence():
         tracker, latest = _tracker([board.index for board in boards])
         tracker.start()
+        tracker.flush()  # the first one loads tables for 50 ms
     if not getattr(tracker, "_hardware", None):
         _stop(tracker)
         raise MeterUnavailable("CodeCarbon's tracker did not start.", "Run `codecarbon detect` to see why.")

@@ -1,7 +1,7 @@
 """NVIDIA GPUs through NVML: the board's energy counter, and beside it the integral of its sampled power.
 
-The counter (millijoules since the driver was loaded) is the figure; the integral is its witness, or the figure
-of boards without a counter. Whether there is a counter is found out by asking for it, not from the
+The counter (millijoules since the driver was loaded) is the figure; the integral is its witness, or the
+figure of boards without a counter. Whether there is a counter is found out by asking for it, not from the
 architecture. Boards show their power with a gain error of about 5 %, new values every 20 to 100 ms, and some
 look at only a quarter of the time (Yang et al., Part-time Power Measurements, SC'24, arXiv 2312.02741).
 """
@@ -19,6 +19,7 @@ from energy.meters._gpu import PERIOD_SECONDS, Gpu
 from energy.meters._meter import Diagnosis, MeterUnavailable
 from energy.reading import Count, Fault
 
+DOMAINS = ("gpu",)
 ATTEMPTS = 3  # boards that are asked often now and then answer "not supported"
 
 

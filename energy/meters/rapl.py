@@ -1,8 +1,8 @@
 """RAPL through Linux powercap: the energy counters of processor packages and, if there are any, their DRAM.
 
 Zones are told by their `name` files, not by their numbers (Linux: Documentation/power/powercap). Packages and
-dram are counted; core and uncore are parts of a package, and psys contains all of it, so none of them is added
-on top. The MMIO twin of a package and the dies of one package that show the same counter are left out.
+dram are counted; core and uncore are parts of a package, and psys contains all of it, so none of them is
+added on top. The MMIO twin of a package and the dies of one package that show the same counter are left out.
 
 A counter wraps at `max_energy_range_uj`, after minutes under load. It is read every second, which no wrap
 escapes, and a jump that the package could not have drawn is a reset (suspend, reloaded module), not a wrap.
@@ -23,6 +23,7 @@ from energy.meters._follow import Counter
 from energy.meters._meter import Diagnosis, MeterUnavailable
 from energy.reading import Count, Fault
 
+DOMAINS = ("cpu", "ram")
 ROOT = Path("/sys/class/powercap")
 PERIOD_SECONDS = 1.0
 STEP_SECONDS = 0.001  # Intel SDM vol. 3B, 16.10: the energy status is updated about every millisecond

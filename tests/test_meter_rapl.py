@@ -1,0 +1,314 @@
+"""The RAPL meter against a real tree of files whose counters follow a known power."""
+
+import os
+
+import pytest
+
+from energy.meters import rapl
+from energy.meters._meter import MeterUnavailable
+from tests.simulated.machine import Constant, Machine, Ramp, Sine, Square, Step, run, take
+from tests.simulated.powercap import RANGE_UJ, SERVER, Powercap, Zone
+
+SHAPES = {
+    "constant": Constant(120.0),
+    "step": Step(40.0, 180.0, at=8.37),
+    "ramp": Ramp(20.0, 200.0, seconds=45.0),
+    "square": Square(50.0, 150.0, period=1.3),
+    "sine": Sine(100.0, 80.0, period=3.1, start=4.0, end=30.0),
+}
+
+
+def metered(root, machine, *zones):
+    tree = Powercap(root, machine, list(zones or [Zone("intel-rapl:0", "package-0")]))
+    return tree, rapl.open(root=root, clock=tree.now)
+
+
+def measured(machine, meter, seconds):
+    run(machine, meter, 3.21)
+    before = take(machine, meter)
+    run(machine, meter, seconds)
+    after = take(machine, meter)
+    return after - before, machine.energy(before.seconds, after.seconds)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 2.5, 5.0, 10.05, 30.0, 60.0])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_truth_lies_in_the_band_and_is_met_to_one_percent(tmp_path, shape, seconds):
+    machine = Machine(SHAPES[shape])
+    _, meter = metered(tmp_path, machine)
+
+    energy, truth = measured(machine, meter, seconds)
+
+    assert energy.band()[0] <= truth <= energy.band()[1]
+    assert energy.joules() == pytest.approx(truth, rel=0.01)
+    assert energy.flags() == ()
+
+
+def test_packages_and_their_dram_count_and_nothing_that_overlaps_them(tmp_path):
+    machine = Machine(Constant(100.0))
+    _, meter = metered(tmp_path, machine, *SERVER)
+
+    energy, _ = measured(machine, meter, 20.0)
+
+    assert {(part.domain, part.device): round(part.joules) for part in energy.domains} == {
+        ("cpu", "package-1"): 2000,
+        ("cpu", "package-0"): 1200,
+        ("ram", "package-1/dram"): 240,
+        ("ram", "package-0/dram"): 160,
+    }
+
+
+def test_an_mmio_package_without_a_twin_counts(tmp_path):
+    machine = Machine(Constant(100.0))
+    _, meter = metered(tmp_path, machine, Zone("intel-rapl-mmio:0", "package-0"))
+
+    assert measured(machine, meter, 20.0)[0].joules() == pytest.approx(2000.0)
+
+
+def test_dies_that_mirror_one_counter_count_once(tmp_path):
+    machine = Machine(Constant(100.0))
+    dies = [Zone(f"intel-rapl:{die}", f"package-0-die-{die}") for die in range(4)]
+    _, meter = metered(tmp_path, machine, *dies)
+
+    assert measured(machine, meter, 20.0)[0].joules("cpu") == pytest.approx(2000.0)
+
+
+def test_dies_with_counters_of_their_own_all_count(tmp_path):
+    machine = Machine(Constant(100.0))
+    dies = [
+        Zone(f"intel-rapl:{die}", f"package-0-die-{die}", start_uj=10**10 + die * 10**7) for die in range(4)
+    ]
+    _, meter = metered(tmp_path, machine, *dies)
+
+    assert measured(machine, meter, 20.0)[0].joules("cpu") == pytest.approx(8000.0)
+
+
+def test_packages_that_were_just_reset_are_not_taken_for_mirrors(tmp_path):
+    machine = Machine(Constant(100.0))
+    packages = [Zone(f"intel-rapl:{n}", f"package-{n}", start_uj=5_000_000) for n in range(2)]
+    _, meter = metered(tmp_path, machine, *packages)
+
+    assert measured(machine, meter, 20.0)[0].joules("cpu") == pytest.approx(4000.0)
+
+
+def test_a_dram_zone_that_always_shows_zero_is_left_out(tmp_path):
+    machine = Machine(Constant(100.0))
+    dead = Zone("intel-rapl:0:0", "dram", Constant(0.0), start_uj=0)
+    _, meter = metered(tmp_path, machine, Zone("intel-rapl:0", "package-0"), dead)
+
+    assert {count.domain for count in meter.counts()} == {"cpu"}
+
+
+def test_a_wrap_is_counted_right(tmp_path):
+    machine = Machine(Constant(120.0))
+    _, meter = metered(
+        tmp_path, machine, Zone("intel-rapl:0", "package-0", start_uj=RANGE_UJ - 1_500_000_000)
+    )
+
+    energy, truth = measured(machine, meter, 30.0)
+
+    assert energy.joules() == pytest.approx(truth, rel=1e-3)
+    assert energy.faults == ()
+
+
+def test_every_wrap_of_a_small_counter_is_seen(tmp_path):
+    """At 250 W a counter of 1 kJ wraps every 4 s, twenty times in the window."""
+    machine = Machine(Constant(250.0))
+    _, meter = metered(
+        tmp_path,
+        machine,
+        Zone("intel-rapl:0", "package-0", range_uj=1_000_000_000, start_uj=7, limit_watts=150.0),
+    )
+
+    energy, truth = measured(machine, meter, 80.0)
+
+    assert energy.joules() == pytest.approx(truth, rel=1e-3)
+
+
+def test_polling_is_faster_than_the_fastest_wrap(tmp_path):
+    _, meter = metered(
+        tmp_path,
+        Machine(),
+        Zone("intel-rapl:0", "package-0", range_uj=1_000_000_000, start_uj=7, limit_watts=1000.0),
+    )
+
+    assert meter.period_seconds <= 1000.0 / (2 * 1000.0) / 2
+
+
+def test_a_wrap_that_nobody_could_have_seen_is_a_gap(tmp_path):
+    """The process was stopped for 20 minutes: the counter may have wrapped any number of times."""
+    machine = Machine(Constant(120.0))
+    _, meter = metered(tmp_path, machine)
+    before = take(machine, meter)
+    run(machine, meter, 10.0)
+    machine.advance(1200.0)
+    run(machine, meter, 10.0)
+    energy = take(machine, meter) - before
+    truth = 120.0 * energy.seconds
+
+    assert energy.flags() == ("gap", "low_coverage")
+    assert energy.joules() == pytest.approx(20 * 120.0, rel=0.1)
+    assert energy.band()[0] <= truth <= energy.band()[1]
+
+
+def test_a_reset_is_not_taken_for_a_wrap(tmp_path):
+    """Other tools add 162 kJ or 262 kJ here."""
+    machine = Machine(Constant(120.0))
+    _, meter = metered(tmp_path, machine, Zone("intel-rapl:0", "package-0", reset_at=1015.0))
+    before = take(machine, meter)
+    run(machine, meter, 30.0)
+    energy = take(machine, meter) - before
+    truth = 120.0 * energy.seconds
+
+    assert energy.flags() == ("low_coverage", "reset")
+    assert truth - 2 * 120.0 <= energy.joules() <= truth
+    assert energy.band()[0] <= truth <= energy.band()[1]
+
+
+def test_a_jump_that_the_package_cannot_have_drawn_is_no_energy(tmp_path):
+    machine = Machine(Step(120.0, 1e6, at=10.0))
+    _, meter = metered(tmp_path, machine)
+    before = take(machine, meter)
+    run(machine, meter, 10.5)
+
+    energy = take(machine, meter) - before
+
+    assert energy.joules() == pytest.approx(10 * 120.0, rel=0.1)
+    assert "reset" in energy.flags()
+
+
+def test_a_set_limit_above_the_rated_power_is_believed(tmp_path):
+    """Desktop boards let a 125 W part draw 300 W."""
+    machine = Machine(Constant(300.0))
+    tree, _ = metered(tmp_path, machine, Zone("intel-rapl:0", "package-0", limit_watts=125.0))
+    (tmp_path / "intel-rapl:0" / "constraint_1_power_limit_uw").write_text("253000000\n")
+    meter = rapl.open(root=tmp_path, clock=tree.now)
+
+    energy, truth = measured(machine, meter, 20.0)
+
+    assert energy.joules() == pytest.approx(truth)
+
+
+def test_an_unreadable_sample_costs_nothing_once_the_next_is_good(tmp_path):
+    machine = Machine(Constant(120.0))
+    tree, meter = metered(tmp_path, machine)
+    before = take(machine, meter)
+    run(machine, meter, 10.0)
+    tree.make_unreadable()
+    run(machine, meter, 5.0)
+    tree.make_readable()
+    run(machine, meter, 15.0)
+    energy = take(machine, meter) - before
+
+    assert energy.joules() == pytest.approx(30 * 120.0, rel=1e-3)
+    assert energy.flags() == ()
+    (fault,) = energy.faults
+    assert (fault.kind, fault.joules_at_stake) == ("unreadable", 0.0)
+
+
+def test_a_counter_that_is_unreadable_at_the_end_leaves_the_window_unknown(tmp_path):
+    machine = Machine(Constant(120.0))
+    tree, meter = metered(tmp_path, machine)
+    before = take(machine, meter)
+    run(machine, meter, 10.0)
+    tree.make_unreadable()
+
+    energy = take(machine, meter) - before
+
+    assert energy.joules() is None
+    assert "intel-rapl:0/energy_uj" in energy.headline()[0].reason
+    assert "1080.000 J had been counted" in energy.headline()[0].reason
+
+
+def test_nonsense_in_the_file_is_unreadable_not_a_number(tmp_path):
+    machine = Machine(Constant(120.0))
+    _, meter = metered(tmp_path, machine)
+    before = take(machine, meter)
+    meter._clock = machine.now  # stop the tree from writing the counter
+    (tmp_path / "intel-rapl:0" / "energy_uj").write_text("\n")
+
+    assert (take(machine, meter) - before).joules() is None
+
+
+def test_a_vanished_zone_is_lost_and_never_zero(tmp_path):
+    machine = Machine(Constant(120.0))
+    tree, meter = metered(tmp_path, machine)
+    before = take(machine, meter)
+    run(machine, meter, 10.0)
+    middle = take(machine, meter)
+    tree.remove()
+    run(machine, meter, 10.0)
+    energy = take(machine, meter) - before
+
+    assert (middle - before).joules() == pytest.approx(1200.0)
+    assert energy.joules() is None
+    assert "lost_device" in energy.flags()
+    assert "the zone is gone" in energy.headline()[0].reason
+
+
+def test_a_counter_that_stands_still_is_unknown_not_zero(tmp_path):
+    """Some hypervisors show a constant."""
+    machine = Machine(Constant(0.0))
+    _, meter = metered(tmp_path, machine)
+
+    energy, _ = measured(machine, meter, 10.0)
+
+    assert energy.joules() is None
+    assert "stood still" in energy.headline()[0].reason
+
+
+def test_no_packages_is_unavailable_with_a_remedy(tmp_path):
+    with pytest.raises(MeterUnavailable, match="no RAPL packages") as problem:
+        rapl.open(root=tmp_path / "powercap")
+
+    assert "Virtual machines" in problem.value.remedy
+
+
+def test_psys_alone_is_no_package(tmp_path):
+    Powercap(tmp_path, Machine(), [Zone("intel-rapl:0", "psys")])
+
+    with pytest.raises(MeterUnavailable, match="no RAPL packages"):
+        rapl.open(root=tmp_path)
+
+
+def test_closed_counters_come_with_the_command_that_opens_them(tmp_path, monkeypatch):
+    """Refused by os.open, since tests may run as root, whom file modes do not stop."""
+    Powercap(tmp_path, Machine())
+
+    def refuse(path, flags):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+
+    diagnosis = rapl.diagnose(root=tmp_path)
+
+    assert not diagnosis.works
+    assert diagnosis.what == f"The RAPL counters are closed to this user ({tmp_path}/intel-rapl:0/energy_uj)."
+    assert f"`sudo chmod a+r {tmp_path}/intel-rapl*:*/energy_uj`" in diagnosis.remedy
+    assert "/etc/udev/rules.d/" in diagnosis.remedy
+
+
+def test_masked_counters_are_unavailable(tmp_path):
+    tree = Powercap(tmp_path, Machine())
+    tree.make_unreadable()
+
+    with pytest.raises(MeterUnavailable, match="cannot be read"):
+        rapl.open(root=tmp_path)
+
+
+def test_diagnosis_names_the_zones(tmp_path):
+    Powercap(tmp_path, Machine(), SERVER)
+
+    diagnosis = rapl.diagnose(root=tmp_path)
+
+    assert diagnosis.works
+    assert "cpu: package-0" in diagnosis.what
+    assert "ram: package-1/dram" in diagnosis.what
+
+
+def test_a_closed_meter_says_so(tmp_path):
+    _, meter = metered(tmp_path, Machine())
+
+    meter.close()
+
+    assert [count.reason for count in meter.counts()] == ["the meter is closed"]
