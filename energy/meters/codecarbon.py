@@ -59,7 +59,7 @@ def open(gpus: Sequence[str] | None = None, *, library: Any = None) -> CodeCarbo
         tracker, latest = _tracker([board.index for board in boards])
         tracker.start()
         tracker.flush()  # the first one loads tables for 50 ms
-    if not getattr(tracker, "_hardware", None):
+    if latest.total is None:  # start() and flush() suppress every exception
         _stop(tracker)
         raise MeterUnavailable("CodeCarbon's tracker did not start.", "Run `codecarbon detect` to see why.")
     return CodeCarbon(tracker, latest, ",".join(board.uuid for board in boards))
@@ -130,7 +130,7 @@ class CodeCarbon:
         self._latest.total = None
         self._tracker.flush()
         now = time.monotonic()
-        if self._latest.total is None:  # flush() suppresses every exception
+        if self._latest.total is None:
             problem = "CodeCarbon's flush() failed and delivered no figures"
             self._faults.append(Fault("unreadable", self.name, "", now, 0.0, 0.0, problem))
             return problem
@@ -211,8 +211,9 @@ def _tracker(gpu_indices: list[int]) -> tuple[Any, Any]:
     save_to_file=False, which is deprecated: under -W error the constructor would swallow that and be half
     built. GPUs are given as indices: its own handling of UUIDs bills all boards from the second tracker on.
     """
+    package = _import()
     latest = _latest_handler()
-    tracker = _import().OfflineEmissionsTracker(
+    tracker = package.OfflineEmissionsTracker(
         allow_multiple_runs=True,  # False would write a lock file and install signal handlers
         api_call_interval=-1,
         api_endpoint=None,

@@ -1,0 +1,279 @@
+"""CodeCarbon as it is installed: what it touches, what it says, and the formula behind its figures."""
+
+import itertools
+import os
+import subprocess
+import sys
+import textwrap
+import time
+
+import psutil
+import pytest
+
+from energy.meters import codecarbon
+from energy.meters._meter import MeterUnavailable
+from energy.reading import Reading
+
+HOSTILE = {
+    "CODECARBON_FORCE_RAM_POWER": "200",
+    "CODECARBON_FORCE_CPU_POWER": "999",
+    "CODECARBON_FORCE_MODE_CPU_LOAD": "true",
+    "CODECARBON_PUE": "3",
+    "CODECARBON_SAVE_TO_FILE": "true",
+    "CODECARBON_OUTPUT_METHODS": "csv,api",
+    "CODECARBON_OUTPUT_DIR": "/nowhere",
+    "CODECARBON_EMISSIONS_ENDPOINT": "http://127.0.0.1:9/emissions",
+    "CODECARBON_API_CALL_INTERVAL": "1",
+    "CODECARBON_TRACKING_MODE": "process",
+    "CODECARBON_LOG_LEVEL": "debug",
+    "CODECARBON_ALLOW_MULTIPLE_RUNS": "false",
+    "CODECARBON_MEASURE_POWER_SECS": "0.01",
+    "CODECARBON_COUNTRY_ISO_CODE": "XXX",
+    "CODECARBON_GPU_IDS": "7",
+}
+
+
+@pytest.fixture(scope="module")
+def meter():
+    opened = codecarbon.open(())
+    yield opened
+    opened.close()
+
+
+def take(meter):
+    counts = meter.counts()
+    return Reading(time.monotonic(), counts, meter.faults())
+
+
+def busy(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
+
+
+def load_since(before):
+    """The share of time that all cores together were busy, from the kernel's own figures."""
+    now = psutil.cpu_times()
+    guests = ("guest", "guest_nice")  # counted in user and nice already
+    spent = {name: getattr(now, name) - getattr(before, name) for name in now._fields if name not in guests}
+    return 1 - (spent["idle"] + spent.get("iowait", 0.0)) / sum(spent.values())
+
+
+def part(energy, domain):
+    return next(part for part in energy.domains if part.domain == domain)
+
+
+def run_apart(code, tmp_path, **environ):
+    """Run code with warnings as errors, a read-only home, and an audit of files and of the network."""
+    guard = """
+        import os, sys
+        written, asked = [], []
+        def audit(event, args):
+            if event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+"):
+                written.append(args[0])
+            if event in ("os.mkdir", "os.rename"):
+                written.append((event, args[0]))
+            if event in ("socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"):
+                asked.append((event, args))  # for whoever swallows the error
+                raise AssertionError("the network was asked")
+        sys.addaudithook(audit)
+    """
+    home = tmp_path / "home"
+    home.mkdir(mode=0o500)
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(guard) + textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=50,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "HOME": str(home),
+            **environ,
+        },
+    )
+
+
+def test_it_is_silent_fileless_offline_and_deaf_to_its_environment(tmp_path):
+    (tmp_path / ".codecarbon.config").write_text("[codecarbon]\nforce_ram_power=500\nsave_to_file=true\n")
+    before = sorted(tmp_path.rglob("*"))
+    code = """
+        import time
+        from energy.meters import codecarbon
+        meter = codecarbon.open(())
+        first = {count.domain: count for count in meter.counts()}
+        time.sleep(1.2)  # long enough for its own monitor to run
+        last = {count.domain: count for count in meter.counts()}
+        meter.close()
+        seconds = last["ram"].covered_seconds - first["ram"].covered_seconds
+        print((last["ram"].joules - first["ram"].joules) / seconds, last["cpu"].source)
+        print([path for path in written if path != os.devnull], asked)
+    """
+
+    result = run_apart(code, tmp_path, **HOSTILE)
+
+    assert result.stderr == ""
+    figures, written = result.stdout.splitlines()
+    assert 2 <= float(figures.split()[0]) <= 150  # not the 200 W or 500 W, times 3, of the environment
+    assert written == "[] []"
+    assert sorted(tmp_path.rglob("*")) == [*before, tmp_path / "home"]
+
+
+def test_a_broken_configuration_file_is_said_and_no_half_built_tracker_is_used(tmp_path):
+    (tmp_path / ".codecarbon.config").write_text("this is no configuration\n")
+    code = """
+        from energy.meters import codecarbon
+        diagnosis = codecarbon.diagnose(())
+        print(diagnosis.works, diagnosis.what, diagnosis.remedy)
+    """
+
+    result = run_apart(code, tmp_path)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("False CodeCarbon's tracker was not built. Look for a broken")
+
+
+def test_a_tracker_that_does_not_start_is_unavailable(monkeypatch):
+    from codecarbon import OfflineEmissionsTracker
+
+    monkeypatch.setattr(OfflineEmissionsTracker, "_initialize_hardware_tracking", lambda self: 1 / 0)
+
+    with pytest.raises(MeterUnavailable, match="did not start"):
+        codecarbon.open(())
+
+
+def test_without_codecarbon_it_is_unavailable(monkeypatch):
+    monkeypatch.setitem(sys.modules, "codecarbon", None)
+
+    with pytest.raises(MeterUnavailable, match="pip install codecarbon"):
+        codecarbon.open(())
+
+
+def test_every_source_is_codecarbon_s_and_says_its_mode(meter):
+    sources = {count.domain: (count.source, count.kind) for count in meter.counts()}
+
+    assert sources["ram"] == ("codecarbon_ram_model", "modelled")
+    assert sources["cpu"] in {
+        ("codecarbon_cpu_load_model", "modelled"),
+        ("codecarbon_constant_model", "modelled"),
+        ("codecarbon_rapl", "measured"),
+    }
+    assert set(sources) == {"ram", "cpu"}
+
+
+def test_a_busy_loop_costs_what_the_formula_says(meter):
+    """TDP x (0.1 + 0.9 load^3), by hand from the kernel's figures."""
+    tracked = next(part for part in meter._tracker._hardware if type(part).__name__ == "CPU")
+    if tracked._mode != "cpu_load":
+        pytest.skip(f"CodeCarbon measures the CPU here ({tracked._mode}) and models nothing")
+    meter.counts()  # the window begins at a fresh sample of the load
+    times, before = psutil.cpu_times(), take(meter)
+    busy(0.9)  # less than the 1 s of its monitor, so that there is one sample of the load, or two of the same
+    spent, load = take(meter) - before, load_since(times)
+
+    expected = tracked._tdp * (0.1 + 0.9 * load**3) * spent.seconds
+
+    assert part(spent, "cpu").joules == pytest.approx(expected, rel=0.25)
+
+
+def test_memory_is_a_constant_times_the_seconds(meter):
+    watts = next(part for part in meter._tracker._hardware if type(part).__name__ == "RAM").total_power().W
+    before = take(meter)
+    time.sleep(0.5)
+    spent = take(meter) - before
+
+    assert part(spent, "ram").joules == pytest.approx(watts * spent.seconds, rel=0.02)
+
+
+def test_readings_in_quick_succession_are_right_and_not_repeated(meter):
+    """flush() repeats its last figures within 50 ms; each window must still hold its own."""
+    watts = next(part for part in meter._tracker._hardware if type(part).__name__ == "RAM").total_power().W
+    readings = [take(meter) for _ in range(6)]
+
+    for before, after in itertools.pairwise(readings):
+        assert part(after - before, "ram").joules == pytest.approx(watts * (after - before).seconds, rel=0.1)
+
+
+def test_the_bands_are_those_of_the_model(meter):
+    cpu, ram = (
+        next(count for count in meter.counts() if count.domain == domain) for domain in ("cpu", "ram")
+    )
+
+    assert (ram.low_factor, ram.high_factor) == codecarbon.RAM
+    if cpu.source == "codecarbon_cpu_load_model":
+        assert (cpu.low_factor, cpu.high_factor) in (codecarbon.CPU_LOAD, codecarbon.UNKNOWN_CPU)
+
+
+@pytest.mark.parametrize(
+    ("tdp", "generic", "band"),
+    [
+        (280, False, codecarbon.CPU_LOAD),
+        (85, True, codecarbon.UNKNOWN_CPU),
+        (4 * 64, False, codecarbon.UNKNOWN_CPU),
+    ],
+)
+def test_an_unknown_cpu_has_a_wider_band(tdp, generic, band):
+    class CPU:
+        _mode, _tdp, _is_generic_tdp = "cpu_load", tdp, generic
+
+    count = codecarbon._component(CPU(), "", {"cpu_count": 64, "cpu_physical_count": 1})
+
+    assert (count.low_factor, count.high_factor) == band
+
+
+@pytest.mark.parametrize(
+    ("mode", "source", "kind"),
+    [
+        ("intel_rapl", "codecarbon_rapl", "measured"),
+        ("windows_emi", "codecarbon_windows_emi", "measured"),
+        ("constant", "codecarbon_constant_model", "modelled"),
+    ],
+)
+def test_each_mode_has_its_source_and_kind(mode, source, kind):
+    class CPU:
+        _mode = mode
+
+    count = codecarbon._component(CPU(), "", {})
+
+    assert (count.source, count.kind, count.device) == (source, kind, "machine")
+
+
+def test_a_tracker_that_stops_delivering_makes_the_window_unknown():
+    meter = codecarbon.open(())
+    before = take(meter)
+    meter._tracker.flush = lambda: None  # what flush() does when anything fails inside it
+    after = take(meter)
+    meter.close()
+
+    assert (after - before).joules() is None
+    assert "delivered no figures" in part(after - before, "cpu").reason
+    assert after.faults[-1].kind == "unreadable"
+
+
+def test_two_meters_do_not_disturb_each_other(meter):
+    second = codecarbon.open(())
+    before = take(meter), take(second)
+    time.sleep(0.5)
+    after = take(meter), take(second)
+    second.close()
+
+    ram = [part(late - early, "ram").joules for early, late in zip(before, after, strict=True)]
+    assert ram[0] == pytest.approx(ram[1], rel=0.2)
+
+
+def test_closing_ends_its_threads():
+    opened = codecarbon.open(())
+    timers = [opened._tracker._scheduler, opened._tracker._scheduler_monitor_power]
+
+    opened.close()
+    opened.close()
+
+    assert all(timer._stopped for timer in timers)
+    assert {count.reason for count in opened.counts()} == {"the meter is closed"}
+
+
+def test_its_own_scheduler_never_measures_beside_us(meter):
+    """Two measurements at once would corrupt its sums."""
+    assert meter._tracker._scheduler.interval >= 1e6
