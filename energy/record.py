@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 from energy import metrics
@@ -99,6 +100,7 @@ def _domains(energies: Sequence[Energy]) -> list[dict[str, Any]]:
 def _provenance(
     key: tuple[str, str, str], parts: Sequence[DomainEnergy | None], witness: bool
 ) -> dict[str, Any]:
+    """Return one source's figures: joules by repeat, the band as its mean over the repeats."""
     known = [part for part in parts if part is not None]
     bands = [part.band for part in known if part.band is not None]
     whole = len(bands) == len(parts)
@@ -111,7 +113,7 @@ def _provenance(
         "witness": witness,
         "joules": [None if part is None else part.joules for part in parts],
         "coverage": min(part.coverage for part in known),
-        "band": [sum(low for low, _ in bands), sum(high for _, high in bands)] if whole else None,
+        "band": [fmean(ends) for ends in zip(*bands, strict=True)] if whole else None,
         "reason": reasons[0] if reasons else None,
     }
 
