@@ -39,11 +39,8 @@ def main() -> None:
     zoo.train(recipe, slices)  # warm: files in the page cache, kernels chosen
     wall, cpu = [], []
     for pair in range(arguments.pairs):
-        metered_first = bool(pair % 2)
-        runs = {
-            metered: run(recipe, slices, metered, arguments.meters)
-            for metered in (metered_first, not metered_first)
-        }
+        order = (True, False) if pair % 2 else (False, True)
+        runs = {metered: run(recipe, slices, metered, arguments.meters) for metered in order}
         wall.append(math.log(runs[True][0] / runs[False][0]))
         cpu.append(math.log(runs[True][1] / runs[False][1]))
     print(

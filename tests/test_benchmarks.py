@@ -92,13 +92,13 @@ def test_cases_are_selected_as_documented(suite, selection, cases):
 
 
 def test_collecting_imports_no_torch(suite):
-    script = "import sys, pytest; pytest.main(['benchmarks', '--collect-only', '-q']); print('torch' in sys.modules)"
+    script = "import sys, pytest; pytest.main(['benchmarks', '--co', '-q']); print('torch' in sys.modules)"
 
-    output = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
+    )
 
-    assert output.splitlines()[-1] == "False"
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 def test_a_case_is_trained_measured_recorded_and_compared_with_u_net(suite, tmp_path):
