@@ -81,7 +81,8 @@ def test_a_network_has_the_parameters_of_its_paper(name):
 
 @pytest.mark.parametrize("name", STAGES)
 def test_every_stage_has_the_parameters_of_its_paper(name):
-    stages = {stage: count(fresh(name).get_submodule(stage)) for stage in STAGES[name]}
+    model = zoo.create(name)
+    stages = {stage: count(model.get_submodule(stage)) for stage in STAGES[name]}
 
     assert stages == STAGES[name]
     assert sum(stages.values()) == PARAMETERS[name]

@@ -1,6 +1,6 @@
 """A data set of a few slices in real NIfTI files, as the training loop expects it, and a network to match."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from monai.transforms import Compose, EnsureChannelFirstd, EnsureTyped, LoadImaged
 from torch import nn
+
+import zoo
 
 KEYS = ("image", "mask")
 
@@ -82,3 +84,12 @@ def network(name: str = "", in_channels: int = 1, classes: int = 1) -> nn.Module
         nn.ReLU(),
         nn.Conv2d(4, classes, 3, padding=1),
     )
+
+
+def small_recipe(technique: str = "baseline", **changes: Any) -> zoo.Recipe:
+    """Make a recipe of a few epochs; unlike a user's, it may change what the technique sets."""
+    return replace(zoo.recipe("unet", technique), **{"epochs": 3, "batch_size": 4, "threads": 1} | changes)
+
+
+def losses(trained: zoo.Trained) -> list[tuple[float, float, float]]:
+    return [(epoch.loss, epoch.val_loss, epoch.val_dice) for epoch in trained.epochs]
