@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 
 EDGE_SHARE = 0.01  # a window whose edges may be wrong by more than this share is too short
 COVERAGE_SHARE = 0.99  # below it a figure has a hole that its reader should know about
+JITTER_SECONDS = 0.05  # the meters of one reading are not read at one instant
 AGREEMENT_SHARE = 0.05  # the gain error of an NVIDIA board (arXiv 2312.02741): two witnesses may differ by it
 OPEN_ENDED = ("lost", "shared")  # faults that last from their instant on
 
@@ -166,7 +167,7 @@ class Energy:
         for part in self.headline():
             if part.joules is not None and part.edge_joules > EDGE_SHARE * part.joules:
                 yield "window_too_short"
-            if part.coverage < COVERAGE_SHARE:
+            if part.coverage < COVERAGE_SHARE and (1 - part.coverage) * self.seconds > JITTER_SECONDS:
                 yield "low_coverage"
             if any(_disagree(part, other) for other in self.domains if other.witness):
                 yield "meters_disagree"

@@ -138,6 +138,18 @@ def test_a_board_without_counter_is_measured_by_its_power(shape):
     assert energy.band()[0] <= truth <= energy.band()[1]
 
 
+@pytest.mark.parametrize("phase", [0.0, 0.03, 0.06, 0.09])
+def test_pulses_that_fall_between_samples_stay_within_the_band_of_the_integral(phase):
+    """Pulses at a fixed distance from the samples are always seen too long, or always too short."""
+    machine = Machine(Square(60.0, 600.0, period=1.0, duty=0.25))
+    meter = metered(machine, Gpu(counter_error=NOT_SUPPORTED))
+    machine.advance(phase)
+
+    energy, truth = measured(machine, meter, 30.0)
+
+    assert energy.band()[0] <= truth <= energy.band()[1]
+
+
 def test_a_board_without_the_instant_field_is_asked_for_its_power_usage():
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu(instant=False, counter_error=NOT_SUPPORTED))

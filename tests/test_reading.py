@@ -215,6 +215,12 @@ def test_a_hole_in_the_window_is_flagged(covered, flags):
     assert spent.domains[0].coverage == pytest.approx(covered / 10)
 
 
+def test_the_time_between_two_meters_is_no_hole_of_a_short_window():
+    spent = Reading(0.1, (counter(30.0, 0.08),)) - Reading(0.0, (counter(0.0, 0.0),))
+
+    assert spent.flags() == ()
+
+
 @pytest.mark.parametrize(("witness", "flags"), [(951.0, ()), (940.0, ("meters_disagree",))])
 def test_counter_and_integral_that_differ_by_more_than_the_gain_error_disagree(witness, flags):
     power = counter(0.0, 0.0, source="nvml_power"), counter(witness, 10.0, source="nvml_power")

@@ -23,6 +23,9 @@ class Meter(Protocol):
     period_seconds: how often the sampler must call `poll` so that nothing is missed; None if it need not.
     slow: takes milliseconds to read, and is therefore read before the others.
     closed: the sampler forgets a meter that says so.
+
+    Whoever polls and whoever reads are two threads. A signal handler may read in the middle of a reading, so
+    the lock between them must be reentrant.
     """
 
     name: str

@@ -90,7 +90,7 @@ class CodeCarbon:
         self._components = tuple(_component(part, gpus, tracker._conf) for part in wanted)
         rapl = any(component.source == "codecarbon_rapl" for component in self._components)
         self.period_seconds = RAPL_PERIOD_SECONDS if rapl else None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._faults: list[Fault] = []
         self._opened_seconds = self._measured_seconds = time.monotonic()
         self._joules: dict[str, float] = {}

@@ -75,7 +75,7 @@ class Nvml:
         self.period_seconds: float | None = PERIOD_SECONDS
         self.gpus = tuple(gpus)
         self._library = library
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._noted: list[Fault] = []
         self.poll()
 

@@ -93,7 +93,7 @@ class Rapl:
         self.pid = os.getpid()
         self.closed = False
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._noted: list[Fault] = []
         self._counters = [(zone, _counter(zone)) for zone in zones]
         self.period_seconds: float | None = min(

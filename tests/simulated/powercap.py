@@ -83,5 +83,5 @@ SERVER = [
     Zone("intel-rapl:1:0", "uncore", Constant(9.0)),
     Zone("intel-rapl:1:1", "dram", Constant(8.0), start_uj=8_000_000_000),
     Zone("intel-rapl:2", "psys", Constant(400.0)),
-    Zone("intel-rapl-mmio:0", "package-0", Constant(60.0), start_uj=91_000_000_000),
+    Zone("intel-rapl-mmio:0", "package-0", Constant(60.0), start_uj=93_000_000_000),  # began elsewhere
 ]
