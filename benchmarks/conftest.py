@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,7 +19,6 @@ from energy.hookspecs import Plan
 from energy.session import Device
 
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
-PLANNER = pytest.StashKey[Planner]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -123,9 +123,12 @@ def energy_device(suite: Suite) -> Device:
     return measured_device(suite.device)
 
 
-def pytest_energy_plan(item: pytest.Item) -> Plan:
-    """Predict a case from a stored record of it, or from a few timed steps."""
-    stash = item.config.stash
-    if PLANNER not in stash:
-        stash[PLANNER] = Planner.open(make_suite(item.config), item.config)
-    return stash[PLANNER].plan(**item.callspec.params)
+def pytest_energy_plan(config: pytest.Config, items: list[pytest.Item]) -> Iterator[Plan]:
+    """Predict each case from a stored record of it, or from a few timed steps."""
+    try:
+        planner = Planner.open(make_suite(config), config)
+    except ValueError as mistake:
+        pytest.exit(f"joulebench: {mistake}", returncode=pytest.ExitCode.USAGE_ERROR)
+    return planner.plans(
+        [(item.callspec.params["arch"], item.callspec.params["technique"]) for item in items]
+    )

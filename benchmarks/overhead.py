@@ -44,7 +44,7 @@ def main() -> None:
         wall.append(math.log(runs[True][0] / runs[False][0]))
         cpu.append(math.log(runs[True][1] / runs[False][1]))
     print(
-        f"{arguments.pairs} pairs of {arguments.arch}, {RECIPE['epochs']} epochs of {len(slices.train)} slices"
+        f"{arguments.pairs} pairs of {arguments.arch}, {recipe.epochs} epochs of {len(slices.train)} slices"
     )
     print(f"wall time, metered / bare: {ratio(wall)}")
     print(f"CPU time,  metered / bare: {ratio(cpu)}")

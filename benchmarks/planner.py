@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pytest
 
 import energy
 import zoo
+from benchmarks import reference
 from benchmarks.suite import Suite, measured_device
 from energy import fingerprint
 from energy.hookspecs import Plan
 from energy.meters._meter import Meter
-from energy.store import Store
+from energy.plugin import storage
+from energy.store import Store, StoredCase
 from energy.window import Window
 
 TIMED_BATCHES = 3
@@ -38,22 +40,34 @@ class Planner:
         meters = energy.open_meters(
             config.getoption("energy_meters"), gpus=measured_device(suite.device).gpus
         )
-        storage = config.getoption("energy_storage") or config.rootpath / "results"
-        return Planner(suite, meters, fingerprint.name(fingerprint.of_meters(meters)), Store(storage))
+        return Planner(suite, meters, fingerprint.name(fingerprint.of_meters(meters)), Store(storage(config)))
+
+    def plans(self, cases: Sequence[tuple[str, str]]) -> Iterator[Plan]:
+        """Predict the cases, and U-Net first where it would be trained for reference only."""
+        unet = (reference.ARCH, reference.TECHNIQUE)
+        if unet not in cases and self._stored(*unet) is None:
+            yield self.plan(*unet)
+        for case in cases:
+            yield self.plan(*case)
 
     def plan(self, arch: str, technique: str) -> Plan:
         """Predict one case, every seed of it."""
-        recipe = self.suite.recipe(arch, technique)
+        name, recipe = f"{arch}-{technique}", self.suite.recipe(arch, technique)
         if reason := zoo.unavailable(recipe):
-            return Plan(0.0, 0.0, f"will be skipped: {reason}")
-        keys = self.suite.keys(self.hardware, recipe)
-        stored = self.store.latest_case(f"{arch}-{technique}", keys)
-        if stored is not None:
-            figures = stored.record["metrics"]
-            return Plan(_sum(figures["seconds"]), _sum(figures["total_kj"]), f"as in {stored.run.reference}")
-        return self._time(recipe)
+            return Plan(name, 0.0, 0.0, f"will be skipped: {reason}")
+        stored = self._stored(arch, technique)
+        if stored is None:
+            return self._time(name, recipe)
+        figures = stored.record["metrics"]
+        return Plan(
+            name, _sum(figures["seconds"]), _sum(figures["total_kj"]), f"as in {stored.run.reference}"
+        )
 
-    def _time(self, recipe: zoo.Recipe) -> Plan:
+    def _stored(self, arch: str, technique: str) -> StoredCase | None:
+        keys = self.suite.keys(self.hardware, self.suite.recipe(arch, technique))
+        return self.store.latest_case(f"{arch}-{technique}", keys)
+
+    def _time(self, name: str, recipe: zoo.Recipe) -> Plan:
         with Window(self.meters, measured_device(self.suite.device).synchronize) as window:
             seconds_per_batch = zoo.warm_up(recipe, self.suite.slices, batches=TIMED_BATCHES)
         batches = math.ceil(len(self.suite.slices.train) / recipe.batch_size)
@@ -63,7 +77,7 @@ class Planner:
         joules = window.energy.joules()
         watts = None if joules is None else joules / window.energy.seconds
         kj = None if watts is None else seconds * watts / JOULES_PER_KJ
-        return Plan(seconds, kj, f"from {TIMED_BATCHES} steps timed here")
+        return Plan(name, seconds, kj, f"from {TIMED_BATCHES} steps timed here")
 
 
 def _sum(figure: dict[str, list[float | None]]) -> float | None:

@@ -135,7 +135,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Print the plan instead of running it (`--energy-dry-run`)."""
     if session.config.getoption("energy_dry_run") and not session.config.option.collectonly:
-        dryrun.show([item for item in session.items if _is_measured(item)])
+        dryrun.show(session.config, [item for item in session.items if _is_measured(item)])
         return True
     return None
 
@@ -203,6 +203,11 @@ def _case_name(item: pytest.Item) -> str:
     return item.name if callspec is None else str(callspec.id)
 
 
+def storage(config: pytest.Config) -> Path:
+    """Return the folder of the results: as asked, or `results/` beside the project's ini file."""
+    return Path(config.getoption("energy_storage") or config.rootpath / "results")
+
+
 def _settings(config: pytest.Config) -> Settings:
     option = config.getoption
     if option("energy_idle") < 0:
@@ -210,7 +215,7 @@ def _settings(config: pytest.Config) -> Settings:
     return Settings(
         meters=option("energy_meters"),
         idle_seconds=option("energy_idle"),
-        storage=Path(option("energy_storage") or config.rootpath / "results"),
+        storage=storage(config),
         save=bool(option("energy_save") or option("energy_autosave")),
         name=option("energy_save"),
         json_path=Path(option("energy_json")) if option("energy_json") else None,

@@ -180,12 +180,9 @@ def test_a_dry_run_predicts_minutes_and_kilojoules_and_trains_nothing(suite, tmp
     result = suite("-k", "attention_squeeze and baseline", "--energy-dry-run")
 
     assert result.returncode == 0, result.stdout
-    (line,) = [
-        line
-        for line in result.stdout.splitlines()
-        if "test_training[attention_squeeze_unet-baseline]" in line
-    ]
-    assert "steps timed here" in line
+    lines = [line.split() for line in result.stdout.splitlines() if "steps timed here" in line]
+    assert [line[4] for line in lines] == ["unet-baseline", "attention_squeeze_unet-baseline"]
+    assert all(float(line[0]) >= 0 and float(line[2]) > 0 for line in lines)
     assert not list((tmp_path / "results").glob("*/*.json"))
 
 
@@ -207,7 +204,7 @@ def test_a_dry_run_predicts_minutes_and_kilojoules_and_trains_nothing(suite, tmp
         (("-n", "2"), "share their joules"),
         (("--energy-storage=pyproject.toml",), "pyproject.toml"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+    ids=lambda value: "_".join(value) if isinstance(value, tuple) else "",
 )
 def test_a_wrong_option_is_named_before_anything_is_trained(suite, options, said):
     result = suite("-k", "attention_squeeze and baseline", *options)
