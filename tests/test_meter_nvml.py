@@ -167,6 +167,15 @@ def test_a_board_that_shows_no_power_is_measured_by_its_counter_alone():
     assert energy.band()[0] <= truth <= energy.band()[1]
 
 
+def test_a_counter_without_power_knows_its_edges_from_its_own_pace():
+    machine = Machine(Constant(300.0))
+    meter = metered(machine, Gpu(power_error=NOT_SUPPORTED))
+
+    energy, _ = measured(machine, meter, 2.5)
+
+    assert energy.flags() == ("window_too_short",)
+
+
 def test_a_counter_and_an_integral_that_differ_are_flagged():
     """The counter of an RTX 6000 Ada was seen to show half of the power's integral."""
     machine = Machine(Constant(300.0))

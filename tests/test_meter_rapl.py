@@ -56,6 +56,7 @@ def test_packages_and_their_dram_count_and_nothing_that_overlaps_them(tmp_path):
         ("ram", "package-1/dram"): 240,
         ("ram", "package-0/dram"): 160,
     }
+    assert len(meter.counts()) == 4
 
 
 def test_an_mmio_package_without_a_twin_counts(tmp_path):
