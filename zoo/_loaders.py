@@ -1,6 +1,7 @@
 """From files to batches, as the recipe says: datasets, augmentation and loaders."""
 
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import radians
@@ -19,10 +20,16 @@ KEYS = ("image", "mask")
 
 
 class Loader(DataLoader):
-    """MONAI's loader, without torch's advice on the number of workers: that number is the experiment."""
+    """MONAI's loader, without advice on how many workers to start, and how: that is the experiment."""
 
     def check_worker_number_rationality(self) -> None:
         """Say nothing; the set-up records the workers."""
+
+    def __iter__(self) -> Any:
+        """Open a pass; where Python 3.12 warns of every fork beside threads, torch's workers do fork so."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+            return super().__iter__()
 
 
 def transforms(recipe: Recipe, data: Any) -> tuple[Compose, Compose]:
