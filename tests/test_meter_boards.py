@@ -2,10 +2,10 @@
 
 import pytest
 
-from energy.meters._boards import resolve
+from energy.meters._boards import load, resolve
 from energy.meters._meter import MeterUnavailable
 from tests.simulated.machine import Machine
-from tests.simulated.nvml import Gpu, Library
+from tests.simulated.nvml import GPU_IS_LOST, LIBRARY_NOT_FOUND, NO_PERMISSION, Gpu, Library, NVMLError
 
 A = "GPU-5c8a1e60-0b5e-4d1f-9c43-7f2b8a90d1e2"
 B = "GPU-5c91d0c3-77de-4a1b-8a0f-3c5d2e4f6071"
@@ -84,5 +84,31 @@ def test_two_instances_of_one_board_are_that_board_once():
 
 
 def test_a_uuid_of_another_machine_is_named_with_those_here():
+    nvml = library()
+
     with pytest.raises(MeterUnavailable, match=f"'GPU-ffff'.*{A}, {B}, {C}"):
-        resolve(library(), ["GPU-ffff"], {})
+        resolve(nvml, ["GPU-ffff"], {})
+
+    assert nvml.users == 0
+
+
+def test_a_board_that_cannot_be_listed_is_no_traceback():
+    nvml = library()
+
+    def lost(index):
+        raise NVMLError(GPU_IS_LOST)
+
+    nvml.nvmlDeviceGetHandleByIndex = lost
+
+    with pytest.raises(MeterUnavailable, match="NVML cannot list the GPUs: GPU is lost") as problem:
+        resolve(nvml, None, {})
+
+    assert (problem.value.device, nvml.users) == ("all", 0)
+
+
+@pytest.mark.parametrize(("error", "device"), [(LIBRARY_NOT_FOUND, ""), (NO_PERMISSION, "all")])
+def test_a_driver_that_refuses_is_another_matter_than_none(error, device):
+    with pytest.raises(MeterUnavailable) as problem:
+        load(Library(Machine(), init_error=error))
+
+    assert problem.value.device == device

@@ -7,14 +7,16 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
-from energy.meters import codecarbon
+from energy.meters import _tracker, codecarbon
 from energy.meters._meter import MeterUnavailable
 from energy.reading import Reading
 
+ROOT = Path(__file__).parents[1]
 HOSTILE = {
     "CODECARBON_FORCE_RAM_POWER": "200",
     "CODECARBON_FORCE_CPU_POWER": "999",
@@ -93,7 +95,7 @@ def run_apart(code, tmp_path, **environ):
         timeout=50,
         env={
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *(path for path in sys.path if path)]),
             "PYTHONDONTWRITEBYTECODE": "1",
             "HOME": str(home),
             **environ,
@@ -134,7 +136,7 @@ def test_no_setting_is_left_to_the_environment(monkeypatch):
     given = {}
     monkeypatch.setattr(package, "OfflineEmissionsTracker", lambda **settings: given.update(settings))
     with pytest.raises(MeterUnavailable, match="was not built"):
-        codecarbon._tracker([])
+        _tracker.build([])
 
     settings = {
         *inspect.signature(BaseEmissionsTracker.__init__).parameters,
@@ -261,6 +263,39 @@ def test_each_mode_has_its_source_and_kind(mode, source, kind):
     count = codecarbon._component(CPU(), "", {})
 
     assert (count.source, count.kind, count.device) == (source, kind, "machine")
+
+
+def test_a_gpu_named_by_uuid_is_billed_alone_by_every_tracker(tmp_path):
+    """On its own CodeCarbon 3.3.2 bills nothing the first time and all boards from then on."""
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    code = """
+        import time
+        from tests.simulated.machine import Constant, Machine
+        from tests.simulated.nvml import Gpu, Library
+        machine = Machine()
+        machine.now = time.monotonic
+        ours = Gpu(uuid="GPU-91d0c3aa-77de-4a1b-8a0f-3c5d2e4f6071", shape=Constant(250.0), step_seconds=0.01)
+        sys.modules["pynvml"] = Library(machine, [Gpu(shape=Constant(450.0), step_seconds=0.01), ours])
+        from energy.meters import codecarbon
+        for _ in range(2):
+            meter = codecarbon.open(None)
+            first = {count.domain: count for count in meter.counts()}["gpu"]
+            time.sleep(0.5)
+            last = {count.domain: count for count in meter.counts()}["gpu"]
+            meter.close()
+            print((last.joules - first.joules) / (last.covered_seconds - first.covered_seconds))
+        print(last.source, last.kind, last.device == ours.uuid)
+    """
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "CUDA_VISIBLE_DEVICES": "GPU-91d0c3aa"}
+
+    result = run_apart(code, tmp_path, **environ)
+
+    assert result.stderr == ""
+    first_watts, second_watts, provenance = result.stdout.splitlines()
+    assert float(first_watts) == pytest.approx(250.0, rel=0.1)
+    assert float(second_watts) == pytest.approx(250.0, rel=0.1)
+    assert provenance == "codecarbon_gpu measured True"
 
 
 def test_a_tracker_that_stops_delivering_makes_the_window_unknown():

@@ -135,6 +135,18 @@ def test_a_gpu_that_was_named_and_cannot_be_metered_keeps_the_total_unknown(fold
     assert (gpu.device, gpu.reason) == (GPU, "nvml: no driver install it")
 
 
+def test_a_gpu_that_is_there_but_cannot_be_metered_keeps_the_total_unknown(folder):
+    problem = energy.MeterUnavailable("NVML does not start.", "Let this user in.", device="all")
+    folder(nvml=problem, rapl=Ticking())
+
+    with energy.open_meters("auto") as opened:
+        before = energy.read(opened)
+        assert (energy.read(opened) - before).joules() is None
+    with energy.open_meters("auto", gpus=()) as opened:
+        before = energy.read(opened)
+        assert (energy.read(opened) - before).joules() is not None
+
+
 def test_slow_meters_are_read_first(folder):
     fast, slow = Ticking("a"), Ticking("b", slow=True)
     folder(a=fast, b=slow)

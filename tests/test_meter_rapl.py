@@ -74,6 +74,17 @@ def test_dies_that_mirror_one_counter_count_once(tmp_path):
     assert measured(machine, meter, 20.0)[0].joules("cpu") == pytest.approx(2000.0)
 
 
+def test_mirrors_are_found_behind_other_packages_and_their_dram(tmp_path):
+    machine = Machine(Constant(100.0))
+    zones = [Zone(f"intel-rapl:{n}", f"package-{n}", start_uj=10**10 * (n % 2 + 1)) for n in range(4)]
+    zones += [Zone(f"intel-rapl:{n}:0", "dram", start_uj=10**10 * (n + 5)) for n in range(4)]
+    _, meter = metered(tmp_path, machine, *zones)
+
+    energy, _ = measured(machine, meter, 20.0)
+
+    assert (energy.joules("cpu"), energy.joules("ram")) == (pytest.approx(4000.0), pytest.approx(8000.0))
+
+
 def test_dies_with_counters_of_their_own_all_count(tmp_path):
     machine = Machine(Constant(100.0))
     dies = [

@@ -97,14 +97,16 @@ def _split(names: str | Sequence[str]) -> list[str]:
 def _open_all(gpus: Sequence[str] | None) -> list[Meter]:
     opened: list[Meter] = []
     problems: list[str] = []
+    devices = ",".join(gpus or ())
     for name in meter_names():
         try:
             opened.append(meter_file(name).open(gpus))
         except MeterUnavailable as problem:
             if "gpu" in meter_file(name).DOMAINS:
                 problems.append(f"{name}: {problem}")
-    if opened and gpus and not _measures_gpus(opened):
-        opened.append(Missing("gpu", ",".join(gpus), " ".join(problems) or "no meter knows these GPUs"))
+                devices = devices or ("" if gpus is not None else problem.device)
+    if opened and devices and not _measures_gpus(opened):
+        opened.append(Missing("gpu", devices, " ".join(problems) or "no meter knows these GPUs"))
     return opened
 
 

@@ -60,7 +60,8 @@ def load(library: Any = None) -> Any:
         library.nvmlInit()
     except library.NVMLError as problem:
         remedy = _REMEDIES.get(problem.value, "`nvidia-smi` must work first.")
-        raise MeterUnavailable(f"NVML does not start: {problem}.", remedy) from None
+        absent = problem.value in (DRIVER_NOT_LOADED, LIBRARY_NOT_FOUND)
+        raise MeterUnavailable(f"NVML does not start: {problem}.", remedy, "" if absent else "all") from None
     return library
 
 
@@ -70,12 +71,22 @@ def resolve(
     """Return the boards of these UUIDs, each once; of CUDA_VISIBLE_DEVICES if `gpus` is None.
 
     Raises:
-        MeterUnavailable: a UUID is no board of this machine, or an index cannot be told from NVML alone.
+        MeterUnavailable: a UUID is no board of this machine, or an index cannot be told from NVML alone; NVML
+            is released then.
     """
-    boards = _all_boards(library)
-    if gpus is None:
-        return _once(_visible(library, boards, environ))
-    return _once(_required(library, boards, gpu) for gpu in gpus)
+    try:
+        boards = _all_boards(library)
+        if gpus is None:
+            return _once(_visible(library, boards, environ))
+        return _once(_required(library, boards, gpu) for gpu in gpus)
+    except MeterUnavailable:
+        library.nvmlShutdown()
+        raise
+    except library.NVMLError as problem:  # a board that has fallen off the bus may not even be listed
+        library.nvmlShutdown()
+        raise MeterUnavailable(
+            f"NVML cannot list the GPUs: {problem}.", "`nvidia-smi` must work first.", "all"
+        ) from None
 
 
 def _all_boards(library: Any) -> tuple[Board, ...]:
@@ -165,6 +176,7 @@ def _cuda_order(boards: Sequence[Board], environ: Mapping[str, str]) -> list[Boa
         raise MeterUnavailable(
             "The GPUs differ, CUDA numbers the fastest first, and NVML cannot tell which that is.",
             "Set CUDA_DEVICE_ORDER=PCI_BUS_ID, or give UUIDs (`nvidia-smi -L`) in CUDA_VISIBLE_DEVICES.",
+            environ["CUDA_VISIBLE_DEVICES"],
         )
     return sorted(boards, key=lambda board: board.bus)
 

@@ -9,12 +9,16 @@ from energy.reading import Count, Fault
 
 
 class MeterUnavailable(Exception):  # noqa: N818 -- the name is public and says what it is
-    """A meter that cannot work here: `reason` says why, `remedy` what would change that."""
+    """A meter that cannot work here: `reason` says why, `remedy` what would change that.
 
-    def __init__(self, reason: str, remedy: str) -> None:
+    device: what is there all the same and draws power that this meter should have counted; "" if nothing is.
+    """
+
+    def __init__(self, reason: str, remedy: str, device: str = "") -> None:
         super().__init__(f"{reason} {remedy}".strip())
         self.reason = reason
         self.remedy = remedy
+        self.device = device
 
 
 class Meter(Protocol):

@@ -11,26 +11,22 @@ Its own scheduler is parked, because a measurement by it and one by us at the sa
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from energy.meters import _boards
 from energy.meters._meter import Diagnosis, MeterUnavailable
+from energy.meters._tracker import build, silence, stop
 from energy.reading import Count, Fault
 
 DOMAINS = ("cpu", "ram", "gpu")
-JOULES_PER_KWH = (
-    1 / 2.77778e-7
-)  # CodeCarbon's own constant (codecarbon/core/units.py), so that its joules come back
+# CodeCarbon's own constant (codecarbon/core/units.py), so that the joules it was told come back.
+JOULES_PER_KWH = 1 / 2.77778e-7
 STALE_SECONDS = 0.055  # flush() repeats the last figures if they are younger than 0.05 s
-PARKED_SECONDS = 1e6  # for its scheduler: 11 days
 RAPL_PERIOD_SECONDS = 60.0  # in RAPL mode it must look at least once per wrap; 65 kJ at 1 kW take 65 s
 
 # The truth as a multiple of what is reported. CPU load: formula over RAPL was 0.23 to 1.95 in the sweeps that
@@ -55,12 +51,12 @@ def open(gpus: Sequence[str] | None = None, *, library: Any = None) -> CodeCarbo
         MeterUnavailable: CodeCarbon is missing, or its tracker did not start.
     """
     boards = _resolve(gpus, library)
-    with _silence():
-        tracker, latest = _tracker([board.index for board in boards])
+    with silence():
+        tracker, latest = build([board.index for board in boards])
         tracker.start()
         tracker.flush()  # the first one loads tables for 50 ms
     if latest.total is None:  # start() and flush() suppress every exception
-        _stop(tracker)
+        stop(tracker)
         raise MeterUnavailable("CodeCarbon's tracker did not start.", "Run `codecarbon detect` to see why.")
     return CodeCarbon(tracker, latest, ",".join(board.uuid for board in boards))
 
@@ -122,7 +118,7 @@ class CodeCarbon:
         with self._lock:
             if not self.closed:
                 self.closed = True
-                _stop(self._tracker)
+                stop(self._tracker)
 
     def _measure(self) -> str | None:
         """Flush, and say what went wrong. Wait if the last figures are so young that it would repeat them."""
@@ -199,101 +195,9 @@ def _resolve(gpus: Sequence[str] | None, library: Any) -> tuple[_boards.Board, .
     if gpus is not None and not gpus:
         return ()
     try:
-        return _boards.resolve(_boards.load(library), gpus)
+        library = _boards.load(library)
+        boards = _boards.resolve(library, gpus)
     except MeterUnavailable:
         return ()
-
-
-def _tracker(gpu_indices: list[int]) -> tuple[Any, Any]:
-    """Build a tracker that asks nobody, tells nobody and writes nothing, and the handler of its totals.
-
-    Every setting that has a name in CodeCarbon's configuration is given, or the environment would decide. Not
-    save_to_file=False, which is deprecated: under -W error the constructor would swallow that and be half
-    built. GPUs are given as indices: its own handling of UUIDs bills all boards from the second tracker on.
-    """
-    package = _import()
-    latest = _latest_handler()
-    tracker = package.OfflineEmissionsTracker(
-        allow_multiple_runs=True,  # False would write a lock file and install signal handlers
-        api_call_interval=-1,
-        api_endpoint=None,
-        api_key=None,
-        cloud_provider=None,
-        cloud_region=None,
-        country_2letter_iso_code=None,
-        country_iso_code="POL",  # any known country: its grams of CO2 are not used
-        electricitymaps_api_token=None,
-        emissions_endpoint=None,
-        experiment_id=None,
-        experiment_name=None,
-        force_carbon_intensity_g_co2e_kwh=None,
-        force_cpu_power=None,
-        force_mode_cpu_load=False,
-        force_ram_power=None,
-        gpu_ids=gpu_indices,
-        log_level="critical",
-        logger_preamble="",
-        logging_logger=None,
-        measure_power_secs=PARKED_SECONDS,
-        metadata=None,
-        on_csv_write="append",
-        output_dir=str(Path(__file__).parent),  # must exist; nothing is written
-        output_file="",
-        output_handlers=[latest],
-        output_methods=[],
-        project_name="",
-        prometheus_url=None,
-        pue=1.0,
-        rapl_include_dram=False,
-        rapl_prefer_psys=False,
-        region=None,
-        tracking_mode="machine",
-        wue=0.0,
-    )
-    if getattr(tracker, "_scheduler", None) is None:  # its constructor suppresses every exception
-        raise MeterUnavailable(
-            "CodeCarbon's tracker was not built.",
-            "Look for a broken ~/.codecarbon.config or ./.codecarbon.config.",
-        )
-    return tracker, latest
-
-
-def _latest_handler() -> Any:
-    """Return an output handler that keeps the last totals."""
-    from codecarbon.output_methods.base_output import BaseOutput
-
-    class Latest(BaseOutput):
-        total: Any = None
-
-        def out(self, total: Any, delta: Any) -> None:  # noqa: ARG002
-            self.total = total
-
-    return Latest()
-
-
-def _import() -> Any:
-    try:
-        import codecarbon
-    except ImportError:
-        raise MeterUnavailable("CodeCarbon is not installed.", "`pip install codecarbon`") from None
-    return codecarbon
-
-
-def _stop(tracker: Any) -> None:
-    """Stop the tracker, and its timers again: one that is just firing re-arms itself (its issue 1308)."""
-    timers = [tracker._scheduler, tracker._scheduler_monitor_power]
-    with _silence():
-        tracker.stop()
-    for timer in timers:
-        timer.stop()
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep CodeCarbon's logger, which writes to stderr, quiet while it imports, starts and stops."""
-    logger = logging.getLogger("codecarbon")
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before
+    library.nvmlShutdown()  # CodeCarbon starts NVML by itself
+    return boards

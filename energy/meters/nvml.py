@@ -40,6 +40,7 @@ def open(  # noqa: A001
     library = _boards.load(library)
     boards = _boards.resolve(library, gpus)
     if not boards:
+        library.nvmlShutdown()
         raise MeterUnavailable("No GPU is visible.", "Look at CUDA_VISIBLE_DEVICES and `nvidia-smi -L`.")
     gpus_found = [Gpu(library, board, clock) for board in boards]
     if not any(gpu.works for gpu in gpus_found):
@@ -47,6 +48,7 @@ def open(  # noqa: A001
         raise MeterUnavailable(
             f"No GPU tells its energy or power: {gpus_found[0].problem}.",
             "Virtual GPUs and some laptops have no sensor; see `nvidia-smi -q -d POWER`.",
+            ",".join(board.uuid for board in boards),
         )
     _observe_steps(gpus_found, clock, sleep)
     return Nvml(library, gpus_found)

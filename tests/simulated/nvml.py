@@ -104,6 +104,15 @@ class Library:
     def nvmlDeviceGetPowerManagementLimitConstraints(self, gpu):
         return [200_000, round(gpu.limit_watts * 1000)]
 
+    def nvmlDeviceGetEnforcedPowerLimit(self, gpu):
+        return round(gpu.limit_watts * 1000)
+
+    def nvmlDeviceGetMemoryInfo(self, gpu):
+        return SimpleNamespace(total=2**37, used=2**30, free=2**37 - 2**30)
+
+    def nvmlDeviceGetUtilizationRates(self, gpu):
+        return SimpleNamespace(gpu=100, memory=50)
+
     def nvmlDeviceGetTotalEnergyConsumption(self, gpu):
         self._alive(gpu, gpu.counter_error)
         if gpu.failing_reads:
