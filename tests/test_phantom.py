@@ -1,0 +1,141 @@
+"""The generated data set is what it says: reproducible, of the challenge's form, with and without brain."""
+
+from itertools import pairwise
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+import fixtures
+from fixtures import phantom
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Twelve subjects: four of each modality."""
+    return phantom.ensure(tmp_path_factory.mktemp("cache"), subjects=12)
+
+
+def masks(folder):
+    return {path.name: nib.load(path).get_fdata()[..., 0] for path in sorted((folder / "masks").iterdir())}
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path):
+    for name in ("one", "other"):
+        phantom.generate(tmp_path / name, seed=3, subjects=3, slices=2)
+
+    one, other = (
+        {path.name: path.read_bytes() for path in sorted((tmp_path / name).rglob("*.gz"))}
+        for name in ("one", "other")
+    )
+
+    assert len(one) == 2 * 3 * 2
+    assert one == other
+
+
+def test_another_seed_gives_other_slices(tmp_path):
+    for seed in (0, 1):
+        phantom.generate(tmp_path / str(seed), seed=seed, subjects=1, slices=1)
+
+    one, other = (
+        nib.load(tmp_path / str(seed) / "images" / "T2W_vol0000_slice00.nii.gz").get_fdata()
+        for seed in (0, 1)
+    )
+
+    assert not np.array_equal(one, other)
+
+
+def test_a_subject_does_not_depend_on_how_many_there_are(folder, tmp_path):
+    phantom.generate(tmp_path / "few", subjects=2)
+
+    name = "images/DWI_vol0000_slice01.nii.gz"
+    assert (tmp_path / "few" / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_names_and_shapes_are_the_challenges(folder):
+    images = {path.name: nib.load(path) for path in (folder / "images").iterdir()}
+
+    assert len(images) == 12 * 4
+    seen = {
+        (name.split("_")[0], image.shape, tuple(round(float(mm), 2) for mm in image.header.get_zooms()[:2]))
+        for name, image in images.items()
+    }
+    assert seen == {
+        ("T2W", (256, 256, 1), (1.0, 1.0)),
+        ("DWI", (128, 128, 1), (2.0, 2.0)),
+        ("DWI", (128, 128, 1), (2.34, 2.34)),
+        ("FMRI", (100, 100, 1), (3.0, 3.0)),
+        ("FMRI", (128, 128, 1), (2.0, 2.0)),
+    }
+    assert set(masks(folder)) == {name.replace(".nii", "_mask.nii") for name in images}
+
+
+def test_masks_hold_not_quite_one_so_that_a_cast_to_int_empties_them(folder):
+    values = {value for mask in masks(folder).values() for value in np.unique(mask)}
+
+    assert len(values) == 2
+    assert min(values) == 0
+    assert 0.9999 < max(values) < 1
+    assert not any(mask.astype(int).any() for mask in masks(folder).values())
+
+
+def test_a_quarter_of_the_slices_at_one_end_shows_no_brain(folder):
+    marked = {name: bool(mask.any()) for name, mask in masks(folder).items()}
+
+    assert sum(marked.values()) == 12 * 3
+    for start in {name.split("_slice")[0] for name in marked}:
+        row = [marked[f"{start}_slice{index:02d}_mask.nii.gz"] for index in range(4)]
+        assert row in ([True, True, True, False], [False, True, True, True])
+
+
+def test_a_brain_is_as_large_as_a_fetal_brain(folder):
+    """Largest cuts of the challenge's volumes: 25 to 78 cm²."""
+    for start in {name.split("_slice")[0] for name in masks(folder)}:
+        areas_cm2 = []
+        for path in (folder / "masks").glob(f"{start}_*"):
+            mask = nib.load(path)
+            areas_cm2.append((mask.get_fdata() > 0.5).sum() * np.prod(mask.header.get_zooms()[:2]) / 100)
+
+        assert 20 < max(areas_cm2) < 80, start
+
+
+def test_slices_of_a_volume_cut_one_head(folder):
+    """Neighbouring cuts overlap; cuts through different heads would not."""
+    for start in {name.split("_slice")[0] for name in masks(folder)}:
+        stack = [mask > 0.5 for name, mask in masks(folder).items() if name.startswith(start)]
+        for one, other in pairwise(stack):
+            if one.any() and other.any():
+                assert (one & other).sum() > 0.5 * min(one.sum(), other.sum()), start
+
+
+def test_grey_level_alone_does_not_find_the_brain(folder):
+    """The best window of grey levels, chosen with knowledge of the mask, still marks other tissue."""
+    dice = []
+    for path in sorted((folder / "images").iterdir()):
+        brain = masks(folder)[path.name.replace(".nii", "_mask.nii")] > 0.5
+        if brain.any():
+            image = nib.load(path).get_fdata()[..., 0]
+            low, high = np.percentile(image[brain], [10, 90])
+            window = (image >= low) & (image <= high)
+            dice.append(2 * (window & brain).sum() / (window.sum() + brain.sum()))
+
+    assert np.mean(dice) < 0.7
+
+
+@pytest.mark.parametrize(("slices", "with_brain"), [(1, 1), (2, 1), (8, 6)])
+def test_any_number_of_slices_has_about_a_quarter_without_brain(tmp_path, slices, with_brain):
+    phantom.generate(tmp_path, subjects=2, slices=slices)
+
+    assert sum(bool(mask.any()) for mask in masks(tmp_path).values()) == 2 * with_brain
+
+
+def test_loading_the_phantom_splits_30_subjects_into_24_3_and_3(tmp_path, monkeypatch):
+    data = fixtures.load("phantom", 64, cache=tmp_path)
+
+    assert (data.train.images.shape, len(data.val), len(data.test)) == ((96, 1, 64, 64), 12, 12)
+    assert [data.summary[part]["subjects"] for part in ("train", "val", "test")] == [24, 3, 3]
+    assert data.summary["reader"] == "slice_pairs"
+    assert data.source == "phantom"
+
+    monkeypatch.setattr("fixtures.phantom.generate", lambda *_: pytest.fail("generated twice"))
+    assert fixtures.load("phantom", 64, cache=tmp_path).key == data.key
