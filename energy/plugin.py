@@ -25,6 +25,7 @@ from energy.store import StoreError
 USAGE_ERROR = 4
 SESSION = pytest.StashKey[Session]()
 CASE = pytest.StashKey[Case]()
+TERMINATED = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -123,9 +124,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     except pytest.skip.Exception:
         raise
     except BaseException as problem:
+        end = _interruption(item.config) or problem
         if case is not None:
-            case.failed(problem)
+            case.failed(end)
             _finish(item, case)
+        if end is not problem:
+            raise end from problem
         raise
     if case is not None and case.repeats:
         _finish(item, case)
@@ -167,17 +171,18 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Give SIGTERM the end that Ctrl-C has: this case is lost, the run's file is written."""
-    with _sigterm_as_interrupt() if _is_measured(item) else contextlib.nullcontext():
+    with _sigterm_as_interrupt(item.config) if _is_measured(item) else contextlib.nullcontext():
         return (yield)
 
 
 @contextlib.contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
+def _sigterm_as_interrupt(config: pytest.Config) -> Iterator[None]:
     owner = os.getpid()
 
     def interrupt(number: int, _: FrameType | None) -> None:
         if os.getpid() != owner:  # a forked worker dies of SIGTERM as it would without us
             os._exit(128 + number)
+        config.stash[TERMINATED] = True
         raise KeyboardInterrupt("SIGTERM")
 
     previous = signal.signal(signal.SIGTERM, interrupt)
@@ -185,6 +190,14 @@ def _sigterm_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+def _interruption(config: pytest.Config) -> KeyboardInterrupt | None:
+    """Return the interrupt that SIGTERM meant, whatever exception came of it.
+
+    A scheduler sends SIGTERM to a job's loader workers, too; torch then raises that a worker died.
+    """
+    return KeyboardInterrupt("SIGTERM") if config.stash.get(TERMINATED, False) else None
 
 
 def _finish(item: pytest.Item, case: Case) -> None:

@@ -136,8 +136,9 @@ def test_third(energy):
         "raise KeyboardInterrupt",
         "os.kill(os.getpid(), signal.SIGINT); time.sleep(9)",
         "os.kill(os.getpid(), 15); time.sleep(9)",
+        "try: os.kill(os.getpid(), 15); time.sleep(9)\n    finally: raise RuntimeError('a worker died')",
     ],
-    ids=["KeyboardInterrupt", "SIGINT", "SIGTERM"],
+    ids=["KeyboardInterrupt", "SIGINT", "SIGTERM", "SIGTERM that workers got, too"],
 )
 def test_an_interruption_loses_the_case_in_progress_only(project, end):
     project.makepyfile(TWO_CASES.format(end=end))
