@@ -4,6 +4,7 @@ import gzip
 import json
 import multiprocessing
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from monai.data import CacheDataset
 
 import fixtures
 from fixtures import _cache
@@ -72,6 +74,23 @@ def test_the_transform_gives_what_the_arrays_hold(root, load):
         np.testing.assert_array_equal(read["image"].numpy(), data.train.images[place])
         np.testing.assert_array_equal(read["mask"].numpy(), data.train.masks[place])
         assert read["note"] == "kept"
+
+
+def test_the_transform_travels_to_worker_processes(root, load):
+    data = load(root)
+
+    sent = pickle.loads(pickle.dumps(data.transform))
+
+    np.testing.assert_array_equal(sent(data.val.items[0])["image"].numpy(), data.val.images[0])
+
+
+def test_monais_cache_keeps_the_whole_transform(root, load, monkeypatch):
+    data = load(root)
+    cached = CacheDataset(data.train.items, data.transform, progress=False)
+    forbid_reading(monkeypatch)
+
+    for place in range(len(data.train)):
+        np.testing.assert_array_equal(cached[place]["mask"].numpy(), data.train.masks[place])
 
 
 def test_the_challenges_masks_of_0_99999_are_not_empty(root, load):

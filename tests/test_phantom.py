@@ -11,13 +11,26 @@ from fixtures import phantom
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Twelve subjects: four of each modality."""
-    return phantom.ensure(tmp_path_factory.mktemp("cache"), subjects=12)
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
 
 
-def masks(folder):
-    return {path.name: nib.load(path).get_fdata()[..., 0] for path in sorted((folder / "masks").iterdir())}
+@pytest.fixture(scope="module")
+def folder(cache):
+    return phantom.ensure(cache)
+
+
+@pytest.fixture(scope="module")
+def volumes(folder):
+    """Return the masks by volume, in order of slice: {name: [(H, W), ...]}."""
+    found = {}
+    for path in sorted((folder / "masks").iterdir()):
+        found.setdefault(path.name.split("_slice")[0], []).append(read(path))
+    return found
+
+
+def read(path):
+    return nib.load(path).get_fdata()[..., 0]
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path):
@@ -55,7 +68,7 @@ def test_a_subject_does_not_depend_on_how_many_there_are(folder, tmp_path):
 def test_names_and_shapes_are_the_challenges(folder):
     images = {path.name: nib.load(path) for path in (folder / "images").iterdir()}
 
-    assert len(images) == 12 * 4
+    assert len(images) == 30 * 4
     seen = {
         (name.split("_")[0], image.shape, tuple(round(float(mm), 2) for mm in image.header.get_zooms()[:2]))
         for name, image in images.items()
@@ -67,57 +80,51 @@ def test_names_and_shapes_are_the_challenges(folder):
         ("FMRI", (100, 100, 1), (3.0, 3.0)),
         ("FMRI", (128, 128, 1), (2.0, 2.0)),
     }
-    assert set(masks(folder)) == {name.replace(".nii", "_mask.nii") for name in images}
+    assert {path.name for path in (folder / "masks").iterdir()} == {
+        name.replace(".nii", "_mask.nii") for name in images
+    }
 
 
-def test_masks_hold_not_quite_one_so_that_a_cast_to_int_empties_them(folder):
-    values = {value for mask in masks(folder).values() for value in np.unique(mask)}
+def test_masks_hold_not_quite_one_so_that_a_cast_to_int_empties_them(volumes):
+    values = {value for stack in volumes.values() for mask in stack for value in np.unique(mask)}
 
     assert len(values) == 2
     assert min(values) == 0
     assert 0.9999 < max(values) < 1
-    assert not any(mask.astype(int).any() for mask in masks(folder).values())
 
 
-def test_a_quarter_of_the_slices_at_one_end_shows_no_brain(folder):
-    marked = {name: bool(mask.any()) for name, mask in masks(folder).items()}
+def test_a_quarter_of_the_slices_at_one_end_shows_no_brain(volumes):
+    for name, stack in volumes.items():
+        shown = [bool(mask.any()) for mask in stack]
 
-    assert sum(marked.values()) == 12 * 3
-    for start in {name.split("_slice")[0] for name in marked}:
-        row = [marked[f"{start}_slice{index:02d}_mask.nii.gz"] for index in range(4)]
-        assert row in ([True, True, True, False], [False, True, True, True])
+        assert shown in ([True, True, True, False], [False, True, True, True]), name
 
 
-def test_a_brain_is_as_large_as_a_fetal_brain(folder):
+def test_a_brain_is_as_large_as_a_fetal_brain(folder, volumes):
     """Largest cuts of the challenge's volumes: 25 to 78 cm²."""
-    for start in {name.split("_slice")[0] for name in masks(folder)}:
-        areas_cm2 = []
-        for path in (folder / "masks").glob(f"{start}_*"):
-            mask = nib.load(path)
-            areas_cm2.append((mask.get_fdata() > 0.5).sum() * np.prod(mask.header.get_zooms()[:2]) / 100)
+    for name, stack in volumes.items():
+        zooms = nib.load(folder / "masks" / f"{name}_slice00_mask.nii.gz").header.get_zooms()
 
-        assert 20 < max(areas_cm2) < 80, start
+        assert 20 < max((mask > 0.5).sum() for mask in stack) * zooms[0] * zooms[1] / 100 < 80, name
 
 
-def test_slices_of_a_volume_cut_one_head(folder):
+def test_slices_of_a_volume_cut_one_head(volumes):
     """Neighbouring cuts overlap; cuts through different heads would not."""
-    for start in {name.split("_slice")[0] for name in masks(folder)}:
-        stack = [mask > 0.5 for name, mask in masks(folder).items() if name.startswith(start)]
-        for one, other in pairwise(stack):
-            if one.any() and other.any():
-                assert (one & other).sum() > 0.5 * min(one.sum(), other.sum()), start
+    for name, stack in volumes.items():
+        for one, other in pairwise([mask > 0.5 for mask in stack if mask.any()]):
+            assert (one & other).sum() > 0.5 * min(one.sum(), other.sum()), name
 
 
-def test_grey_level_alone_does_not_find_the_brain(folder):
+def test_grey_level_alone_does_not_find_the_brain(folder, volumes):
     """The best window of grey levels, chosen with knowledge of the mask, still marks other tissue."""
     dice = []
-    for path in sorted((folder / "images").iterdir()):
-        brain = masks(folder)[path.name.replace(".nii", "_mask.nii")] > 0.5
-        if brain.any():
-            image = nib.load(path).get_fdata()[..., 0]
-            low, high = np.percentile(image[brain], [10, 90])
-            window = (image >= low) & (image <= high)
-            dice.append(2 * (window & brain).sum() / (window.sum() + brain.sum()))
+    for name, stack in volumes.items():
+        for index, mask in enumerate(stack):
+            if mask.any():
+                image = read(folder / "images" / f"{name}_slice{index:02d}.nii.gz")
+                low, high = np.percentile(image[mask > 0.5], [10, 90])
+                window = (image >= low) & (image <= high)
+                dice.append(2 * (window & (mask > 0.5)).sum() / (window.sum() + (mask > 0.5).sum()))
 
     assert np.mean(dice) < 0.7
 
@@ -126,16 +133,22 @@ def test_grey_level_alone_does_not_find_the_brain(folder):
 def test_any_number_of_slices_has_about_a_quarter_without_brain(tmp_path, slices, with_brain):
     phantom.generate(tmp_path, subjects=2, slices=slices)
 
-    assert sum(bool(mask.any()) for mask in masks(tmp_path).values()) == 2 * with_brain
+    shown = [bool(read(path).any()) for path in (tmp_path / "masks").iterdir()]
+    assert (len(shown), sum(shown)) == (2 * slices, 2 * with_brain)
 
 
-def test_loading_the_phantom_splits_30_subjects_into_24_3_and_3(tmp_path, monkeypatch):
-    data = fixtures.load("phantom", 64, cache=tmp_path)
+def test_loading_splits_30_subjects_into_24_3_and_3(cache, folder):
+    data = fixtures.load("phantom", 64, cache=cache)
 
     assert (data.train.images.shape, len(data.val), len(data.test)) == ((96, 1, 64, 64), 12, 12)
     assert [data.summary[part]["subjects"] for part in ("train", "val", "test")] == [24, 3, 3]
+    assert {name.split("_")[0] for name in data.test.subject} == {"T2W", "DWI", "FMRI"}
     assert data.summary["reader"] == "slice_pairs"
     assert data.source == "phantom"
+    assert data.train.items[0]["image"].startswith(str(folder))
 
+
+def test_it_is_generated_once(cache, folder, monkeypatch):
     monkeypatch.setattr("fixtures.phantom.generate", lambda *_: pytest.fail("generated twice"))
-    assert fixtures.load("phantom", 64, cache=tmp_path).key == data.key
+
+    assert phantom.ensure(cache) == folder
