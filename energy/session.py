@@ -121,10 +121,20 @@ class Session:
         """Take over the good record of this case that the run to be resumed left under equal keys."""
         for earlier in self.finished_before:
             if (earlier["case"], earlier["keys"], earlier["status"]) == (case, keys, "ok"):
-                if earlier not in self.records:
-                    self.records.append(earlier)
+                self._adopt(earlier)
                 return earlier
         return None
+
+    def _adopt(self, earlier: dict[str, Any]) -> None:
+        """Add a record of the resumed run to this one, after the reference that it compares itself with."""
+        if earlier in self.records:
+            return
+        reference = earlier["reference"]
+        if reference is not None and reference["case"] != earlier["case"]:
+            for other in self.finished_before:
+                if other["case"] == reference["case"]:
+                    self._adopt(other)
+        self.records.append(earlier)
 
     def close(self) -> Path | None:
         """Close the meters and write the run's file; return its path, None if there is nothing to save."""

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,44 @@ def test_a_diverging_case_fails_and_leaves_a_record(suite, tmp_path):
     record = records(tmp_path / "results")["attention_squeeze_unet-baseline"]
     assert record["status"] == "diverged"
     assert "loss" in record["error"]["message"]
+
+
+def test_after_kill_9_a_resumed_run_trains_only_what_is_missing(cache, suite, tmp_path):
+    options = ("-k", "attention_squeeze and (baseline or cache)", "--epochs=4")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "benchmarks",
+        f"--energy-storage={tmp_path / 'results'}",
+        *SMALL,
+    ]
+    environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
+    killed = subprocess.Popen([*command, *options], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    while len(finished := journalled(tmp_path / "results")) < 2:
+        assert killed.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.05)
+    killed.kill()
+    killed.wait()
+    assert finished == ["unet-baseline", "attention_squeeze_unet-baseline"]
+
+    resumed = suite(*options, "--energy-resume", "-rs")
+
+    assert resumed.returncode == 0, resumed.stdout
+    assert "1 passed, 1 skipped" in resumed.stdout
+    assert list(records(tmp_path / "results")) == [*finished, "attention_squeeze_unet-cache"]
+    assert journalled(tmp_path / "results") == [*finished, "attention_squeeze_unet-cache"]
+
+
+def journalled(storage):
+    """Return the cases that the journal holds, without a line that is being written."""
+    lines = [
+        line
+        for path in storage.glob("*/journal.jsonl")
+        for line in path.read_text().splitlines(keepends=True)
+    ]
+    events = [json.loads(line) for line in lines if line.endswith("\n")]
+    return [event["record"]["case"] for event in events if event["event"] == "case"]
 
 
 def test_a_dry_run_predicts_minutes_and_kilojoules_and_trains_nothing(suite, tmp_path):
