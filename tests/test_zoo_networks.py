@@ -191,6 +191,23 @@ def test_multiply_accumulates_are_those_of_the_convolutions(name):
     assert macs_per_slice(name, 64) == total
 
 
+@pytest.mark.parametrize(
+    ("name", "silenced"),
+    [("unet", f"up.{level}") for level in range(4)]
+    + [("attention_squeeze_unet", f"step{level}.up") for level in range(1, 5)]
+    + [("attention_squeeze_unet", "step4")],  # what is left is the stem's skip
+)
+@torch.no_grad()
+def test_every_level_hears_its_skip_when_all_below_is_silent(name, silenced):
+    model = fresh(name).eval()
+    model.get_submodule(silenced).register_forward_hook(
+        lambda layer, inputs, output: torch.zeros_like(output)
+    )
+    one, other = model(noise())
+
+    assert (one - other).abs().max() > 1e-6
+
+
 def test_the_fire_module_rectifies_before_it_normalises():
     squeeze = fresh("attention_squeeze_unet").fires1[0].squeeze
 
