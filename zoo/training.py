@@ -45,7 +45,8 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Setup | Epoch,
 
     Raises:
         ValueError: for a recipe that cannot run here, a seed below 0, too few slices, or slices of a size
-            that the network cannot take. Diverged: if a loss is not finite.
+            that the network cannot take.
+        Diverged: if a loss is not finite.
     """
     check(recipe, data, seed)
     with ExitStack() as stack:
