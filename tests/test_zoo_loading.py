@@ -27,11 +27,11 @@ def recipe(technique: str = "baseline", **changes) -> zoo.Recipe:
     return replace(zoo.recipe("unet", technique, batch_size=4, threads=1), **changes)
 
 
-def one_slice(folder: Path, mask: np.ndarray):
-    """Make a data set whose training slice shows its own mask as image."""
+def one_slice(folder: Path, mask: np.ndarray, scan: np.ndarray | None = None):
+    """Make a data set whose training slice is `scan`, or shows its own mask as image."""
     data = slices(folder, train=2, val=1, test=1)
-    pair = np.stack([mask, mask])[:, None]
-    return replace(data, train=split(folder, "own", pair.astype(np.float32), pair.astype(np.uint8)))
+    images, masks = (np.stack([pixels, pixels])[:, None] for pixels in (mask if scan is None else scan, mask))
+    return replace(data, train=split(folder, "own", images.astype(np.float32), masks.astype(np.uint8)))
 
 
 def draws(data, wanted: zoo.Recipe, number: int) -> list[dict[str, torch.Tensor]]:
@@ -194,6 +194,18 @@ def test_rotations_stay_within_their_degrees_and_use_them(tmp_path, limit):
     assert max(map(abs, angles)) <= limit + pixel
     assert max(angles) > 0.7 * limit
     assert min(angles) < -0.7 * limit
+
+
+def test_what_a_rotation_uncovers_is_air_and_not_mean_tissue(tmp_path):
+    """The corners of a square image that is turned by about 45 degrees lie outside of it."""
+    scan = np.full((SIZE, SIZE), 2.0, dtype=np.float32)
+    scan[SIZE // 2, SIZE // 2] = -1.5  # the darkest value: air
+    data = one_slice(tmp_path, corner(), scan)
+    wanted = recipe("augment", rotation_degrees=60.0, rotation_probability=1.0, flip_probability=0.0)
+    corners = [item["image"][0, 0, 0].item() for item in draws(data, wanted, 40)]
+
+    assert min(corners) == pytest.approx(-1.5)
+    assert all(-1.5 <= value <= 2.0 + 1e-5 for value in corners)
 
 
 def test_rotated_masks_stay_binary_and_keep_their_area(tmp_path):

@@ -32,6 +32,27 @@ class Loader(DataLoader):
             return super().__iter__()
 
 
+class AirToZero(Transform):
+    """Shift an image so that its darkest value, air, is 0: what a rotation then fills in is air.
+
+    In a z-scored image 0 is mean tissue; corners of it would be a texture that no scanner makes.
+    """
+
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Shift, and keep by how much."""
+        air = item["image"].min()
+        return {**item, "image": item["image"] - air, "air": air}
+
+
+class ZeroToAir(Transform):
+    """Shift an image back."""
+
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Undo AirToZero."""
+        air = item.pop("air")
+        return {**item, "image": item["image"] + air}
+
+
 def transforms(recipe: Recipe, data: Any) -> tuple[Compose, Compose]:
     """Compose what training and validation do to an item: the same, but for the augmentation at the end."""
     steps = list(data.transform.flatten().transforms)
@@ -39,11 +60,12 @@ def transforms(recipe: Recipe, data: Any) -> tuple[Compose, Compose]:
 
 
 def augmentation(recipe: Recipe) -> list[Transform]:
-    """List the random transforms of image and mask (1, H, W); rotated corners are filled with 0."""
+    """List the random transforms of image and mask (1, H, W); what a rotation uncovers is air."""
     if not recipe.augment:
         return []
     angle = radians(recipe.rotation_degrees)
     return [
+        AirToZero(),
         RandFlipd(KEYS, prob=recipe.flip_probability, spatial_axis=0),
         RandRotated(
             KEYS,
@@ -52,6 +74,7 @@ def augmentation(recipe: Recipe) -> list[Transform]:
             mode=("bilinear", "nearest"),
             padding_mode="zeros",
         ),
+        ZeroToAir(),
         EnsureTyped(KEYS, track_meta=False),  # MONAI's bookkeeping of what was turned is of no use here
     ]
 
