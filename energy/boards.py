@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Sequence
 from typing import Any
 
+from energy.meters._boards import NOT_SUPPORTED
+
 MIB = 2**20
 MILLIWATTS = 1000.0
 
@@ -15,12 +17,16 @@ def boards(uuids: Sequence[str], library: Any = None) -> list[dict[str, Any]]:
 
     Args:
         uuids: as in `Count.device` of domain "gpu".
-        library: the NVML bindings, initialised by the meter that counts these boards; default: pynvml.
+        library: the NVML bindings; default: pynvml.
     """
     if not uuids:
         return []
     nvml = importlib.import_module("pynvml") if library is None else library
-    return [_board(nvml, nvml.nvmlDeviceGetHandleByUUID(uuid)) for uuid in uuids]
+    nvml.nvmlInit()  # NVML counts its users: this does not disturb the meter
+    try:
+        return [_board(nvml, nvml.nvmlDeviceGetHandleByUUID(uuid)) for uuid in uuids]
+    finally:
+        nvml.nvmlShutdown()
 
 
 def _board(nvml: Any, handle: Any) -> dict[str, Any]:
@@ -40,5 +46,7 @@ def _ask(nvml: Any, question: Any, handle: Any) -> Any:
     """Return the answer, or None where this board or driver does not support the question."""
     try:
         return question(handle)
-    except nvml.NVMLError_NotSupported:
+    except nvml.NVMLError as problem:
+        if problem.value != NOT_SUPPORTED:
+            raise
         return None

@@ -44,7 +44,9 @@ def of_meters(meters: Sequence[Meter]) -> dict[str, Any]:
     """Describe this machine as these open meters see it."""
     now = energy.read(meters)
     headline = (now - now).headline()
-    gpus = sorted({part.device for part in headline if part.domain == "gpu"})
+    # A GPU that no meter can read ("missing") cannot be asked for its name either.
+    read = [part for part in headline if part.domain == "gpu" and part.source != "missing"]
+    gpus = sorted({uuid for part in read for uuid in part.device.split(",")})
     return hardware(boards(gpus), [part.source for part in headline])
 
 
