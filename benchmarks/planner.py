@@ -13,6 +13,7 @@ import zoo
 from benchmarks import reference
 from benchmarks.suite import Suite, measured_device
 from energy import fingerprint
+from energy.figures import total_joules
 from energy.hookspecs import Plan
 from energy.meters._meter import Meter
 from energy.plugin import storage
@@ -74,7 +75,7 @@ class Planner:
         batches += VALIDATION_COST * math.ceil(len(self.suite.slices.val) / recipe.batch_size)
         total = batches * recipe.epochs + recipe.lr_find_steps
         seconds = seconds_per_batch * total * len(self.suite.budget.seeds)
-        joules = window.energy.joules()
+        joules, _ = total_joules(window.energy)
         watts = None if joules is None else joules / window.energy.seconds
         kj = None if watts is None else seconds * watts / JOULES_PER_KJ
         return Plan(name, seconds, kj, f"from {TIMED_BATCHES} steps timed here")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoo
+from energy.figures import total_joules
 from energy.reading import Energy
 
 JOULES_PER_KJ = 1000.0
@@ -25,10 +26,10 @@ def line(case: str, seed: int | None, epoch: zoo.Epoch, epochs: int, spent: Ener
 
 
 def _watts(spent: Energy) -> str:
-    joules = spent.joules()
+    joules, _ = total_joules(spent)
     return "– W" if joules is None or spent.seconds == 0 else f"{joules / spent.seconds:.1f} W"
 
 
 def _kj(so_far: Energy) -> str:
-    joules = so_far.joules()
+    joules, _ = total_joules(so_far)
     return "– kJ" if joules is None else f"{joules / JOULES_PER_KJ:.3g} kJ"

@@ -28,13 +28,13 @@ def find_or_train(suite: Suite, session: Session, live: Live) -> Reference:
     recipe = suite.recipe(ARCH, TECHNIQUE)
     keys = suite.keys(session.fingerprint, recipe)
     for record in session.records:
-        if record["case"] == CASE:
+        if record["case"] == CASE and record["keys"] == keys:
             return _from(record, "this run")
-    stored = session.store.latest_case(CASE, keys)
-    if stored is not None:
-        return _from(stored.record, f"stored: {stored.run.reference}")
-    if earlier := session.reuse(CASE, keys):
+    if earlier := session.reuse(CASE, keys, suite.code):
         return _from(earlier, "this run")
+    stored = session.store.latest_case(CASE, keys)
+    if stored is not None and stored.record.get("code") == suite.code:
+        return _from(stored.record, f"stored: {stored.run.reference}")
     live.say(
         f"{CASE}: trained once for reference (-k leaves it out, and no stored run has it under equal keys)"
     )
@@ -66,9 +66,8 @@ def _train(suite: Suite, session: Session, live: Live, keys: dict[str, str]) -> 
         with session.extra_case(CASE) as case:
             training.run(case, recipe, suite, keys, live)
             compare(case, of_itself(case))
-    except (
-        Exception
-    ) as problem:  # its record says what happened; the case that asked for it can still be measured
+    # Its record says what happened; the case that asked for it can still be measured.
+    except Exception as problem:
         return Reference((), f"the U-Net reference failed: {type(problem).__name__}: {problem}")
     return of_itself(case)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import importlib.metadata
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import fixtures
@@ -49,6 +51,7 @@ class Suite:
     slices: fixtures.Slices
     device: str
     threads: int
+    code: str = field(default_factory=lambda: source_digest())
 
     def recipe(self, arch: str, technique: str) -> zoo.Recipe:
         """Return the recipe of a case: the technique applied to the suite's settings."""
@@ -89,6 +92,15 @@ class Suite:
         }
 
 
+def source_digest(root: Path = Path(__file__).parents[1]) -> str:
+    """Hash the code that makes a result: an equal digest means that a stored result would come out again."""
+    state = hashlib.sha256()
+    for folder in ("zoo", "fixtures", "benchmarks"):
+        for path in sorted((root / folder).rglob("*.py")):
+            state.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
+    return state.hexdigest()[:12]
+
+
 def software() -> dict[str, str]:
     """Name the versions that a result depends on."""
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
@@ -116,6 +128,7 @@ def measured_device(device: str) -> Device:
         return Device(gpus=())
     import torch
 
-    uuid = torch.cuda.get_device_properties(device).uuid
+    # Without prefix: it may be a board's or a MIG instance's, and the meters try both.
+    uuid = str(torch.cuda.get_device_properties(device).uuid)
     synchronize: Callable[[], None] = functools.partial(torch.cuda.synchronize, device)
-    return Device(gpus=(f"GPU-{uuid}",), synchronize=synchronize)
+    return Device(gpus=(uuid,), synchronize=synchronize)

@@ -19,7 +19,7 @@ def test_training(
     if reason := zoo.unavailable(recipe):
         pytest.skip(reason)
     keys = suite.keys(energy_session.fingerprint, recipe)
-    if energy_session.reuse(energy.name, keys):
+    if energy_session.reuse(energy.name, keys, suite.code):
         pytest.skip("finished in the run that --energy-resume goes on with")
     unet = (
         None if energy.name == reference.CASE else reference.find_or_train(suite, energy_session, energy_live)

@@ -14,6 +14,7 @@ from energy.live import Live
 
 def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live: Live) -> None:
     """Train and test one case, every seed of it, and tell `case` what came out."""
+    case.begin()
     case.describe(
         task="training",
         arch=recipe.architecture,
@@ -21,6 +22,7 @@ def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live
         budget=suite.described_budget(),
         recipe=dataclasses.asdict(recipe),
         keys=keys,
+        code=suite.code,
         threads=suite.threads,
         data=suite.slices.summary,
     )
@@ -28,18 +30,23 @@ def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live
     # What is built once per process (kernels, thread pools) must not be billed to the case that comes first.
     zoo.warm_up(recipe, suite.slices)
     for seed in suite.budget.seeds:
-        with case.window(seed) as repeat:
-            trained = watch(zoo.epochs(recipe, suite.slices, seed), case, repeat, recipe, live)
-        scores = zoo.evaluate(trained.model, suite.slices.test, recipe)
-        repeat.facts |= {"applied": trained.setup.applied, "best_epoch": trained.best_epoch}
-        repeat.observe(
-            dice=scores.dice,
-            dice_slice=scores.dice_slice,
-            dice_batch=scores.dice_batch,
-            params=trained.params,
-            macs_per_slice=trained.macs_per_slice,
-            peak_gpu_mib=trained.peak_gpu_mib,
-        )
+        train_and_test(case, recipe, suite, seed, live)
+
+
+def train_and_test(case: Case, recipe: zoo.Recipe, suite: Suite, seed: int, live: Live) -> None:
+    """Train one seed inside a window and test it outside; then the network goes, before the next seed."""
+    with case.window(seed) as repeat:
+        trained = watch(zoo.epochs(recipe, suite.slices, seed), case, repeat, recipe, live)
+    scores = zoo.evaluate(trained.model, suite.slices.test, recipe)
+    repeat.facts |= {"applied": trained.setup.applied, "best_epoch": trained.best_epoch}
+    repeat.observe(
+        dice=scores.dice,
+        dice_slice=scores.dice_slice,
+        dice_batch=scores.dice_batch,
+        params=trained.params,
+        macs_per_slice=trained.macs_per_slice,
+        peak_gpu_mib=trained.peak_gpu_mib,
+    )
 
 
 def watch(

@@ -80,7 +80,10 @@ def _idle(idle: Mapping[str, Any] | None) -> str:
         for name, watts in idle["watts"].items()
     ]
     seconds = digits.number(idle["seconds"])
-    return f"idle power: {', '.join(parts)}, over {seconds} s before the first case; not subtracted"
+    disturbed = f" (disturbed: {', '.join(idle['flags'])})" if idle.get("flags") else ""
+    return (
+        f"idle power: {', '.join(parts)}, over {seconds} s before the first case; not subtracted{disturbed}"
+    )
 
 
 def _repeats(records: Sequence[Record]) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
 from energy.meters._meter import Meter
+from energy.metrics import METRICS
+from energy.nearest import unknown
 from energy.window import Window
 
 P = ParamSpec("P")
@@ -25,7 +27,14 @@ class Repeat:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def observe(self, **values: float | None) -> None:
-        """Record figures by metric, each in its metric's unit: `observe(dice=0.91)`. None is unknown."""
+        """Record figures by metric, each in its metric's unit: `observe(dice=0.91)`. None is unknown.
+
+        Raises:
+            ValueError: there is no metric of that name; the nearest names are given.
+        """
+        for name in values:
+            if name not in METRICS:
+                raise ValueError(unknown("metric", name, METRICS))
         self.observed.update(values)
 
 
@@ -70,6 +79,10 @@ class Case:
             repeat = Repeat(window, seed)
             yield repeat
         self.repeats.append(repeat)
+
+    def begin(self) -> None:
+        """Start the clock of the case itself, after what else the test had to do first."""
+        self.started_seconds = time.monotonic()
 
     def describe(self, **fields: Any) -> None:
         """State what is measured: task, arch, technique, budget, recipe, keys (see `schema.json`)."""

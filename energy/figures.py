@@ -10,7 +10,9 @@ JOULES_PER_KWH = 3.6e6
 
 NO_METER = "no meter read the {domain} in this run"
 NO_SENSOR = "this machine shows no temperature sensor"
+NO_GPU_SENSOR = "the temperature of the GPU is not read, and the CPU's would not be its rise"
 NO_PEAK = "this system keeps no resettable memory peak"
+NO_SETUP = "the case marked no end of its set-up"
 NO_IDLE = "idle power was not measured in this run"
 NO_GRID = "no grid factor given (ini option energy_grid_g_per_kwh)"
 
@@ -89,7 +91,9 @@ def _per_epoch(repeat: Repeat) -> dict[str, Cell]:
         "kj_per_epoch": _scaled(total_joules(steady), 1 / (count * JOULES_PER_KJ)),
         "s_per_epoch": (steady.seconds / count, None),
         "slices_per_s": (slices / steady.seconds, None),
-        "setup_kj": _kilojoules(total_joules(setup[-1].reading - window.first)) if setup else (0.0, None),
+        "setup_kj": _kilojoules(total_joules(setup[-1].reading - window.first))
+        if setup
+        else (None, NO_SETUP),
     }
     if "target_dice" in repeat.facts:
         row["kj_to_dice"] = _kj_to_dice(repeat, repeat.facts["target_dice"])
@@ -104,6 +108,8 @@ def _kj_to_dice(repeat: Repeat, target: float) -> Cell:
 
 
 def _temperature_rise(repeat: Repeat) -> Cell:
+    if any(part.domain == "gpu" for part in repeat.window.energy.headline()):
+        return None, NO_GPU_SENSOR
     before, after = repeat.window.state_before.temperature_c, repeat.window.state_after.temperature_c
     return (None, NO_SENSOR) if before is None or after is None else (after - before, None)
 

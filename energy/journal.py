@@ -1,6 +1,6 @@
 """The journal of a machine: one fsynced JSON line per event, so that a crash loses the case in progress only.
 
-Events: {"event": "start", "run": id, "time": iso, "energy": {file-level block so far}, "planned": [case]},
+Events: {"event": "start", "run": id, "time": iso, "energy": {file-level block so far}},
 {"event": "case", "run": id, "record": {..}}, {"event": "end", "run": id, "file": name of the run file}.
 A resumed run goes on with "case" events of the same id; a second "start" of that id does no harm.
 """
@@ -78,12 +78,12 @@ def runs(path: Path) -> tuple[Run, ...]:
 
 
 def unfinished(path: Path) -> Run | None:
-    """Return the last run that has a start and no end, validated, or None.
+    """Return the last run that has a start, records and no end, validated, or None.
 
     Raises:
         RecordError: the journal or a record of that run is damaged.
     """
-    left = [run for run in runs(path) if run.end is None]
+    left = [run for run in runs(path) if run.end is None and run.records]
     if not left:
         return None
     for record in left[-1].records:

@@ -43,7 +43,7 @@ _ALL = (
     Metric("peak_gpu_mib", "MiB", "lower", "largest GPU memory allocated"),
     Metric("peak_rss_mib", "MiB", "lower", "largest resident memory of the process"),
     Metric("mean_watts", "W", "lower", "total energy / wall time of the training window"),
-    Metric("temp_rise_c", "°C", "lower", "highest temperature during the window - temperature before it"),
+    Metric("temp_rise_c", "°C", "lower", "CPU temperature at the window's end - at its start"),
     Metric("inference_j_per_slice", "J", "lower", "energy to segment one slice"),
     Metric("inference_ms_per_slice", "ms", "lower", "wall time to segment one slice"),
     Metric("params", "1", "lower", "trainable parameters"),

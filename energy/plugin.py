@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shlex
 import signal
@@ -20,7 +21,7 @@ from energy.case import Case
 from energy.live import Live
 from energy.schema import RecordError
 from energy.session import Device, Session, Settings
-from energy.store import StoreError
+from energy.store import StoreError, check_name
 
 USAGE_ERROR = 4
 SESSION = pytest.StashKey[Session]()
@@ -152,7 +153,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
     finally:
         run = session.config.stash.get(SESSION, None)
         if run is not None:
-            run.close()
+            run.close(interrupted=session.exitstatus == pytest.ExitCode.INTERRUPTED)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -225,6 +226,8 @@ def _settings(config: pytest.Config) -> Settings:
     option = config.getoption
     if option("energy_idle") < 0:
         raise ValueError(f"--energy-idle {option('energy_idle'):g}: expected seconds, 0 (not at all) or more")
+    if option("energy_save") is not None:
+        check_name(option("energy_save"))
     return Settings(
         meters=option("energy_meters"),
         idle_seconds=option("energy_idle"),
@@ -242,9 +245,12 @@ def _grid_g_per_kwh(text: str) -> float | None:
     if not text:
         return None
     try:
-        return float(text)
+        grams = float(text)
     except ValueError:
-        raise ValueError(f"energy_grid_g_per_kwh = {text}: expected grams of CO2 per kWh, e.g. 475") from None
+        grams = math.nan
+    if not (math.isfinite(grams) and grams >= 0):
+        raise ValueError(f"energy_grid_g_per_kwh = {text}: expected grams of CO2 per kWh, e.g. 475")
+    return grams
 
 
 def _table_choices(config: pytest.Config) -> tuple[tuple[str, ...] | None, str | None]:

@@ -38,9 +38,11 @@ def of(record: Mapping[str, Any]) -> Provenance | None:
         return None
     kinds = {part["kind"] for part in parts}
     sources = sorted({(part["source"], part["kind"]) for part in parts})
-    return Provenance(
-        kinds.pop() if len(kinds) == 1 else "mixed", tuple(sources), _total(parts), _band(parts)
-    )
+    kind = kinds.pop() if len(kinds) == 1 else "mixed"
+    # The record decides whether there is a total: without CPU or RAM, say, the sum of the rest is none.
+    if record["metrics"].get("total_kj", {}).get("mean") is None:
+        return Provenance(kind, tuple(sources), None, None)
+    return Provenance(kind, tuple(sources), _total(parts), _band(parts))
 
 
 def _total(parts: list[dict[str, Any]]) -> float | None:

@@ -42,6 +42,7 @@ def build(case: Case, idle_watts: float | None = None, grid_g_per_kwh: float | N
         "reference": described.get("reference"),
         "recipe": described.get("recipe", {}),
         "data": described.get("data"),
+        "code": described.get("code"),
         "validity": _validity(case.repeats),
         "machine": _machine(case),
     }

@@ -14,9 +14,10 @@ from typing import Any
 import energy
 from energy import __version__, fingerprint, journal, record, runfile, schema
 from energy.case import Case
+from energy.disk import prove_writable
 from energy.figures import total_joules
 from energy.meters._meter import Meter
-from energy.store import Store
+from energy.store import Store, StoreError
 from energy.window import Window
 
 
@@ -84,6 +85,8 @@ class Session:
         if self.settings.save:
             self.store.prepare(self.fingerprint)
             self._resume()
+        if self.settings.json_path is not None:
+            self._prove_json_writable(self.settings.json_path.parent)
         if self.settings.idle_seconds > 0:
             self.idle = self._measure_idle()
         if self.settings.save:
@@ -117,37 +120,42 @@ class Session:
         self.records.append(finished)
         return finished
 
-    def reuse(self, case: str, keys: dict[str, str]) -> dict[str, Any] | None:
-        """Take over the good record of this case that the run to be resumed left under equal keys."""
+    def reuse(self, case: str, keys: dict[str, str], code: str | None = None) -> dict[str, Any] | None:
+        """Take over the good record that the run to be resumed left of this case, keys and code."""
         for earlier in self.finished_before:
-            if (earlier["case"], earlier["keys"], earlier["status"]) == (case, keys, "ok"):
-                self._adopt(earlier)
+            same = earlier["keys"] == keys and earlier.get("code") == code
+            if same and (earlier["case"], earlier["status"]) == (case, "ok"):
+                if earlier not in self.records:
+                    self.records.append(earlier)
                 return earlier
         return None
 
-    def _adopt(self, earlier: dict[str, Any]) -> None:
-        """Add a record of the resumed run to this one, after the reference that it compares itself with."""
-        if earlier in self.records:
-            return
-        reference = earlier["reference"]
-        if reference is not None and reference["case"] != earlier["case"]:
-            for other in self.finished_before:
-                if other["case"] == reference["case"]:
-                    self._adopt(other)
-        self.records.append(earlier)
+    def close(self, interrupted: bool = False) -> Path | None:
+        """Close the meters and write the run's file; return its path, None if there is nothing to save.
 
-    def close(self) -> Path | None:
-        """Close the meters and write the run's file; return its path, None if there is nothing to save."""
+        An interrupted run gets its file, too, but no end in the journal: `--energy-resume` goes on with it.
+        """
         energy.close(self.meters)
+        self._adopt_the_rest()
         if not self.records:
             return None
-        run = runfile.as_pytest_benchmark(self.records, self.block() | {"finished": _now()})
-        if self.settings.json_path is not None:
-            runfile.write(run, self.settings.json_path)
+        finished = None if interrupted else _now()
+        run = runfile.as_pytest_benchmark(self.records, self.block() | {"finished": finished})
         if self.settings.save:
             self.written = self.store.write(run, self.settings.name)
-            journal.append(self.journal_path, {"event": "end", "run": self.run, "file": self.written.name})
+            if not interrupted:
+                journal.append(
+                    self.journal_path, {"event": "end", "run": self.run, "file": self.written.name}
+                )
+        if self.settings.json_path is not None:
+            runfile.write(run, self.settings.json_path)
         return self.written
+
+    def _adopt_the_rest(self) -> None:
+        """Keep what the resumed run had measured and this selection of cases left out."""
+        for earlier in self.finished_before:
+            if earlier["status"] == "ok" and earlier["case"] not in {kept["case"] for kept in self.records}:
+                self.records.append(earlier)
 
     @property
     def idle_watts(self) -> float | None:
@@ -167,7 +175,15 @@ class Session:
             "finished": None,
             "command": self.settings.command,
             "idle": self.idle,
+            "grid_g_per_kwh": self.settings.grid_g_per_kwh,
         }
+
+    def _prove_json_writable(self, folder: Path) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            prove_writable(folder)
+        except OSError as problem:
+            raise StoreError(f"{folder} cannot be written ({problem.strerror or problem})") from problem
 
     def _resume(self) -> None:
         if not self.settings.resume:
@@ -193,6 +209,7 @@ class Session:
         return {
             "seconds": spent.seconds,
             "watts": watts | {"total": _watts(total_joules(spent)[0], spent.seconds)},
+            "flags": list(window.flags()),
         }
 
 

@@ -24,6 +24,12 @@ class StoreError(Exception):
     """The results folder cannot be used, or holds no such run; says what was asked and what to do."""
 
 
+def check_name(name: str) -> None:
+    """Refuse a name that cannot be part of a file's; ValueError."""
+    if not re.fullmatch(r"[\w.+-]+", name):
+        raise ValueError(f"name of a run {name!r}: expected letters, digits and . _ + - only")
+
+
 @dataclass(frozen=True)
 class RunFile:
     """Name one stored run, unread. `reference` ("FINGERPRINT/0007") finds it again."""
@@ -95,8 +101,7 @@ class Store:
         if "energy" not in run:
             raise RecordError("new run file: no energy block; only files of ours are written here")
         suffix = name if name is not None else _commit(run)
-        if not re.fullmatch(r"[\w.+-]+", suffix):
-            raise ValueError(f"name of a run {suffix!r}: expected letters, digits and . _ + - only")
+        check_name(suffix)
         text = as_json(run, "new run file", indent=1) + "\n"
         folder = self.prepare(run["energy"]["fingerprint"])
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -36,8 +35,7 @@ class Window:
         self.marks: list[Mark] = []
 
     def __enter__(self) -> Window:
-        self.started_wall_seconds = time.time()
-        memory.reset_peak_rss()
+        self.peak_rss_known = memory.reset_peak_rss()
         self.state_before = machine.state()
         self.first = self._read()
         return self
@@ -47,7 +45,7 @@ class Window:
     ) -> None:
         self.last = self._read()
         self.state_after = machine.state()
-        self.peak_rss_mib = memory.peak_rss_mib()
+        self.peak_rss_mib = memory.peak_rss_mib() if self.peak_rss_known else None
 
     def mark(self, kind: str, **facts: Any) -> Energy:
         """Read the meters now and return the energy since the mark before (or the window's start)."""

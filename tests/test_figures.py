@@ -2,7 +2,7 @@
 
 import pytest
 
-from energy import fingerprint, machine, record
+from energy import fingerprint, machine, provenance, record
 from energy.case import Case, Repeat
 from energy.figures import measured
 from energy.machine import State
@@ -109,6 +109,26 @@ def test_a_gpu_counts_into_the_total():
     repeat.window.first, repeat.window.last = first, last
 
     assert measured(repeat, None, None)["total_kj"][0] == pytest.approx(2.3 + 0.35 + 7.0)
+
+
+def test_a_sum_without_cpu_or_memory_is_not_shown_as_a_total():
+    repeat = training()
+    window = repeat.window
+    window.first, window.last = (Reading(r.seconds, r.counts[:1]) for r in (window.first, window.last))
+    window.marks = []
+    case = Case("unet-baseline", ())
+    case.repeats = [repeat]
+
+    shown = provenance.of(record.build(case))
+
+    assert (shown.joules, shown.band) == (None, None)
+
+
+def test_without_a_set_up_mark_its_energy_is_unknown_and_not_0():
+    repeat = training()
+    repeat.window.marks = repeat.window.marks[1:]
+
+    assert measured(repeat, None, None)["setup_kj"] == (None, "the case marked no end of its set-up")
 
 
 def test_a_target_that_was_never_reached_has_no_price():

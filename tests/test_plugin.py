@@ -191,6 +191,66 @@ def test_kill_9_loses_the_case_in_progress_only_and_the_run_can_be_resumed(proje
     assert [record["case"] for record in journalled(project)] == ["test_first", "test_second"]
 
 
+def test_a_run_that_ctrl_c_ended_can_be_resumed(project):
+    project.makepyfile("""
+    import os, pytest
+
+    KEYS = {"hardware": "h", "software": "s", "data": "d", "case": "c"}
+
+    @pytest.mark.parametrize("name", ["first", "second"])
+    def test_case(name, energy, energy_session):
+        energy.describe(keys=KEYS)
+        if energy_session.reuse(energy.name, KEYS):
+            pytest.skip("finished before")
+        if name == "second" and not os.path.exists("once"):
+            open("once", "w").close()
+            raise KeyboardInterrupt
+        energy(dict)
+    """)
+    assert run(project, "--energy-autosave").ret == pytest.ExitCode.INTERRUPTED
+
+    resumed = run(project, "--energy-autosave", "--energy-resume")
+
+    resumed.assert_outcomes(passed=1, skipped=1)
+    newest = max((project.path / "out").glob("*/*.json"))
+    cases = [case["extra_info"]["energy"] for case in json.loads(newest.read_text())["benchmarks"]]
+    assert {record["case"]: record["status"] for record in cases} == {"first": "ok", "second": "ok"}
+
+
+def test_a_resumed_run_keeps_what_its_selection_leaves_out(project):
+    project.makepyfile("""
+    def test_first(energy):
+        energy(dict)
+
+    def test_second(energy):
+        raise KeyboardInterrupt
+
+    def test_third(energy):
+        energy(dict)
+    """)
+    run(project, "--energy-autosave")
+
+    run(project, "--energy-autosave", "--energy-resume", "-k", "third").assert_outcomes(passed=1)
+
+    newest = max((project.path / "out").glob("*/*.json"))
+    cases = [case["extra_info"]["energy"] for case in json.loads(newest.read_text())["benchmarks"]]
+    assert {record["case"]: record["status"] for record in cases} == {"test_first": "ok", "test_third": "ok"}
+
+
+def test_a_misspelt_metric_fails_the_case_and_names_the_nearest(project):
+    project.makepyfile("""
+    def test_case(energy):
+        with energy.window() as repeat:
+            pass
+        repeat.observe(dcie=0.9)
+    """)
+
+    result = run(project)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*dcie*dice*"])
+
+
 @pytest.mark.parametrize(
     ("option", "said"),
     [
@@ -198,6 +258,8 @@ def test_kill_9_loses_the_case_in_progress_only_and_the_run_can_be_resumed(proje
         ("--energy-idle=-1", "--energy-idle -1: expected seconds"),
         ("--energy-columns=dise", "dice"),
         ("--energy-sort=total_kjs", "total_kj"),
+        ("--energy-save=my/run", "my/run"),
+        ("--energy-json=test_sorts.py/run.json", "test_sorts.py"),
         ("--energy-autosave --energy-storage=test_sorts.py", "test_sorts.py"),
     ],
 )
@@ -211,14 +273,15 @@ def test_a_wrong_option_ends_the_run_at_once_with_exit_code_4(project, option, s
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
 
 
-def test_a_wrong_grid_factor_is_named(project):
-    project.makeini("[pytest]\nenergy_grid_g_per_kwh = green\n")
+@pytest.mark.parametrize("factor", ["green", "nan", "inf", "-5"])
+def test_a_wrong_grid_factor_is_named(project, factor):
+    project.makeini(f"[pytest]\nenergy_grid_g_per_kwh = {factor}\n")
     project.makepyfile(SORTS)
 
     result = run(project)
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*energy_grid_g_per_kwh = green: expected grams of CO2 per kWh*"])
+    result.stderr.fnmatch_lines([f"*energy_grid_g_per_kwh = {factor}: expected grams of CO2 per kWh*"])
 
 
 def test_co2_is_the_energy_times_the_grid_factor(project):

@@ -8,7 +8,7 @@ import pytest
 
 from energy.session import Device, Session, Settings
 from tests.simulated.machine import Constant, Machine
-from tests.simulated.nvml import Gpu, Library
+from tests.simulated.nvml import LIBRARY_NOT_FOUND, Gpu, Library
 
 WATTS = 300.0
 
@@ -87,6 +87,32 @@ def test_a_gpu_that_is_lost_leaves_its_joules_unknown_and_the_case_in_the_file(l
     assert record["metrics"]["gpu_kj"]["mean"] is None
     assert "lost" in record["metrics"]["gpu_kj"]["reason"]
     assert "lost_device" in record["validity"]["flags"]
+
+
+def test_a_gpu_that_no_named_meter_reads_makes_the_total_unknown(library, tmp_path):
+    device = Device(gpus=(library.gpus[0].uuid,))
+    session = Session(settings(tmp_path, meters="codecarbon", idle_seconds=0.0), device, say=print)
+    library.init_error = LIBRARY_NOT_FOUND
+    session.open()
+
+    record = measure(session)
+    session.close()
+
+    assert record["metrics"]["cpu_kj"]["mean"] > 0
+    assert record["metrics"]["total_kj"]["mean"] is None
+    assert "none of the meters asked for reads these GPUs" in record["metrics"]["total_kj"]["reason"]
+
+
+def test_the_uuid_that_torch_gives_is_found_without_its_prefix(library, tmp_path):
+    uuid = library.gpus[0].uuid.removeprefix("GPU-")
+    session = Session(settings(tmp_path, idle_seconds=0.0), Device(gpus=(uuid,)), say=print)
+    session.open()
+
+    record = measure(session)
+    session.close()
+
+    assert session.fingerprint.startswith("h200-700w-")
+    assert record["metrics"]["gpu_kj"]["mean"] > 0
 
 
 def test_another_board_is_another_folder(library, tmp_path):

@@ -1,5 +1,7 @@
 """The size of a network: parameters and multiply-accumulates."""
 
+from functools import cache
+
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -12,6 +14,7 @@ def parameters(model: nn.Module) -> int:
     return sum(weights.numel() for weights in model.parameters() if weights.requires_grad)
 
 
+@cache
 def macs_per_slice(architecture: str, image_size: int, in_channels: int = 1) -> int:
     """Count the multiply-accumulates of one forward pass of one slice, without computing it.
 

@@ -125,4 +125,6 @@ def _open_named(wanted: Sequence[str], gpus: Sequence[str] | None) -> list[Meter
     except BaseException:
         close(opened)
         raise
+    if gpus and not _measures_gpus(opened):
+        opened.append(Missing("gpu", ",".join(gpus), "none of the meters asked for reads these GPUs"))
     return opened
