@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import energy
 import fixtures
 import zoo
 from energy import fingerprint
 from energy.session import Device
 
 # Whose versions can change a result; part of each record's software key.
-LIBRARIES = ("joulebench", "torch", "monai", "numpy", "nibabel", "segmentation-models-pytorch", "codecarbon")
+LIBRARIES = ("torch", "monai", "numpy", "nibabel", "codecarbon")
 # Validation Dice whose price in kJ is recorded as `kj_to_dice`.
 TARGET_DICE = 0.8
 
@@ -104,7 +105,8 @@ def source_digest(root: Path = Path(__file__).parents[1]) -> str:
 def software() -> dict[str, str]:
     """Name the versions that a result depends on."""
     versions = {name: importlib.metadata.version(name) for name in LIBRARIES}
-    return {"python": ".".join(platform.python_version_tuple()[:2]), **versions}
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {"joulebench": energy.__version__, "python": python, **versions}
 
 
 def resolve_device(name: str) -> str:

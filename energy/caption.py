@@ -16,7 +16,7 @@ def lines(records: Sequence[Record], names: Sequence[str], idle: Mapping[str, An
         sentences.append(_repeats(records))
     if "dice_loss_vs_unet_pct" in names:
         sentences += _references(records)
-    return sentences
+    return [*sentences, *_without_effect(records)]
 
 
 def sources_in_words(source: Provenance) -> str:
@@ -101,3 +101,12 @@ def _references(records: Sequence[Record]) -> Iterator[str]:
     found = (record["reference"] for record in records if record["reference"])
     for case, origin in dict.fromkeys((reference["case"], reference["origin"]) for reference in found):
         yield f"Dice lost %: relative to {case} ({origin})"
+
+
+def _without_effect(records: Sequence[Record]) -> Iterator[str]:
+    """Yield the choices that could not act, by case: equal figures are then no finding."""
+    for record in records:
+        accounts = [repeat.get("applied", {}).get("without_effect", []) for repeat in record.get("setup", [])]
+        choices = dict.fromkeys(choice for account in accounts for choice in account)
+        if choices:
+            yield f"without effect in {record['case']}: {'; '.join(choices)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import re
 import shlex
 import signal
 import sys
@@ -24,6 +25,7 @@ from energy.session import Device, Session, Settings
 from energy.store import StoreError, check_name
 
 USAGE_ERROR = 4
+FOLDERS = re.compile(r"(?<![\w.])(?:/[^/\s]+)*/(?=[^/\s])")
 SESSION = pytest.StashKey[Session]()
 CASE = pytest.StashKey[Case]()
 TERMINATED = pytest.StashKey[bool]()
@@ -237,7 +239,8 @@ def _settings(config: pytest.Config) -> Settings:
         json_path=Path(option("energy_json")) if option("energy_json") else None,
         resume=option("energy_resume"),
         grid_g_per_kwh=_grid_g_per_kwh(config.getini("energy_grid_g_per_kwh")),
-        command=shlex.join(["pytest", *sys.argv[1:]]),
+        # Records are shared: of a path only its last part goes into them.
+        command=shlex.join(["pytest", *(FOLDERS.sub("", word) for word in sys.argv[1:])]),
     )
 
 

@@ -281,7 +281,7 @@ def test_a_sagittal_volume_is_cut_across_its_thick_axis(tmp_path, load):
 
 
 def test_a_reader_is_found_by_the_name_of_its_file():
-    assert readers.names() == ("bids", "slice_pairs", "volumes")
+    assert {"bids", "slice_pairs", "volumes"} <= set(readers.names())
 
 
 @pytest.mark.parametrize("name", readers.names())

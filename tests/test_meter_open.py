@@ -81,7 +81,7 @@ def broken(reason="no driver"):
 
 
 def test_the_folder_is_the_registry():
-    assert _folder.names() == ("codecarbon", "nvml", "rapl")
+    assert {"codecarbon", "nvml", "rapl"} <= set(_folder.names())
 
 
 def test_a_misspelt_meter_is_answered_with_the_nearest_names():

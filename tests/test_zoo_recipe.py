@@ -60,16 +60,15 @@ def test_a_new_file_is_a_new_entry_and_touches_no_list(tmp_path):
     )
 
     assert told.stdout.splitlines() == [
-        "attention_squeeze_unet one_layer unet",
+        " ".join(sorted([*zoo.architectures(), "one_layer"])),
         "False",
         "20 Conv2d(3, 2, kernel_size=(1, 1), stride=(1, 1))",
     ]
 
 
 def test_the_techniques_are_those_of_the_study():
-    assert zoo.techniques() == (
-        *("augment", "baseline", "bf16", "cache", "early_stop", "lr_find", "novograd", "paper", "plateau"),
-    )
+    study = {"augment", "baseline", "bf16", "cache", "early_stop", "lr_find", "novograd", "paper", "plateau"}
+    assert study <= set(zoo.techniques())
 
 
 @pytest.mark.parametrize(

@@ -78,4 +78,13 @@ def _augment(recipe: Recipe) -> dict[str, float] | None:
 
 
 def _without_effect(recipe: Recipe, loader: loaders.Loader) -> list[str]:
-    return ["pin_memory: acts with CUDA only"] if recipe.pin_memory and not loader.pin_memory else []
+    """List the choices that cannot act here, so that a figure equal to the baseline's explains itself."""
+    found = []
+    if recipe.pin_memory and not loader.pin_memory:
+        found.append("pin_memory: acts with CUDA only")
+    if recipe.early_stop_patience is not None and recipe.early_stop_patience >= recipe.epochs:
+        found.append(f"early_stop: patience {recipe.early_stop_patience}, {recipe.epochs} epochs")
+    # The first epoch is progress; a rate that falls after the last epoch trains nothing.
+    if recipe.plateau_patience is not None and recipe.plateau_patience + 2 >= recipe.epochs:
+        found.append(f"plateau: patience {recipe.plateau_patience}, {recipe.epochs} epochs")
+    return found
