@@ -2,6 +2,7 @@
 
 import gzip
 
+import nibabel as nib
 import numpy as np
 import pytest
 
@@ -65,6 +66,11 @@ def put_two_slices(path):
     write_nifti(path, np.ones((32, 32, 2), np.int16))
 
 
+def put_colours(path):
+    colours = np.zeros((32, 32, 1), [("R", "u1"), ("G", "u1"), ("B", "u1")])
+    nib.save(nib.Nifti1Image(colours, np.eye(4)), path)
+
+
 def put_zero_spacing(path):
     header = bytearray(gzip.decompress(path.read_bytes()))
     header[80:84] = bytes(4)  # pixdim[1]
@@ -80,6 +86,7 @@ BROKEN = {
     no_nifti: "is no NIfTI file",
     empty: "is no NIfTI file",
     put_nan: "holds NaN",
+    put_colours: "expected one real number per voxel",
     put_two_slices: "shape 32 x 32 x 2, expected one slice",
     put_zero_spacing: r"voxels of \(0.0, 8.0, 3.0\) mm",
 }

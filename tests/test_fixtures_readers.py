@@ -168,6 +168,35 @@ def test_unpaired_bids_files_are_left_out_and_listed(bids, load):
     assert not {"sub-05", "sub-06"} & set(everything(data, "subject"))
 
 
+def test_when_no_series_has_a_mask_the_first_is_named_with_what_was_expected(tmp_path, load):
+    root = tmp_path / "ds"
+    write_series(root, "sub-01/func/sub-01_task-rest_bold.nii.gz", with_mask=False)
+    write_series(root, "sub-02/func/sub-02_other_bold.nii.gz", with_series=False)
+
+    with pytest.raises(
+        DataError, match=r"none of the 1 series.*manual-masks/sub-01/func/sub-01_task-rest_bold"
+    ):
+        load(root)
+
+
+def test_sessions_whose_files_have_the_same_name_stay_two_volumes(bids, load):
+    for session in ("a", "b"):
+        write_series(bids, f"sub-04/ses-{session}/func/sub-04_task-rest_bold.nii.gz", times=1)
+
+    volumes = {name for name in everything(load(bids), "volume") if "sub-04" in name}
+
+    assert len(volumes) == 2
+
+
+def test_a_series_that_is_there_twice_is_refused(bids, load):
+    image, _ = volume()
+    twice = bids / "sub-01/ses-1/func/sub-01_ses-1_task-rest_bold.nii"
+    write_nifti(twice, image)
+
+    with pytest.raises(DataError, match=r"bold\.nii and .*bold\.nii\.gz are two files of one series"):
+        load(bids)
+
+
 def test_a_series_longer_than_its_mask_is_refused(bids, load):
     place = "sub-01/ses-1/func/sub-01_ses-1_task-rest_bold.nii.gz"
     write_series(bids, place, times=3, with_mask=False)
@@ -246,6 +275,15 @@ def test_single_slices_are_no_volumes(tmp_path, load):
         DataError, match=r"p0.nii.gz has shape \(32, 32, 1\), expected a volume of several slices"
     ):
         load(tmp_path / "data")
+
+
+def test_a_volume_with_slice_in_its_name_is_still_a_volume(tmp_path, load):
+    for subject in range(3):
+        image, mask = volume(seed=subject)
+        write_nifti(tmp_path / "ds" / "images" / f"sub-{subject}_slicethick4.nii.gz", image)
+        write_nifti(tmp_path / "ds" / "masks" / f"sub-{subject}_slicethick4_mask.nii.gz", mask)
+
+    assert load(tmp_path / "ds").summary["reader"] == "volumes"
 
 
 def test_a_4d_file_is_no_volume(tmp_path, load):

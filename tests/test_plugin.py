@@ -73,6 +73,17 @@ def test_warnings_as_errors_do_no_harm(project):
     run(project, "-W", "error").assert_outcomes(passed=1)
 
 
+def test_the_record_names_no_folder_of_the_user(project, tmp_path):
+    project.makepyfile(SORTS)
+
+    run(project, "--energy-autosave", f"--basetemp={tmp_path / 'mine'}").assert_outcomes(passed=1)
+
+    (path,) = (project.path / "out").glob("*/*.json")
+    command = json.loads(path.read_text())["energy"]["command"]
+    assert "--basetemp=mine" in command
+    assert str(tmp_path) not in path.read_text()
+
+
 def test_junit_gets_the_figures(project):
     project.makepyfile(SORTS)
 

@@ -217,6 +217,22 @@ def test_pinned_memory_without_cuda_is_said_to_have_no_effect(data):
     assert applied["without_effect"] == ["pin_memory: acts with CUDA only"]
 
 
+@pytest.mark.parametrize(
+    ("technique", "epochs", "said"),
+    [
+        ("early_stop", 15, ["early_stop: patience 15, 15 epochs"]),
+        ("early_stop", 16, []),
+        ("plateau", 7, ["plateau: patience 5, 7 epochs"]),
+        ("plateau", 8, []),
+    ],
+)
+def test_a_patience_that_outlasts_the_training_is_said_to_have_no_effect(data, technique, epochs, said):
+    steps = zoo.epochs(small_recipe(technique, epochs=epochs), data)
+
+    assert next(steps).applied["without_effect"] == said
+    steps.close()
+
+
 def test_the_setup_s_seconds_hold_the_cache_and_the_search(data, monkeypatch):
     def search(*_):
         threading.Event().wait(0.3)
