@@ -43,6 +43,12 @@ class Fault:
     joules_at_stake: float | None
     reason: str
 
+    def concerns(self, source: str, device: str) -> bool:
+        """Say whether the fault is of this count; one without a device is of every count of its meter."""
+        if not self.device:
+            return source.startswith(self.source)
+        return (self.source, self.device) == (source, device)
+
     def touches(self, start_seconds: float, end_seconds: float) -> bool:
         """Say whether the fault reaches into the window."""
         ends = float("inf") if self.kind in OPEN_ENDED else self.at_seconds + self.seconds
@@ -158,9 +164,10 @@ class Energy:
             "lost": "lost_device",
             "shared": "shared_device",
         }
-        headline = {(part.source, part.device) for part in self.headline()}
         for fault in self.faults:
-            if fault.kind in words and (fault.source, fault.device) in headline:
+            if fault.kind in words and any(
+                fault.concerns(part.source, part.device) for part in self.headline()
+            ):
                 yield words[fault.kind]
 
     def _figure_flags(self) -> Iterator[str]:
@@ -231,11 +238,7 @@ def _band(
 
 def _stake(count: Count, faults: Iterable[Fault]) -> float | None:
     """Add up what the window's faults may have hidden from this count (they never add any)."""
-    own = [
-        fault.joules_at_stake
-        for fault in faults
-        if (fault.source, fault.device) == (count.source, count.device)
-    ]
+    own = [fault.joules_at_stake for fault in faults if fault.concerns(count.source, count.device)]
     known = [joules for joules in own if joules is not None]
     return sum(known) if len(known) == len(own) else None
 

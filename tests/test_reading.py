@@ -244,3 +244,15 @@ def test_faults_of_a_witness_do_not_speak_against_the_headline():
     spent = window([counter(0.0, 0.0), power[0]], [counter(1000.0, 10.0), power[1]], [fault])
 
     assert (spent.flags(), spent.band(), spent.faults) == ((), (1000.0, 1000.0), (fault,))
+
+
+def test_a_fault_of_a_whole_meter_is_a_fault_of_each_of_its_counts():
+    """The thread that polls a meter does not know which of its devices failed."""
+    fault = Fault("gap", "nvml", "", 12.0, 3.0, 500.0, "poll failed")
+    before = Reading(10.0, (Count("gpu", "GPU-0", "nvml_counter", "measured", 0.0, 10.0),))
+    after = Reading(20.0, (Count("gpu", "GPU-0", "nvml_counter", "measured", 3000.0, 20.0),), (fault,))
+
+    energy = after - before
+
+    assert energy.flags() == ("gap",)
+    assert energy.band() == (3000.0, 3500.0)
