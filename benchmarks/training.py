@@ -38,7 +38,11 @@ def train_and_test(case: Case, recipe: zoo.Recipe, suite: Suite, seed: int, live
     with case.window(seed) as repeat:
         trained = watch(zoo.epochs(recipe, suite.slices, seed), case, repeat, recipe, live)
     scores = zoo.evaluate(trained.model, suite.slices.test, recipe)
-    repeat.facts |= {"applied": trained.setup.applied, "best_epoch": trained.best_epoch}
+    repeat.facts |= {
+        "applied": trained.setup.applied,
+        "best_epoch": trained.best_epoch,
+        "dice_by_volume": scores.dice_by_volume,
+    }
     repeat.observe(
         dice=scores.dice,
         dice_slice=scores.dice_slice,
