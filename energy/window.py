@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -11,6 +12,10 @@ import energy
 from energy import machine, memory
 from energy.meters._meter import Meter
 from energy.reading import Energy, Reading
+
+
+# CodeCarbon has no fresh figure sooner; to wait for one would bill the waiting to the case.
+JUST_NOW_SECONDS = 0.055
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Window:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.last = self._read()
+        self.last = self._closing_reading()
         self.state_after = machine.state()
         self.peak_rss_mib = memory.peak_rss_mib() if self.peak_rss_known else None
 
@@ -66,6 +71,12 @@ class Window:
     def flags(self) -> tuple[str, ...]:
         """Name what speaks against this window: the meters' flags and the machine's."""
         return self.energy.flags() + machine.flags(self.state_before, self.state_after)
+
+    def _closing_reading(self) -> Reading:
+        """Read now, unless the last mark was just made: then it is the end, and what follows is clearing up."""
+        if self.marks and time.monotonic() - self.marks[-1].reading.seconds < JUST_NOW_SECONDS:
+            return self.marks[-1].reading
+        return self._read()
 
     def _read(self) -> Reading:
         if self.synchronize is not None:

@@ -48,6 +48,7 @@ def measure(session, name="unet-baseline", seconds=0.6):
     with case.window(seed=0) as repeat:
         time.sleep(seconds)
         repeat.window.mark("epoch", epoch=1, slices=8, loss=0.5, val_dice=0.5)
+        time.sleep(0.1)
     repeat.observe(dice=0.5)
     return session.finish(case)
 
@@ -74,6 +75,18 @@ def test_a_run_on_a_gpu_names_the_board_synchronises_and_counts_its_joules(libra
     assert record["metrics"]["total_kj"]["mean"] is None
     assert record["metrics"]["total_kj"]["reason"] == "no meter read the cpu in this run"
     assert library.users == 0
+
+
+def test_a_mark_that_was_just_made_is_the_end_of_the_window(library, tmp_path):
+    session = Session(settings(tmp_path, idle_seconds=0.0), Device(gpus=(library.gpus[0].uuid,)), say=print)
+    session.open()
+
+    with session.case("unet-baseline").window() as repeat:
+        time.sleep(0.1)
+        repeat.window.mark("epoch")
+    session.close()
+
+    assert repeat.window.last is repeat.window.marks[-1].reading
 
 
 def test_a_gpu_that_is_lost_leaves_its_joules_unknown_and_the_case_in_the_file(library, tmp_path):
