@@ -13,7 +13,6 @@ from energy import machine, memory
 from energy.meters._meter import Meter
 from energy.reading import Energy, Reading
 
-
 # CodeCarbon has no fresh figure sooner; to wait for one would bill the waiting to the case.
 JUST_NOW_SECONDS = 0.055
 
@@ -73,7 +72,7 @@ class Window:
         return self.energy.flags() + machine.flags(self.state_before, self.state_after)
 
     def _closing_reading(self) -> Reading:
-        """Read now, unless the last mark was just made: then it is the end, and what follows is clearing up."""
+        """Read now, unless the last mark was just made: then that is the end, and the rest clears up."""
         if self.marks and time.monotonic() - self.marks[-1].reading.seconds < JUST_NOW_SECONDS:
             return self.marks[-1].reading
         return self._read()
