@@ -53,13 +53,16 @@ def main() -> None:
 
 
 def run(recipe: zoo.Recipe, slices: fixtures.Slices, metered: bool, meters: str) -> tuple[float, float]:
-    """Train once; return wall and CPU seconds of the training, as a case of the suite would be billed."""
-    if not metered:
-        return timed(recipe, slices, None)
+    """Train once; return wall and CPU seconds of the training, as a case of the suite would be billed.
+
+    Both ways open the meters and wait first, so that what is timed begins in the same state.
+    """
     opened = energy.open_meters(meters, gpus=())
-    time.sleep(SETTLING_SECONDS)
     try:
-        return timed(recipe, slices, opened)
+        if not metered:
+            energy.close(opened)
+        time.sleep(SETTLING_SECONDS)
+        return timed(recipe, slices, opened if metered else None)
     finally:
         energy.close(opened)
 
