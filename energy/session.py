@@ -152,10 +152,11 @@ class Session:
         return self.written
 
     def _adopt_the_rest(self) -> None:
-        """Keep what the resumed run had measured and this selection of cases left out."""
-        for earlier in self.finished_before:
-            if earlier["status"] == "ok" and earlier["case"] not in {kept["case"] for kept in self.records}:
-                self.records.append(earlier)
+        """Keep what the resumed run had measured and this selection left out; in the order of measuring."""
+        new = [record for record in self.records if record not in self.finished_before]
+        again = {record["case"] for record in new}
+        earlier = (record for record in self.finished_before if record["status"] == "ok")
+        self.records = [*(record for record in earlier if record["case"] not in again), *new]
 
     @property
     def idle_watts(self) -> float | None:
