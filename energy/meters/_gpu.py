@@ -24,7 +24,7 @@ OBSERVE_SECONDS = 0.5
 OBSERVE_EVERY_SECONDS = 0.002
 
 
-class NoValue(Exception):  # noqa: N818
+class NoValue(Exception):  # noqa: N818 -- no error: the sensor has nothing to say
     """The sensor answered, and said nothing."""
 
 

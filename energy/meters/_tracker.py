@@ -74,7 +74,7 @@ def _latest_handler() -> Any:
     class Latest(BaseOutput):
         total: Any = None
 
-        def out(self, total: Any, delta: Any) -> None:  # noqa: ARG002
+        def out(self, total: Any, delta: Any) -> None:  # noqa: ARG002 -- its signature
             self.total = total
 
     return Latest()

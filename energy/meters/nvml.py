@@ -23,7 +23,7 @@ DOMAINS = ("gpu",)
 ATTEMPTS = 3  # boards that are asked often now and then answer "not supported"
 
 
-def open(  # noqa: A001
+def open(  # noqa: A001 -- every meter file has one
     gpus: Sequence[str] | None = None,
     *,
     library: Any = None,

@@ -33,8 +33,8 @@ DRAM_GAIN = (0.8, 1.2)
 GONE = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
 
 
-def open(  # noqa: A001
-    gpus: Sequence[str] | None = None,  # noqa: ARG001
+def open(  # noqa: A001 -- every meter file has one
+    gpus: Sequence[str] | None = None,  # noqa: ARG001 -- as every meter
     *,
     root: Path = ROOT,
     clock: Callable[[], float] = time.monotonic,
