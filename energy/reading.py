@@ -15,51 +15,21 @@ What is unknown is None with a reason, never 0: one unknown part makes the total
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-EDGE_SHARE = 0.01  # a window whose edges may be wrong by more than this share is too short
-COVERAGE_SHARE = 0.99  # below it a figure has a hole that its reader should know about
-JITTER_SECONDS = 0.05  # the meters of one reading are not read at one instant
-AGREEMENT_SHARE = 0.05  # the gain error of an NVIDIA board (arXiv 2312.02741): two witnesses may differ by it
-OPEN_ENDED = ("lost", "shared")  # faults that last from their instant on
+from energy.fault import Fault
+from energy.spent import DomainEnergy, Energy, same_devices
 
-
-@dataclass(frozen=True)
-class Fault:
-    """What went wrong with one source, from `at_seconds` (monotonic clock) on, for `seconds`.
-
-    kind: "gap" (an interval nobody counted), "reset" (a counter that began anew), "lost" (the device is gone
-    for good), "stuck" (a counter that stopped), "unreadable" (a failed attempt that the next one made good),
-    or "shared" (others use the device too).
-    joules_at_stake: at most this much is missing from the figure because of it; None if nobody can say.
-    """
-
-    kind: str
-    source: str
-    device: str
-    at_seconds: float
-    seconds: float
-    joules_at_stake: float | None
-    reason: str
-
-    def concerns(self, source: str, device: str) -> bool:
-        """Say whether the fault is of this count; one without a device is of every count of its meter."""
-        if not self.device:
-            return source.startswith(self.source)
-        return (self.source, self.device) == (source, device)
-
-    def touches(self, start_seconds: float, end_seconds: float) -> bool:
-        """Say whether the fault reaches into the window."""
-        ends = float("inf") if self.kind in OPEN_ENDED else self.at_seconds + self.seconds
-        return self.at_seconds <= end_seconds and ends >= start_seconds
+__all__ = ["Count", "DomainEnergy", "Energy", "Fault", "Reading"]
 
 
 @dataclass(frozen=True)
 class Count:
     """One cumulative count at one instant.
 
-    domain: "gpu", "cpu" or "ram".
+    domain: "gpu", "cpu" or "ram"; "machine" for all of it, seen from outside (always a witness).
     device: a GPU's UUID, "package-0", "machine" ...; several are joined by commas.
     source: how it was read ("nvml_counter", "nvml_power", "rapl", "codecarbon_cpu_load_model" ...).
     kind: "measured" or "modelled".
@@ -71,6 +41,7 @@ class Count:
     witness: never a headline figure, only a second opinion.
     last_joules: where the count stood when it became unknown.
     sampling_joules: cumulative; how much may have slipped between the samples that `joules` was made from.
+    model: the parameters of a modelled count.
     """
 
     domain: str
@@ -87,97 +58,19 @@ class Count:
     reason: str | None = None
     last_joules: float | None = None
     sampling_joules: float = 0.0
+    model: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         assert self.kind in ("measured", "modelled"), self.kind
         assert self.joules is not None or self.reason, "an unknown count needs a reason"
         assert 0 <= self.low_factor <= 1 <= self.high_factor, (self.low_factor, self.high_factor)
         assert self.edge_joules >= 0, self.edge_joules
+        assert self.domain != "machine" or self.witness, "the whole machine is never a part of a total"
 
     @property
     def key(self) -> tuple[str, str, str]:
         """Return what makes this count the same one in every reading."""
         return self.domain, self.device, self.source
-
-
-@dataclass(frozen=True)
-class DomainEnergy:
-    """What one source counted on one device during a window; `band` (J) is where the truth lies."""
-
-    domain: str
-    device: str
-    source: str
-    kind: str
-    witness: bool
-    joules: float | None
-    coverage: float
-    band: tuple[float, float] | None
-    reason: str | None = None
-    edge_joules: float = 0.0
-    sampling_joules: float = 0.0
-
-
-@dataclass(frozen=True)
-class Energy:
-    """What all sources counted during a window of `seconds`, and what went wrong in it."""
-
-    seconds: float
-    domains: tuple[DomainEnergy, ...]
-    faults: tuple[Fault, ...] = ()
-
-    def headline(self) -> tuple[DomainEnergy, ...]:
-        """Return one figure per physical thing; the other figures are its witnesses."""
-        return tuple(part for part in self.domains if not part.witness)
-
-    def joules(self, domain: str | None = None) -> float | None:
-        """Sum the headline figures, of one domain or of all; None if any is unknown or there is none."""
-        parts = [part.joules for part in self._parts(domain)]
-        known = [joules for joules in parts if joules is not None]
-        return sum(known) if known and len(known) == len(parts) else None
-
-    def band(self, domain: str | None = None) -> tuple[float, float] | None:
-        """Return where the truth behind `joules` lies (J), or None if a part of it is unknown."""
-        parts = [part.band for part in self._parts(domain)]
-        known = [band for band in parts if band is not None]
-        if not known or len(known) < len(parts):
-            return None
-        return sum(low for low, _ in known), sum(high for _, high in known)
-
-    @property
-    def kind(self) -> str | None:
-        """Return "measured", "modelled" or "mixed"; None if nothing was metered."""
-        kinds = {part.kind for part in self.headline()}
-        return "mixed" if len(kinds) > 1 else next(iter(kinds), None)
-
-    def flags(self) -> tuple[str, ...]:
-        """Name what speaks against these figures, in alphabetical order; empty if nothing does."""
-        return tuple(sorted({*self._fault_flags(), *self._figure_flags()}))
-
-    def _parts(self, domain: str | None) -> list[DomainEnergy]:
-        return [part for part in self.headline() if domain in (None, part.domain)]
-
-    def _fault_flags(self) -> Iterator[str]:
-        words = {
-            "gap": "gap",
-            "stuck": "gap",
-            "reset": "reset",
-            "lost": "lost_device",
-            "shared": "shared_device",
-        }
-        for fault in self.faults:
-            if fault.kind in words and any(
-                fault.concerns(part.source, part.device) for part in self.headline()
-            ):
-                yield words[fault.kind]
-
-    def _figure_flags(self) -> Iterator[str]:
-        for part in self.headline():
-            if part.joules is not None and part.edge_joules > EDGE_SHARE * part.joules:
-                yield "window_too_short"
-            if part.coverage < COVERAGE_SHARE and (1 - part.coverage) * self.seconds > JITTER_SECONDS:
-                yield "low_coverage"
-            if any(_disagree(part, other) for other in self.domains if other.witness):
-                yield "meters_disagree"
 
 
 @dataclass(frozen=True)
@@ -215,7 +108,16 @@ def _window(
     covered = after.covered_seconds - before.covered_seconds if before and after else 0.0
     coverage = min(1.0, max(0.0, covered / seconds)) if seconds > 0 else 1.0
     part = DomainEnergy(
-        count.domain, count.device, count.source, count.kind, count.witness, None, coverage, None, reason
+        count.domain,
+        count.device,
+        count.source,
+        count.kind,
+        count.witness,
+        None,
+        coverage,
+        None,
+        reason,
+        model=count.model,
     )
     if reason or before is None or after is None or before.joules is None or after.joules is None:
         return part
@@ -280,16 +182,4 @@ def _rank(part: DomainEnergy) -> tuple[bool, bool, bool]:
 
 def _same_thing(part: DomainEnergy, other: DomainEnergy) -> bool:
     """Say whether two sources look at the same hardware; one source never counts the same thing twice."""
-    if part.domain != other.domain or part.source == other.source:
-        return False
-    return part.domain != "gpu" or bool(set(part.device.split(",")) & set(other.device.split(",")))
-
-
-def _disagree(part: DomainEnergy, other: DomainEnergy) -> bool:
-    """Say whether two measurements of one GPU differ by more than gain error, edges and sampling explain."""
-    if part.domain != "gpu" or part.device != other.device or part.joules is None or other.joules is None:
-        return False
-    if min(part.coverage, other.coverage) < COVERAGE_SHARE:
-        return False
-    slack = 2 * (part.edge_joules + other.edge_joules) + part.sampling_joules + other.sampling_joules
-    return abs(part.joules - other.joules) > AGREEMENT_SHARE * max(part.joules, other.joules) + slack
+    return part.domain == other.domain and part.source != other.source and same_devices(part, other)

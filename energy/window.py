@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
 import energy
 from energy import machine, memory
+from energy.meters import context, settle
 from energy.meters._meter import Meter
 from energy.reading import Energy, Reading
 
@@ -41,6 +42,7 @@ class Window:
     def __enter__(self) -> Window:
         self.peak_rss_known = memory.reset_peak_rss()
         self.state_before = machine.state()
+        self.context_before = context(self.meters)
         self.first = self._read()
         return self
 
@@ -49,7 +51,10 @@ class Window:
     ) -> None:
         self.last = self._closing_reading()
         self.state_after = machine.state()
+        self.context_after = context(self.meters)
         self.peak_rss_mib = memory.peak_rss_mib() if self.peak_rss_known else None
+        if problem is None:  # else there is no repeat to be exact about, and a user who pressed Ctrl-C waits
+            self._settle()
 
     def mark(self, kind: str, **facts: Any) -> Energy:
         """Read the meters now and return the energy since the mark before (or the window's start)."""
@@ -69,7 +74,14 @@ class Window:
 
     def flags(self) -> tuple[str, ...]:
         """Name what speaks against this window: the meters' flags and the machine's."""
-        return self.energy.flags() + machine.flags(self.state_before, self.state_after)
+        found = {*self.energy.flags(), *machine.flags(self.state_before, self.state_after)}
+        return tuple(sorted(found))
+
+    def _settle(self) -> None:
+        """Look again at what only became known after the window, such as a wall plug's log."""
+        readings = settle(self.meters, [self.first, *(mark.reading for mark in self.marks), self.last])
+        self.first, *middle, self.last = readings
+        self.marks = [replace(mark, reading=now) for mark, now in zip(self.marks, middle, strict=True)]
 
     def _closing_reading(self) -> Reading:
         """Read now, unless the last mark was just made: then that is the end, and the rest clears up."""

@@ -86,7 +86,7 @@ def test_a_mark_that_was_just_made_is_the_end_of_the_window(library, tmp_path):
         repeat.window.mark("epoch")
     session.close()
 
-    assert repeat.window.last is repeat.window.marks[-1].reading
+    assert repeat.window.last == repeat.window.marks[-1].reading
 
 
 def test_a_gpu_that_is_lost_leaves_its_joules_unknown_and_the_case_in_the_file(library, tmp_path):

@@ -6,15 +6,18 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from types import TracebackType
+from typing import Any, cast
 
-from energy.meters._folder import meter_file
+from energy.meters._folder import OutsideFile, meter_file
 from energy.meters._folder import names as meter_names
-from energy.meters._meter import Diagnosis, Meter, MeterUnavailable
+from energy.meters._meter import Contextual, Diagnosis, Late, Meter, MeterUnavailable
 from energy.meters._missing import Missing
 from energy.meters._sampler import Sampler
-from energy.reading import Reading
+from energy.reading import Fault, Reading
 
-__all__ = ["Meters", "close", "diagnose", "meter_names", "open_meters", "read"]
+__all__ = ["Meters", "close", "context", "diagnose", "meter_names", "open_meters", "read", "settle"]
+
+SETTLING_SECONDS = 0.05  # between two looks at a log that has not arrived
 
 
 class Meters(list[Meter]):
@@ -33,18 +36,23 @@ class Meters(list[Meter]):
         close(self)
 
 
-def open_meters(names: str | Sequence[str] = "auto", gpus: Sequence[str] | None = None) -> Meters:
+def open_meters(
+    names: str | Sequence[str] = "auto", gpus: Sequence[str] | None = None, outside: str | None = None
+) -> Meters:
     """Open the meters named, start the thread that polls them, and return them.
 
     Args:
         names: "auto" for all that work here, or names: "nvml,rapl" or ["nvml", "rapl"].
         gpus: UUIDs of the GPUs to measure; () for none, None for those that CUDA_VISIBLE_DEVICES allows.
+        outside: the log of a meter of the whole machine, a path or "!command" (see `meters/outside.py`).
 
     Raises:
         MeterUnavailable: a meter that was asked for by name does not work, or none does.
         ValueError: there is no meter of that name.
     """
     opened = _open_all(gpus) if names == "auto" else _open_named(_split(names), gpus)
+    if outside is not None:
+        opened.append(_open_outside(outside, opened))
     if not opened:
         raise MeterUnavailable(
             "No meter works here.", "`python -m energy doctor` says what each of them lacks."
@@ -75,6 +83,29 @@ def read(meters: Sequence[Meter]) -> Reading:
     return Reading(seconds, counts, tuple(fault for meter in meters for fault in meter.faults()))
 
 
+def settle(meters: Sequence[Meter], readings: Sequence[Reading]) -> list[Reading]:
+    """Return the readings with what has become known since: counts of late meters, and all faults.
+
+    Waits until the late meters know the last of the readings, but no longer than their patience. What they
+    do not know by then stays unknown.
+    """
+    late = [meter for meter in meters if isinstance(meter, Late)]
+    for meter in late:
+        _await(meter, readings[-1].seconds)
+    faults = tuple(fault for meter in meters for fault in meter.faults())
+    return [_settled(late, reading, faults) for reading in readings]
+
+
+def context(meters: Sequence[Meter]) -> dict[str, Any]:
+    """Return the state of the meters' devices now, by device; takes milliseconds, so not inside a window."""
+    return {
+        device: state
+        for meter in meters
+        if isinstance(meter, Contextual)
+        for device, state in meter.context().items()
+    }
+
+
 def close(meters: Sequence[Meter]) -> None:
     """Stop polling and release what the meters hold; in a forked child do nothing, they are the parent's."""
     for meter in meters:
@@ -94,19 +125,40 @@ def _split(names: str | Sequence[str]) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
+def _await(meter: Late, seconds: float) -> None:
+    while meter.counts_at(seconds) is None and time.monotonic() < seconds + meter.patience_seconds:
+        time.sleep(SETTLING_SECONDS)
+
+
+def _settled(late: Sequence[Late], reading: Reading, faults: tuple[Fault, ...]) -> Reading:
+    known = {count.key: count for meter in late for count in meter.counts_at(reading.seconds) or ()}
+    counts = tuple(known.get(count.key, count) for count in reading.counts)
+    return Reading(reading.seconds, counts, faults)
+
+
+def _open_outside(source: str, opened: Sequence[Meter]) -> Meter:
+    file = cast(OutsideFile, meter_file("outside"))
+    try:
+        return file.open(source=source)
+    except BaseException:
+        close(opened)
+        raise
+
+
 def _open_all(gpus: Sequence[str] | None) -> list[Meter]:
     opened: list[Meter] = []
-    problems: list[str] = []
-    devices = ",".join(gpus or ())
+    problems: dict[str, MeterUnavailable] = {}
     for name in meter_names():
         try:
             opened.append(meter_file(name).open(gpus))
         except MeterUnavailable as problem:
             if "gpu" in meter_file(name).DOMAINS:
-                problems.append(f"{name}: {problem}")
-                devices = devices or ("" if gpus is not None else problem.device)
+                problems[name] = problem
+    there = {name: problem for name, problem in problems.items() if problem.device}
+    devices = ",".join(gpus if gpus is not None else (problem.device for problem in there.values()))
     if opened and devices and not _measures_gpus(opened):
-        opened.append(Missing("gpu", devices, " ".join(problems) or "no meter knows these GPUs"))
+        reasons = " ".join(f"{name}: {problem}" for name, problem in (there or problems).items())
+        opened.append(Missing("gpu", devices, reasons or "no meter knows these GPUs"))
     return opened
 
 

@@ -24,6 +24,13 @@ class MeterFile(Protocol):
         """Say whether `open` would work, and what to do if it would not."""
 
 
+class OutsideFile(MeterFile, Protocol):
+    """A meter that must be told where it is."""
+
+    def open(self, gpus: Sequence[str] | None = None, *, source: str | None = None) -> Meter:
+        """Return the meter of this source, or raise MeterUnavailable."""
+
+
 def names() -> tuple[str, ...]:
     """Return the names of all meters, in alphabetical order."""
     found = (module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from energy.reading import Count, Fault
 
@@ -54,11 +54,39 @@ class Meter(Protocol):
         """Release what `open` took; closing twice does nothing."""
 
 
+@runtime_checkable
+class Contextual(Protocol):
+    """A meter that knows the state of its devices."""
+
+    def context(self) -> dict[str, Any]:
+        """Return the state of each device now (temperature_c, clocks ...), by device; JSON-able.
+
+        Called just before and just after a window, never inside it.
+        """
+
+
+@runtime_checkable
+class Late(Protocol):
+    """A meter whose figures arrive after the instant that they are of, as a logger's file does.
+
+    patience_seconds: how long after an instant its figures are waited for.
+    """
+
+    patience_seconds: float
+
+    def counts_at(self, seconds: float) -> tuple[Count, ...] | None:
+        """Return the counts as of an earlier instant (monotonic clock); None if they are not known yet."""
+
+
 @dataclass(frozen=True)
 class Diagnosis:
-    """What `doctor` says of a meter: does it work here, what it reads or why not, and what to do."""
+    """What `doctor` says of a meter: does it work here, what it reads or why not, and what to do.
+
+    untested: it has been run on simulated or recorded devices only, never on real ones.
+    """
 
     name: str
     works: bool
     what: str
     remedy: str | None = None
+    untested: bool = False

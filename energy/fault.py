@@ -1,0 +1,63 @@
+"""What can go wrong with a measurement, and the word that a record is flagged with because of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+# Fault kind -> validity flag. "unreadable" has none: the next attempt made it good.
+FLAGS: Mapping[str, str] = MappingProxyType(
+    {
+        "gap": "gap",
+        "stuck": "gap",
+        "reset": "reset",
+        "lost": "lost_device",
+        "shared": "shared_device",
+        "double": "billed_twice",
+        "throttled": "throttled",
+        "suspend": "host_suspended",
+        "clock_step": "clock_step",
+        "paused": "paused",
+    }
+)
+OPEN_ENDED = ("lost", "shared")  # faults that last from their instant on
+OF_THE_DEVICE = ("shared", "double", "throttled")  # whatever source reads it
+OF_THE_WINDOW = ("suspend", "clock_step", "paused")  # whatever was read
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What went wrong with one source, from `at_seconds` (monotonic clock) on, for `seconds`.
+
+    kind: "gap" (an interval nobody counted), "reset" (a counter that began anew), "lost" (the device is gone
+    for good), "stuck" (a counter that stopped), "unreadable" (a failed attempt that the next one made good),
+    "shared" (others use the device too), "double" (others bill the device too), "throttled" (a GPU was slowed
+    down), "suspend" (the host slept), "clock_step" (the wall clock was set), "paused" (this process stood
+    still).
+    joules_at_stake: at most this much is missing from the figure because of it; None if nobody can say.
+    """
+
+    kind: str
+    source: str
+    device: str
+    at_seconds: float
+    seconds: float
+    joules_at_stake: float | None
+    reason: str
+
+    def concerns(self, source: str, devices: str) -> bool:
+        """Say whether the fault is of this count (whose devices are joined by commas).
+
+        One without a device is of every count of its meter, and one of the device is of whatever reads it.
+        """
+        if not self.device:
+            return source.startswith(self.source)
+        if self.kind in OF_THE_DEVICE:
+            return bool(set(self.device.split(",")) & set(devices.split(",")))
+        return (self.source, self.device) == (source, devices)
+
+    def touches(self, start_seconds: float, end_seconds: float) -> bool:
+        """Say whether the fault reaches into the window."""
+        ends = float("inf") if self.kind in OPEN_ENDED else self.at_seconds + self.seconds
+        return self.at_seconds <= end_seconds and ends >= start_seconds
