@@ -1,11 +1,13 @@
 """CodeCarbon as it is installed: what it touches, what it says, and the formula behind its figures."""
 
+import functools
 import inspect
 import itertools
 import os
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -15,6 +17,8 @@ import pytest
 from energy.meters import _tracker, codecarbon
 from energy.meters._meter import MeterUnavailable
 from energy.reading import Reading
+from tests.simulated.machine import Constant, Machine
+from tests.simulated.powercap import Powercap, Zone
 
 ROOT = Path(__file__).parents[1]
 HOSTILE = {
@@ -111,7 +115,8 @@ def test_it_is_silent_fileless_offline_and_deaf_to_its_environment(tmp_path, met
         from energy.meters import codecarbon
         meter = codecarbon.open(())
         first = {count.domain: count for count in meter.counts()}
-        time.sleep(1.2)  # long enough for its own monitor to run
+        time.sleep(1.2)
+        meter.poll()  # what its own monitor would have done by now
         last = {count.domain: count for count in meter.counts()}
         meter.close()
         seconds = last["ram"].covered_seconds - first["ram"].covered_seconds
@@ -195,7 +200,7 @@ def test_a_busy_loop_costs_what_the_formula_says(meter):
         pytest.skip(f"CodeCarbon measures the CPU here ({tracked._mode}) and models nothing")
     meter.counts()  # the window begins at a fresh sample of the load
     times, before = psutil.cpu_times(), take(meter)
-    busy(0.9)  # less than the 1 s of its monitor, so that there is one sample of the load, or two of the same
+    busy(0.9)
     spent, load = take(meter) - before, load_since(times)
 
     expected = tracked._tdp * (0.1 + 0.9 * load**3) * spent.seconds
@@ -321,17 +326,96 @@ def test_two_meters_do_not_disturb_each_other(meter):
     assert ram[0] == pytest.approx(ram[1], rel=0.2)
 
 
-def test_closing_ends_its_threads():
+def test_no_thread_of_its_own_runs_beside_ours(meter):
+    """Its timers would measure while we do, re-arm themselves, and make every fork of a workload warn."""
+    before = threading.enumerate()
     opened = codecarbon.open(())
-    timers = [opened._tracker._scheduler, opened._tracker._scheduler_monitor_power]
+    time.sleep(1.2)  # its monitor would fire after 1 s
+    during = threading.enumerate()
+    timers = (opened._tracker._scheduler, opened._tracker._scheduler_monitor_power)
+    opened.close()
+
+    assert during == before
+    assert all(timer._timer is None for timer in timers)
+
+
+def test_a_closed_meter_says_so_and_closing_twice_does_nothing():
+    opened = codecarbon.open(())
 
     opened.close()
     opened.close()
+    opened.poll()
 
-    assert all(timer._stopped for timer in timers)
     assert {count.reason for count in opened.counts()} == {"the meter is closed"}
 
 
-def test_its_own_scheduler_never_measures_beside_us(meter):
-    """Two measurements at once would corrupt its sums."""
-    assert meter._tracker._scheduler.interval >= 1e6
+def test_polling_samples_the_load_as_its_own_monitor_did():
+    """Its formula is cubic: half the time at full load is not all the time at half load."""
+    opened = codecarbon.open(())
+    cpu = next(part for part in opened._tracker._hardware if type(part).__name__ == "CPU")
+    if cpu._mode != "cpu_load":
+        pytest.skip(f"CodeCarbon measures the CPU here ({cpu._mode}) and models nothing")
+    loads = iter([100.0, 0.0, 100.0, 0.0])
+    before = take(opened)
+    cpu._cpu_load_meter.percent = lambda: next(loads)
+    marks = [before.seconds]
+    for _ in range(3):
+        time.sleep(0.2)
+        opened.poll()
+        marks.append(time.monotonic())
+    time.sleep(0.2)
+    after = take(opened)
+    opened.close()
+
+    spans = [end - start for start, end in itertools.pairwise([*marks, after.seconds])]
+    watts = [cpu._tdp * (0.1 + 0.9 * (load / 100) ** 3) for load in (100.0, 0.0, 100.0, 0.0)]
+    expected = sum(level * span for level, span in zip(watts, spans, strict=True))
+
+    assert part(after - before, "cpu").joules == pytest.approx(expected, rel=0.03)
+
+
+def test_polling_beside_a_reading_waits_for_nothing(meter):
+    """A reading may wait 55 ms for CodeCarbon's next figure; the other meters' samples must not."""
+    looks = []
+    with meter._lock:
+        poller = threading.Thread(target=lambda: looks.append(meter.poll()))
+        poller.start()
+        poller.join(timeout=10)
+
+    assert looks == [None]
+
+
+def test_its_rapl_counters_are_read_before_they_can_wrap_twice(monkeypatch, tmp_path):
+    """CodeCarbon reads them only when it measures; between two windows nobody asks it to."""
+    machine = Machine(Constant(1000.0))
+    tree = Powercap(tmp_path, machine, [Zone("intel-rapl:0", "package-0", range_uj=65_532_610_987)])
+    (tmp_path / "intel-rapl" / "intel-rapl:0").symlink_to(tmp_path / "intel-rapl:0")
+    through_rapl(monkeypatch, tmp_path)
+    opened = codecarbon.open(())
+    before = {count.domain: count.joules for count in opened.counts()}
+    for _ in range(200):  # twice its range of 65 kJ and more, as it goes at 1 kW
+        machine.advance(1.0)
+        tree.update()
+        opened._measured_seconds -= 1.0  # it was one more second ago, for us and for CodeCarbon
+        opened._tracker._last_measured_time -= 1.0
+        opened.poll()
+    after = {count.domain: (count.joules, count.source) for count in opened.counts()}
+    opened.close()
+
+    joules, source = after["cpu"]
+    assert source == "codecarbon_rapl"
+    assert joules - before["cpu"] == pytest.approx(200_000.0, rel=1e-3)
+
+
+def through_rapl(monkeypatch, root):
+    """Let CodeCarbon find the powercap tree at `root`, where there may be none in /sys."""
+    from codecarbon.core import cpu, hardware_cache
+    from codecarbon.external import hardware
+
+    found = functools.partial(cpu.is_rapl_available, str(root / "intel-rapl"))
+    real = hardware.IntelRAPL
+    monkeypatch.setattr(hardware_cache, "_plans", {})  # it keeps what it found first in a process
+    monkeypatch.setattr(cpu, "is_rapl_available", lambda rapl_dir=None: found())
+    monkeypatch.setattr(
+        hardware, "IntelRAPL", lambda **given: real(**given | {"rapl_dir": str(root / "intel-rapl")})
+    )

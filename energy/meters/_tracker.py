@@ -10,7 +10,7 @@ from typing import Any
 
 from energy.meters._meter import MeterUnavailable
 
-PARKED_SECONDS = 1e6  # for its scheduler: 11 days
+NEVER_SECONDS = 1e6  # the period of a scheduler that does not run: 11 days
 
 
 def build(gpu_indices: list[int]) -> tuple[Any, Any]:
@@ -43,7 +43,7 @@ def build(gpu_indices: list[int]) -> tuple[Any, Any]:
         log_level="critical",
         logger_preamble="",
         logging_logger=None,
-        measure_power_secs=PARKED_SECONDS,
+        measure_power_secs=NEVER_SECONDS,
         metadata=None,
         on_csv_write="append",
         output_dir=str(Path(__file__).parent),  # must exist; nothing is written
@@ -64,7 +64,27 @@ def build(gpu_indices: list[int]) -> tuple[Any, Any]:
             "CodeCarbon's tracker was not built.",
             "Look for a broken ~/.codecarbon.config or ./.codecarbon.config.",
         )
+    _park(tracker)
     return tracker, latest
+
+
+def _park(tracker: Any) -> None:
+    """Keep its two timers from ever starting: our sampler does their work.
+
+    Measuring at the same time as we do would corrupt its sums, and a timer that is stopped while it fires
+    re-arms itself (its issue 1308). Its threads would also make every fork warn (Python 3.12 and later).
+    """
+    for timer in (tracker._scheduler, tracker._scheduler_monitor_power):
+        timer.start = _stay_parked
+
+
+def _stay_parked(from_run: bool = False) -> None:
+    """Stand in for PeriodicScheduler.start, which would arm a timer."""
+
+
+def look(tracker: Any) -> None:
+    """Do what its monitor thread does every second: sample the CPU load, and the power of some GPUs."""
+    tracker._monitor_power()
 
 
 def _latest_handler() -> Any:
@@ -89,12 +109,9 @@ def _import() -> Any:
 
 
 def stop(tracker: Any) -> None:
-    """Stop the tracker, and its timers again: one that is just firing re-arms itself (its issue 1308)."""
-    timers = [tracker._scheduler, tracker._scheduler_monitor_power]
+    """Stop the tracker; without timers there is nothing that could outlive it."""
     with silence():
         tracker.stop()
-    for timer in timers:
-        timer.stop()
 
 
 @contextmanager

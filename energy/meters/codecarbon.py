@@ -5,8 +5,9 @@ runs offline, silent and without files: every setting that it would otherwise lo
 variables or configuration files is given. It is started when the meter is opened (0.7 s), so never inside a
 window.
 
-Its own scheduler is parked, because a measurement by it and one by us at the same time would corrupt its sums
-(codecarbon issue 1308); its 1 Hz monitor of the CPU load, which has a lock, goes on.
+It gets no thread of its own: what its two timers would do, measure and sample the CPU load every second, our
+sampler does. So its measurements and ours cannot meet and corrupt its sums (codecarbon issue 1308), and what
+it costs is counted with the rest.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from typing import Any
 
 from energy.meters import _boards
 from energy.meters._meter import Diagnosis, MeterUnavailable
-from energy.meters._tracker import build, silence, stop
+from energy.meters._tracker import build, look, silence, stop
 from energy.reading import Count, Fault
 
 DOMAINS = ("cpu", "ram", "gpu")
 # CodeCarbon's own constant (codecarbon/core/units.py), so that the joules it was told come back.
 JOULES_PER_KWH = 1 / 2.77778e-7
 STALE_SECONDS = 0.055  # flush() repeats the last figures if they are younger than 0.05 s
-RAPL_PERIOD_SECONDS = 60.0  # in RAPL mode it must look at least once per wrap; 65 kJ at 1 kW take 65 s
+PERIOD_SECONDS = 1.0  # of its own monitor; its formula is not linear in the load, so the period matters
+MEASURE_SECONDS = 30.0  # in RAPL mode it must measure at least once per wrap; 65 kJ at 1 kW take 65 s
 
 # The truth as a multiple of what is reported. CPU load: formula over RAPL was 0.23 to 1.95 in the sweeps that
 # CodeCarbon published (its repository, data/hardware/cpu_load_profiling: EPYC 8024P, Xeon E3-1240v2, 2 x
@@ -84,8 +86,8 @@ class CodeCarbon:
         self._tracker, self._latest = tracker, latest
         wanted = [part for part in tracker._hardware if _domain(part, gpus)]
         self._components = tuple(_component(part, gpus, tracker._conf) for part in wanted)
-        rapl = any(component.source == "codecarbon_rapl" for component in self._components)
-        self.period_seconds = RAPL_PERIOD_SECONDS if rapl else None
+        self._rapl = any(component.source == "codecarbon_rapl" for component in self._components)
+        self.period_seconds: float | None = PERIOD_SECONDS
         self._lock = threading.RLock()
         self._faults: list[Fault] = []
         self._opened_seconds = self._measured_seconds = time.monotonic()
@@ -94,10 +96,17 @@ class CodeCarbon:
         self._measure()
 
     def poll(self) -> None:
-        """Let CodeCarbon measure, so that it sees every wrap of its counters."""
-        with self._lock:
+        """Let CodeCarbon sample the load as its monitor would, and see every wrap of its counters.
+
+        Whoever is reading at this moment samples too, so that there is nothing to wait for.
+        """
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
             if not self.closed:
-                self._measure()
+                self._look()
+        finally:
+            self._lock.release()
 
     def counts(self) -> tuple[Count, ...]:
         """Let CodeCarbon measure now and return its cumulative components."""
@@ -119,6 +128,11 @@ class CodeCarbon:
             if not self.closed:
                 self.closed = True
                 stop(self._tracker)
+
+    def _look(self) -> None:
+        look(self._tracker)
+        if self._rapl and time.monotonic() - self._measured_seconds >= MEASURE_SECONDS:
+            self._measure()
 
     def _measure(self) -> str | None:
         """Flush, and say what went wrong. Wait if the last figures are so young that it would repeat them."""
