@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from energy.case import Repeat
 from energy.reading import Energy
+from energy.window import Mark, Window
 
 JOULES_PER_KJ = 1000.0
 JOULES_PER_KWH = 3.6e6
 
 NO_METER = "no meter read the {domain} in this run"
 NO_SENSOR = "this machine shows no temperature sensor"
-NO_GPU_SENSOR = "the temperature of the GPU is not read, and the CPU's would not be its rise"
+NO_GPU_SENSOR = "the GPU tells no temperature, and the CPU's would not be its rise"
 NO_PEAK = "this system keeps no resettable memory peak"
 NO_SETUP = "the case marked no end of its set-up"
 NO_IDLE = "idle power was not measured in this run"
 NO_GRID = "no grid factor given (ini option energy_grid_g_per_kwh)"
 
 Cell = tuple[float | None, str | None]
+Band = tuple[float, float]
 
 
 def measured(repeat: Repeat, idle_watts: float | None, grid_g_per_kwh: float | None) -> dict[str, Cell]:
@@ -38,12 +40,34 @@ def measured(repeat: Repeat, idle_watts: float | None, grid_g_per_kwh: float | N
         "peak_rss_mib": (window.peak_rss_mib, None if window.peak_rss_mib is not None else NO_PEAK),
         "temp_rise_c": _temperature_rise(repeat),
     }
-    if any(mark.kind == "epoch" for mark in window.marks):
+    outside = [part for part in energy.domains if part.domain == "machine"]
+    if outside:
+        row["outside_kj"] = _scaled((outside[0].joules, outside[0].reason), 1 / JOULES_PER_KJ)
+    if _epochs(repeat):
         row |= _per_epoch(repeat)
     row |= {name: (value, "not observed") for name, value in repeat.observed.items()}
     if "dice" in row:
         row["dice_per_kj"] = _ratio(row["dice"], row["total_kj"])
     return row
+
+
+def bands(repeat: Repeat) -> dict[str, Band | None]:
+    """Return in kJ where the truth of each energy lies: gain, edges and what the faults put at stake."""
+    energy = repeat.window.energy
+    found = {f"{domain}_kj": energy.band(domain) for domain in ("gpu", "cpu", "ram")}
+    found["total_kj"] = _total_band(energy)
+    if _epochs(repeat):
+        steady, count = _steady(repeat)
+        found["kj_per_epoch"] = _shared(_total_band(steady), count)
+    return {name: _shared(band, JOULES_PER_KJ) for name, band in found.items()}
+
+
+def _total_band(energy: Energy) -> Band | None:
+    return None if total_joules(energy)[0] is None else energy.band()
+
+
+def _shared(band: Band | None, among: float) -> Band | None:
+    return None if band is None else (band[0] / among, band[1] / among)
 
 
 def total_joules(energy: Energy) -> Cell:
@@ -80,13 +104,9 @@ def _codecarbon(energy: Energy) -> Cell:
 def _per_epoch(repeat: Repeat) -> dict[str, Cell]:
     """Derive the figures of the training loop from the readings at the ends of its epochs."""
     window = repeat.window
-    epochs = [mark for mark in window.marks if mark.kind == "epoch"]
     setup = [mark for mark in window.marks if mark.kind == "setup"]
-    # The first epoch still pays for what is built lazily (workers, buffers); after it, epochs are steady.
-    first = epochs[0].reading if len(epochs) > 1 else (setup[-1].reading if setup else window.first)
-    steady = epochs[-1].reading - first
-    count = max(1, len(epochs) - 1)
-    slices = sum(mark.facts.get("slices", 0) for mark in epochs[-count:])
+    steady, count = _steady(repeat)
+    slices = sum(mark.facts.get("slices", 0) for mark in _epochs(repeat)[-count:])
     row: dict[str, Cell] = {
         "kj_per_epoch": _scaled(total_joules(steady), 1 / (count * JOULES_PER_KJ)),
         "s_per_epoch": (steady.seconds / count, None),
@@ -100,6 +120,22 @@ def _per_epoch(repeat: Repeat) -> dict[str, Cell]:
     return row
 
 
+def _steady(repeat: Repeat) -> tuple[Energy, int]:
+    """Return the energy of the steady epochs as one window, and their number.
+
+    One window over all of them: epochs are often shorter than a counter can resolve, the fit is not. The
+    first epoch still pays for what is built lazily (workers, buffers) and is left out if there are others.
+    """
+    window, epochs = repeat.window, _epochs(repeat)
+    setup = [mark for mark in window.marks if mark.kind == "setup"]
+    first = epochs[0].reading if len(epochs) > 1 else (setup[-1].reading if setup else window.first)
+    return epochs[-1].reading - first, max(1, len(epochs) - 1)
+
+
+def _epochs(repeat: Repeat) -> list[Mark]:
+    return [mark for mark in repeat.window.marks if mark.kind == "epoch"]
+
+
 def _kj_to_dice(repeat: Repeat, target: float) -> Cell:
     for mark in repeat.window.marks:
         if mark.facts.get("val_dice", 0.0) >= target:
@@ -108,10 +144,21 @@ def _kj_to_dice(repeat: Repeat, target: float) -> Cell:
 
 
 def _temperature_rise(repeat: Repeat) -> Cell:
-    if any(part.domain == "gpu" for part in repeat.window.energy.headline()):
-        return None, NO_GPU_SENSOR
-    before, after = repeat.window.state_before.temperature_c, repeat.window.state_after.temperature_c
+    """Return the greatest rise among the GPUs, or that of the CPU where no GPU is measured."""
+    window = repeat.window
+    if any(part.domain == "gpu" for part in window.energy.headline()):
+        return _gpu_temperature_rise(window)
+    before, after = window.state_before.temperature_c, window.state_after.temperature_c
     return (None, NO_SENSOR) if before is None or after is None else (after - before, None)
+
+
+def _gpu_temperature_rise(window: Window) -> Cell:
+    rises = []
+    for device, state in window.context_after.items():
+        before = window.context_before.get(device, {}).get("temperature_c")
+        if before is not None and state.get("temperature_c") is not None:
+            rises.append(state["temperature_c"] - before)
+    return (max(rises), None) if rises else (None, NO_GPU_SENSOR)
 
 
 def _co2_g(total: Cell, grid_g_per_kwh: float | None) -> Cell:

@@ -179,6 +179,7 @@ def _intervals(record: Mapping[str, Any]) -> Iterator[tuple[str, list[float] | N
     """Yield every interval with its path in words."""
     for name, summary in record["metrics"].items():
         yield f"metrics, {name}, ci95", summary["ci95"]
+        yield f"metrics, {name}, band", summary.get("band")
     for number, domain in enumerate(record["domains"], start=1):
         yield f"domains, item {number} ({domain['source']}), band", domain["band"]
 
@@ -189,7 +190,10 @@ def _per_repeat(record: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
         yield f"metrics, {name}, values", summary["values"]
     for number, domain in enumerate(record["domains"], start=1):
         yield f"domains, item {number} ({domain['source']}), joules", domain["joules"]
-    if record["epochs"]:
-        yield "epochs", record["epochs"]
+        if domain.get("disagreement"):
+            yield f"domains, item {number} ({domain['source']}), disagreement", domain["disagreement"]
+    for lists in ("epochs", "faults"):
+        if record.get(lists):
+            yield lists, record[lists]
     if record["reference"]:
         yield "reference, dice", record["reference"]["dice"]

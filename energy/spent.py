@@ -78,13 +78,13 @@ class Energy:
     def disagreement(self, witness: DomainEnergy) -> float | None:
         """Return how far a second opinion lies from the headline: (witness - headline) / headline.
 
-        None if either is unknown, if the headline is 0, or if no headline is of the same device.
+        None if either is unknown, if the headline is 0, or if no headline is of the same devices.
         """
-        for part in self.headline():
-            if part.domain == witness.domain and same_devices(part, witness):
-                if part.joules and witness.joules is not None:
-                    return (witness.joules - part.joules) / part.joules
-        return None
+        parts = [part.joules for part in self._parts(witness.domain) if same_devices(part, witness)]
+        known = [joules for joules in parts if joules is not None]
+        if witness.joules is None or not sum(known) or len(known) < len(parts):
+            return None
+        return (witness.joules - sum(known)) / sum(known)
 
     def _parts(self, domain: str | None) -> list[DomainEnergy]:
         return [part for part in self.headline() if domain in (None, part.domain)]
@@ -122,7 +122,7 @@ def same_devices(part: DomainEnergy, other: DomainEnergy) -> bool:
 
 
 def _disagree(part: DomainEnergy, other: DomainEnergy) -> bool:
-    """Say whether two measurements of one device differ by more than gain error, edges and sampling explain."""
+    """Say whether two measurements of one device differ by more than gain, edges and sampling explain."""
     if (part.domain, part.device) != (other.domain, other.device) or "modelled" in (part.kind, other.kind):
         return False
     if part.joules is None or other.joules is None or min(part.coverage, other.coverage) < COVERAGE_SHARE:

@@ -38,6 +38,8 @@ class Window:
         self.meters = meters
         self.synchronize = synchronize
         self.marks: list[Mark] = []
+        self.context_before: dict[str, Any] = {}
+        self.context_after: dict[str, Any] = {}
 
     def __enter__(self) -> Window:
         self.peak_rss_known = memory.reset_peak_rss()

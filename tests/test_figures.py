@@ -1,12 +1,14 @@
 """The figures of a record against a training whose power is known by hand."""
 
+from dataclasses import replace
+
 import pytest
 
 from energy import fingerprint, machine, provenance, record
 from energy.case import Case, Repeat
 from energy.figures import measured
 from energy.machine import State
-from energy.reading import Count, Reading
+from energy.reading import Count, Fault, Reading
 from energy.window import Mark, Window
 
 SETUP_SECONDS, EPOCH_SECONDS = 10.0, 20.0
@@ -151,6 +153,107 @@ def test_the_record_lists_each_source_with_its_band_and_each_epoch_with_its_joul
     assert (ram["source"], ram["kind"], ram["band"]) == ("codecarbon_ram_model", "modelled", [87.5, 700.0])
     assert [epoch["joules"] for epoch in made["epochs"][0]] == pytest.approx([700, 700, 700])
     assert made["metrics"]["total_kj"]["values"] == pytest.approx([2.65, 2.65])
+
+
+def test_an_energy_comes_with_the_band_of_its_meters():
+    case = Case("unet-baseline", ())
+    case.repeats = [training(epochs=3)]
+
+    metrics = record.build(case)["metrics"]
+
+    # RAPL is exact here; the memory's truth lies between a quarter and twice its figure.
+    assert metrics["total_kj"]["band"] == pytest.approx([2.3 + 0.35 / 4, 2.3 + 0.35 * 2])
+    assert metrics["kj_per_epoch"]["band"] == pytest.approx([0.6 + 0.1 / 4, 0.6 + 0.1 * 2])
+    assert metrics["gpu_kj"].get("band") is None
+
+
+def test_the_ledger_tells_what_went_wrong_when_and_how_much_is_at_stake():
+    repeat = training(epochs=3)
+    lost = Fault("gap", "rapl", "package-0", 40.0, 2.0, 300.0, "nobody looked")
+    repeat.window.last = replace(repeat.window.last, faults=(lost,))
+    case = Case("unet-baseline", ())
+    case.repeats = [repeat]
+
+    made = record.build(case)
+
+    assert made["faults"] == [
+        [
+            {
+                "kind": "gap",
+                "source": "rapl",
+                "device": "package-0",
+                "at_seconds": 40.0,
+                "seconds": 2.0,
+                "joules_at_stake": 300.0,
+                "reason": "nobody looked",
+            }
+        ]
+    ]
+    assert made["metrics"]["total_kj"]["band"][1] == pytest.approx(2.3 + 0.7 + 0.3)
+    assert made["validity"]["flags"] == ["gap"]
+
+
+def test_a_second_opinion_says_how_far_it_is_from_the_headline():
+    repeat = training(epochs=3)
+    for name, joules in (("first", 0.0), ("last", 2070.0)):
+        before = getattr(repeat.window, name)
+        witness = Count("cpu", "package-0", "rapl_perf", "measured", joules, before.seconds, witness=True)
+        setattr(repeat.window, name, replace(before, counts=(*before.counts, witness)))
+    case = Case("unet-baseline", ())
+    case.repeats = [repeat]
+
+    made = record.build(case)
+
+    found = {domain["source"]: domain["disagreement"] for domain in made["domains"]}
+    assert found["rapl"] is None
+    assert found["rapl_perf"] == pytest.approx([-0.1])
+    assert made["validity"]["flags"] == ["meters_disagree"]
+
+
+def test_an_outside_meter_is_a_figure_of_its_own_and_no_part_of_the_total():
+    repeat = training(epochs=3)
+    for name, joules in (("first", 0.0), ("last", 4200.0)):
+        before = getattr(repeat.window, name)
+        plug = Count("machine", "plug.csv", "outside_power", "measured", joules, before.seconds, witness=True)
+        setattr(repeat.window, name, replace(before, counts=(*before.counts, plug)))
+
+    row = measured(repeat, None, None)
+
+    assert row["outside_kj"] == (pytest.approx(4.2), None)
+    assert row["total_kj"][0] == pytest.approx(2.65)
+
+
+def test_parts_that_draw_more_than_the_whole_machine_disagree_with_it():
+    repeat = training(epochs=3)
+    for name, joules in (("first", 0.0), ("last", 2000.0)):
+        before = getattr(repeat.window, name)
+        plug = Count("machine", "plug.csv", "outside_power", "measured", joules, before.seconds, witness=True)
+        setattr(repeat.window, name, replace(before, counts=(*before.counts, plug)))
+
+    assert repeat.window.energy.flags() == ("meters_disagree",)
+
+
+def test_the_temperature_rise_is_that_of_the_gpu_that_warmed_most():
+    repeat = training()
+    repeat.window.first, repeat.window.last = reading(0, 0, 0, 0), reading(70, 2300, 350, 7000)
+    repeat.window.context_before = {"GPU-0": {"temperature_c": 40.0}, "GPU-1": {"temperature_c": 41.0}}
+    repeat.window.context_after = {"GPU-0": {"temperature_c": 71.0}, "GPU-1": {"temperature_c": 66.0}}
+
+    assert measured(repeat, None, None)["temp_rise_c"] == (31.0, None)
+
+
+def test_a_gpu_without_a_temperature_has_no_rise_and_the_cpus_is_not_shown_for_it():
+    repeat = training()
+    repeat.window.first, repeat.window.last = reading(0, 0, 0, 0), reading(70, 2300, 350, 7000)
+    repeat.window.state_before, repeat.window.state_after = (
+        state(0, temperature_c=40),
+        state(70, temperature_c=60),
+    )
+
+    value, reason = measured(repeat, None, None)["temp_rise_c"]
+
+    assert value is None
+    assert "GPU tells no temperature" in reason
 
 
 def test_a_suspended_host_is_flagged():

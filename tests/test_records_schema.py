@@ -61,6 +61,10 @@ def test_a_failed_case_is_a_valid_record():
     check_record(failed("unet-baseline"), "here")
 
 
+def test_a_figure_whose_error_nobody_can_say_is_valid_and_has_no_band():
+    check_record(_changed(["domains", 0, "band"], None), "here")
+
+
 def test_a_run_of_good_and_failed_cases_is_a_valid_file():
     check_run(run([record(), failed("unet-bf16")]), "0001_x.json")
 
@@ -89,7 +93,10 @@ def _changed(path, value):
         (["metrics", "total_kj", "ci95"], [2.0, 1.0], r"total_kj, ci95: the lower end 2.0 is above"),
         (["domains", 0, "joules"], [-1.0], r"domains, item 1, joules, item 1: -1.0 is less than"),
         (["domains", 0, "joules"], [None], r"domains, item 1, (band|reason)"),
-        (["domains", 0, "band"], None, r"domains, item 1, band"),
+        (["domains", 0, "band"], [3.0, 2.0], r"domains, item 1 .*, band: the lower end 3.0 is above"),
+        (["domains", 0, "disagreement"], [0.1, 0.2], r"disagreement: 2 values for 1 repeats"),
+        (["metrics", "total_kj", "band"], [3.0, 2.0], r"total_kj, band: the lower end 3.0 is above"),
+        (["faults"], [[{"kind": "gap"}]], r"faults, item 1, item 1: 'source' is a required property"),
         (["domains", 0, "coverage"], 1.2, r"domains, item 1, coverage: 1.2 is greater"),
         (["keys"], {"hardware": "h"}, r"keys: 'software' is a required property"),
         (["reference", "origin"], "somewhere", r"reference, origin"),
