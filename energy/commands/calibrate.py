@@ -1,0 +1,90 @@
+"""Measure the same work again and again (A/A), and say how small a difference can be told from noise.
+
+The work is an amount of hashing that one CPU thread does in --seconds, or any --command. The labels A and B
+mean nothing: what differs between them is noise. What was found is written to RESULTS/FINGERPRINT/noise.json.
+A command that opens meters of its own (a pytest run with joulebench) is billed by both, and flagged so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from energy.commands import UsageError
+from energy.commands._storage import add_storage
+from energy.disk import write_then_rename
+from energy.store import Store
+
+INTERRUPTED = 2  # as pytest has it
+SECONDS = 10.0
+IDLE_SECONDS = 5.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    add = parser.add_argument
+    add("--repeats", type=int, default=20, metavar="N", help="windows in all, half of them A (default: 20)")
+    add("--seconds", type=float, metavar="S", help=f"length of a window of hashing (default: {SECONDS:g})")
+    add("--threads", type=int, metavar="N", help="threads that hash (default: 1)")
+    add("--command", metavar="LINE", help="a shell command to measure instead of hashing")
+    add("--meters", default="auto", metavar="LIST", help="for example nvml,rapl (default: all that work)")
+    add_storage(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, write noise.json and say what it means; 2 if interrupted, and then nothing is written."""
+    _check(args)
+    try:
+        found, path = _calibrate(args)
+    except KeyboardInterrupt:
+        print("joulebench: interrupted; nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    # Printing is all that needs these.
+    from energy.commands import _noise
+
+    print("\n".join(["", *_noise.lines(found), "", f"written: {path}"]))
+    return 0
+
+
+def _calibrate(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
+    """Open the meters, prove that the result can be written, measure, write."""
+    # Meters and statistics take a second to import; `--help` does without.
+    import energy
+    from energy import calibration, fingerprint
+    from energy.commands import _aa, _work
+
+    try:
+        order = calibration.order(args.repeats, _aa.coin)
+        meters = energy.open_meters(args.meters)
+    except (energy.MeterUnavailable, ValueError) as mistake:
+        raise UsageError(str(mistake)) from mistake
+    with meters:
+        folder = Store(args.storage).prepare(fingerprint.name(fingerprint.of_meters(meters)))
+        seconds = args.seconds or SECONDS
+        work = _work.command(args.command) if args.command else _work.hashing(seconds, args.threads or 1)
+        print(f"the same work {args.repeats} times: {args.command or work.description}", flush=True)
+        idle_seconds = IDLE_SECONDS if args.command else min(IDLE_SECONDS, seconds)
+        found = _aa.measure(meters, work, order, idle_seconds, lambda text: print(f"  {text}", flush=True))
+    path = folder / calibration.FILE
+    text = json.dumps(found, indent=1, allow_nan=False) + "\n"
+    write_then_rename(folder / f".{path.name}.{os.getpid()}.tmp", path, text)
+    return found, path
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what cannot be measured before anything is opened."""
+    for name in ("seconds", "threads"):
+        value = getattr(args, name)
+        if value is None:
+            continue
+        if args.command is not None:
+            raise UsageError(f"--{name} is about hashing and does nothing to a --command; leave one out")
+        if not (math.isfinite(value) and value > 0):
+            raise UsageError(f"--{name} {value:g}: expected more than 0")
+    if args.command is not None and not args.command.strip():
+        raise UsageError("--command is empty; give a command line, or leave it out to measure hashing")
