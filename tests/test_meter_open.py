@@ -76,6 +76,12 @@ def wait_for(condition):
     assert condition()
 
 
+def kernel_threads():
+    """Count this process's threads as Python 3.12 does, where it can."""
+    tasks = Path("/proc/self/task")
+    return len(list(tasks.iterdir())) if tasks.exists() else threading.active_count()
+
+
 def broken(reason="no driver"):
     return energy.MeterUnavailable(reason, "install it")
 
@@ -240,8 +246,166 @@ def test_a_late_sampler_polls_once_not_many_times_in_a_row():
     assert Sampler._next(due, 0.1) >= time.monotonic() + 0.04
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_watch_rides_along_with_the_meters():
+    meter, calls = Ticking(), []
+    sampler = Sampler([meter], watches=[(lambda: calls.append(threading.current_thread().name), 0.01)])
+
+    sampler.start()
+    wait_for(lambda: len(calls) > 3)
+    sampler.stop()
+
+    assert set(calls) == {"energy-sampler"}
+
+
+def test_a_watch_alone_is_no_reason_for_a_thread():
+    sampler = Sampler([Ticking(period_seconds=None)], watches=[(lambda: None, 0.01)])
+
+    sampler.start()
+
+    assert not sampler.running
+
+
+def test_a_watch_that_breaks_is_reported_once_and_stops_nobody():
+    meter, calls = Ticking(), []
+
+    def bad():
+        calls.append(1)
+        raise RuntimeError("a bug")
+
+    sampler = Sampler([meter], watches=[(bad, 0.01)])
+    sampler.start()
+    wait_for(lambda: meter.polls > 10)
+    sampler.stop()
+
+    (fault,) = sampler.faults()
+    assert len(calls) == 1
+    assert (fault.kind, fault.source, fault.joules_at_stake) == ("unreadable", "sampler", 0.0)
+    assert "RuntimeError('a bug')" in fault.reason
+
+
+class Busy(Ticking):
+    """A meter whose poll takes 10 ms of CPU time."""
+
+    def poll(self):
+        super().poll()
+        end = time.thread_time() + 0.01
+        while time.thread_time() < end:
+            pass
+
+
+def test_the_sampler_counts_its_polls_and_its_cpu_seconds():
+    meter = Busy()
+    sampler = Sampler([meter])
+
+    sampler.start()
+    wait_for(lambda: sampler.polls >= 5)
+    sampler.stop()
+
+    assert sampler.polls == meter.polls
+    assert 0.01 * meter.polls <= sampler.cpu_seconds <= 0.01 * meter.polls + 0.05
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+@needs_fork
+def test_a_fork_finds_no_thread_of_ours_and_the_polling_goes_on(monkeypatch):
+    """Python 3.12 counts the threads of the process right after the fork, and warns."""
+    meter = Busy()
+    sampler = Sampler([meter])
+    seen = []
+    sampler.start()
+    wait_for(lambda: meter.polls > 0)
+    after = sampler.after_fork_in_parent
+    monkeypatch.setattr(
+        sampler, "after_fork_in_parent", lambda: (seen.append(kernel_threads()), after()), raising=True
+    )
+
+    for _ in range(5):
+        alone = kernel_threads() - 1
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert seen[-1] == alone
+    polls = meter.polls
+    wait_for(lambda: meter.polls > polls)
+    sampler.stop()
+
+    assert sampler.cpu_seconds >= 0.01 * meter.polls
+
+
+@needs_fork
+def test_two_threads_that_fork_at_once_leave_one_sampler():
+    meter = Ticking(period_seconds=0.001)
+    sampler = Sampler([meter])
+    sampler.start()
+    wait_for(lambda: meter.polls > 0)
+
+    sampler.before_fork()
+    sampler.before_fork()
+    sampler.after_fork_in_parent()
+    parked = sampler.running
+    sampler.after_fork_in_parent()
+
+    assert not parked
+    assert sampler.running
+    sampler.stop()
+    assert "energy-sampler" not in [thread.name for thread in threading.enumerate()]
+
+
+@needs_fork
+def test_a_poll_that_hangs_holds_up_no_fork_and_is_not_doubled():
+    hangs, go, inside = Ticking(), threading.Event(), []
+
+    def poll():
+        hangs.polls += 1
+        inside.append(threading.current_thread())
+        assert go.wait(20.0)
+
+    hangs.poll = poll
+    sampler = Sampler([hangs])
+    sampler.start()
+    wait_for(lambda: inside)
+
+    sampler.before_fork()
+    sampler.after_fork_in_parent()
+    time.sleep(0.05)
+    hung = list(inside)
+    go.set()
+
+    wait_for(lambda: len(set(inside)) == 2)
+    sampler.stop()
+    assert len(hung) == 1
+
+
+def test_a_sampler_that_was_stopped_is_not_revived_by_a_fork():
+    sampler = Sampler([Ticking()])
+    sampler.start()
+    sampler.stop()
+
+    sampler.before_fork()
+    sampler.after_fork_in_parent()
+
+    assert not sampler.running
+
+
+def test_a_sampler_that_is_gone_is_told_of_no_fork():
+    import gc
+    import weakref
+
+    sampler = Sampler([Ticking()])
+    sampler.start()
+    sampler.stop()
+    gone = weakref.ref(sampler)
+
+    del sampler
+    gc.collect()
+
+    assert gone() is None
+
+
+@needs_fork
 def test_a_forked_child_never_polls_never_reads_and_closes_nothing(folder):
     meter = Ticking()
     folder(a=meter)
