@@ -41,6 +41,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="auto",
         help="for example nvml,rapl (default: all that work)",
     )
+    option(
+        "--energy-outside",
+        metavar="SOURCE",
+        help="a meter of the whole machine: the file that its logger writes, or '!COMMAND' that prints watts",
+    )
     option("--energy-storage", metavar="DIR", help="folder of the results (default: results/ of the project)")
     option("--energy-save", metavar="NAME", help="save the run as NNNN_NAME.json")
     option("--energy-autosave", action="store_true", help="save the run as NNNN_COMMIT.json")
@@ -154,14 +159,14 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
         yield
     finally:
         run = session.config.stash.get(SESSION, None)
-        if run is not None:
+        if run is not None and run.is_ours:
             run.close(interrupted=session.exitstatus == pytest.ExitCode.INTERRUPTED)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Show the table, and where the numbers are."""
     run = config.stash.get(SESSION, None)
-    if run is None or not run.records:
+    if run is None or not run.is_ours or not run.records:
         return
     columns, sort = _table_choices(config)
     terminalreporter.section("energy")
@@ -204,7 +209,10 @@ def _interruption(config: pytest.Config) -> KeyboardInterrupt | None:
 
 
 def _finish(item: pytest.Item, case: Case) -> None:
-    finished = item.config.stash[SESSION].finish(case)
+    run = item.config.stash[SESSION]
+    if not run.is_ours:  # a forked child that has left the test's body: the case is its parent's
+        return
+    finished = run.finish(case)
     # Not through `record_property`: that fixture warns once per test under JUnit's default family.
     item.user_properties += [(name, figure["mean"]) for name, figure in finished["metrics"].items()]
 
@@ -232,6 +240,7 @@ def _settings(config: pytest.Config) -> Settings:
         check_name(option("energy_save"))
     return Settings(
         meters=option("energy_meters"),
+        outside=option("energy_outside"),
         idle_seconds=option("energy_idle"),
         storage=storage(config),
         save=bool(option("energy_save") or option("energy_autosave")),

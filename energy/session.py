@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from energy import __version__, fingerprint, journal, record, runfile, schema
 from energy.case import Case
 from energy.disk import prove_writable
 from energy.figures import total_joules
-from energy.meters._meter import Meter
+from energy.meters import Meters
 from energy.store import Store, StoreError
 from energy.window import Window
 
@@ -39,6 +40,7 @@ class Settings:
     """What the user asked of a run."""
 
     meters: str
+    outside: str | None
     idle_seconds: float
     storage: Path
     save: bool
@@ -56,7 +58,8 @@ class Session:
     settings: Settings
     device: Device
     say: Callable[[str], None]
-    meters: Sequence[Meter] = ()
+    meters: Meters = field(default_factory=lambda: Meters(()))
+    pid: int = field(default_factory=os.getpid)
     hardware: dict[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
     idle: dict[str, Any] | None = None
@@ -65,6 +68,11 @@ class Session:
     run: str = ""
     started: str = ""
     written: Path | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process began the run; a forked child measures and writes nothing."""
+        return os.getpid() == self.pid
 
     @property
     def store(self) -> Store:
@@ -78,7 +86,8 @@ class Session:
 
     def open(self) -> None:
         """Open the meters, name the machine, prove that results can be written, measure idle power."""
-        self.meters = energy.open_meters(self.settings.meters, gpus=self.device.gpus)
+        settings = self.settings
+        self.meters = energy.open_meters(settings.meters, self.device.gpus, settings.outside)
         self.hardware = fingerprint.of_meters(self.meters)
         self.fingerprint = fingerprint.name(self.hardware)
         self.run, self.started = secrets.token_hex(6), _now()
@@ -111,7 +120,13 @@ class Session:
             self.finish(case)
 
     def finish(self, case: Case) -> dict[str, Any]:
-        """Build the record of a case that has ended, and journal it before anything else can go wrong."""
+        """Build the record of a case that has ended, and journal it before anything else can go wrong.
+
+        Raises:
+            RuntimeError: called in a forked child, whose records would be its parent's case a second time.
+        """
+        if not self.is_ours:
+            raise RuntimeError(f"process {os.getpid()} is a child of the run's process {self.pid}")
         case.description.setdefault("keys", {"hardware": self.fingerprint})
         finished = record.build(case, self.idle_watts, self.settings.grid_g_per_kwh)
         schema.check_record(finished, finished["case"])
@@ -176,6 +191,7 @@ class Session:
             "finished": None,
             "command": self.settings.command,
             "idle": self.idle,
+            "instrument": self._instrument(),
             "grid_g_per_kwh": self.settings.grid_g_per_kwh,
         }
 
@@ -198,10 +214,23 @@ class Session:
             f"--energy-resume: going on with run {self.run}, {len(self.finished_before)} case(s) finished"
         )
 
+    def _instrument(self) -> dict[str, Any]:
+        """Say what measuring has cost so far: its CPU seconds, its threads, and by how much it delayed."""
+        cost, sampler = self.meters.cost, self.meters.sampler
+        return {
+            "cpu_seconds": cost.cpu_seconds + sampler.cpu_seconds,
+            "added_seconds": cost.wall_seconds,
+            "readings": cost.readings,
+            "polls": sampler.polls,
+            "threads": ["energy-sampler"] if sampler.polls else [],
+        }
+
     def _measure_idle(self) -> dict[str, Any]:
-        """Sleep inside the meters: what the machine draws anyway."""
+        """Sleep inside the meters: what the machine draws anyway, and what they cost this process."""
+        cpu = time.process_time()
         with Window(self.meters, self.device.synchronize) as window:
             time.sleep(self.settings.idle_seconds)
+        cpu = time.process_time() - cpu
         spent = window.energy
         watts: dict[str, float | None] = {
             domain: _watts(spent.joules(domain), spent.seconds)
@@ -211,6 +240,7 @@ class Session:
             "seconds": spent.seconds,
             "watts": watts | {"total": _watts(total_joules(spent)[0], spent.seconds)},
             "flags": list(window.flags()),
+            "own_core_share": cpu / spent.seconds,
         }
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
 import energy
-from energy import machine, memory
-from energy.meters import context, settle
+from energy import cost, machine, memory
+from energy.meters import Meters, context, settle
 from energy.meters._meter import Meter
 from energy.reading import Energy, Reading
 
@@ -42,9 +43,10 @@ class Window:
         self.context_after: dict[str, Any] = {}
 
     def __enter__(self) -> Window:
-        self.peak_rss_known = memory.reset_peak_rss()
-        self.state_before = machine.state()
-        self.context_before = context(self.meters)
+        with self._at_our_cost():
+            self.peak_rss_known = memory.reset_peak_rss()
+            self.state_before = machine.state()
+            self.context_before = context(self.meters)
         self.first = self._read()
         return self
 
@@ -52,11 +54,12 @@ class Window:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.last = self._closing_reading()
-        self.state_after = machine.state()
-        self.context_after = context(self.meters)
-        self.peak_rss_mib = memory.peak_rss_mib() if self.peak_rss_known else None
-        if problem is None:  # else there is no repeat to be exact about, and a user who pressed Ctrl-C waits
-            self._settle()
+        with self._at_our_cost():
+            self.state_after = machine.state()
+            self.context_after = context(self.meters)
+            self.peak_rss_mib = memory.peak_rss_mib() if self.peak_rss_known else None
+            if problem is None:  # else there is no repeat to be exact about, and whoever pressed Ctrl-C waits
+                self._settle()
 
     def mark(self, kind: str, **facts: Any) -> Energy:
         """Read the meters now and return the energy since the mark before (or the window's start)."""
@@ -78,6 +81,14 @@ class Window:
         """Name what speaks against this window: the meters' flags and the machine's."""
         found = {*self.energy.flags(), *machine.flags(self.state_before, self.state_after)}
         return tuple(sorted(found))
+
+    @contextmanager
+    def _at_our_cost(self) -> Iterator[None]:
+        """Add up the time that the block takes: it is no part of the window, but users wait for it."""
+        start = cost.now()
+        yield
+        if isinstance(self.meters, Meters):
+            self.meters.cost.since(start)
 
     def _settle(self) -> None:
         """Look again at what only became known after the window, such as a wall plug's log."""

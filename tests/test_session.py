@@ -31,6 +31,7 @@ def library(monkeypatch):
 def settings(folder, **changes):
     values = {
         "meters": "nvml",
+        "outside": None,
         "idle_seconds": 0.4,
         "storage": folder,
         "save": True,

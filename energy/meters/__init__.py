@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, cast
 
+from energy import cost
+from energy.cost import Cost
 from energy.meters._folder import OutsideFile, meter_file
 from energy.meters._folder import names as meter_names
 from energy.meters._meter import Contextual, Diagnosis, Late, Meter, MeterUnavailable
@@ -26,6 +28,7 @@ class Meters(list[Meter]):
     def __init__(self, meters: Iterable[Meter]) -> None:
         super().__init__(meters)
         self.sampler = Sampler(self)
+        self.cost = Cost()
 
     def __enter__(self) -> Meters:
         return self
@@ -72,15 +75,20 @@ def read(meters: Sequence[Meter]) -> Reading:
     Raises:
         RuntimeError: called in a forked child, where no thread polls the meters.
     """
+    began, pid = cost.now(), os.getpid()
     for meter in meters:
-        if meter.pid != os.getpid():
+        if meter.pid != pid:
             raise RuntimeError(
                 f"the meter {meter.name} was opened by process {meter.pid} and is read by its child "
-                f"{os.getpid()}: read it in the parent, or open meters of its own in the child"
+                f"{pid}: read it in the parent, or open meters of its own in the child"
             )
     counts = tuple(count for meter in meters for count in meter.counts())
     seconds = time.monotonic()
-    return Reading(seconds, counts, tuple(fault for meter in meters for fault in meter.faults()))
+    faults = tuple(fault for meter in meters for fault in meter.faults())
+    if isinstance(meters, Meters):
+        meters.cost.readings += 1
+        meters.cost.since(began)
+    return Reading(seconds, counts, faults)
 
 
 def settle(meters: Sequence[Meter], readings: Sequence[Reading]) -> list[Reading]:
