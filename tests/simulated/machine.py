@@ -3,6 +3,8 @@
 Shapes are power (W) over time (s) since the machine was switched on; `energy(a, b)` is their exact integral.
 """
 
+import bisect
+import itertools
 import math
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -99,6 +101,33 @@ class Sine:
 
     def _angle(self, seconds):
         return 2 * math.pi * (seconds - self.start) / self.period
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Constant pieces: `levels[i]` from `times[i]` on; times begin at 0 and ascend."""
+
+    times: tuple[float, ...]
+    levels: tuple[float, ...]
+    _before: tuple[float, ...] = field(init=False, repr=False)  # joules at the start of each piece
+
+    def __post_init__(self):
+        assert self.times[0] == 0
+        assert len(self.times) == len(self.levels)
+        spans = (end - start for start, end in itertools.pairwise(self.times))
+        assert all(end >= start for start, end in itertools.pairwise(self.times))
+        spent = (watts * seconds for watts, seconds in zip(self.levels, spans, strict=False))
+        object.__setattr__(self, "_before", (0.0, *itertools.accumulate(spent)))
+
+    def watts(self, seconds):
+        return self.levels[self._piece(seconds)]
+
+    def joules(self, seconds):
+        piece = self._piece(seconds)
+        return self._before[piece] + self.levels[piece] * (seconds - self.times[piece])
+
+    def _piece(self, seconds):
+        return max(0, bisect.bisect_right(self.times, seconds) - 1)
 
 
 @dataclass

@@ -2,8 +2,9 @@
 
     library = Library(machine, [Gpu(0, uuid=..., bus=...), ...])
 
-NVML's order is the order of the list; CUDA's is that of the PCI buses. The energy counter moves every
-`step_seconds` and shows whole millijoules; power is the value at the counter's last move.
+NVML's order is the order of the list; CUDA's is that of the PCI buses. A board without a `sensor` has an ideal
+one: the energy counter moves every `step_seconds` and shows whole millijoules; power is the value at the
+counter's last move.
 """
 
 import math
@@ -11,9 +12,10 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from tests.simulated.machine import Shape
+from tests.simulated.sensors import Seen, Sensor
 
 NOT_SUPPORTED, NO_PERMISSION, UNINITIALIZED, LIBRARY_NOT_FOUND = 3, 4, 1, 12
-GPU_IS_LOST, NOT_FOUND, UNKNOWN = 15, 6, 999
+GPU_IS_LOST, NOT_FOUND, UNKNOWN, FUNCTION_NOT_FOUND = 15, 6, 999, 13
 
 MESSAGES = {
     1: "Uninitialized",
@@ -21,6 +23,7 @@ MESSAGES = {
     4: "Insufficient Permissions",
     6: "Not Found",
     12: "NVML Shared Library Not Found",
+    13: "Function Not Found",
     15: "GPU is lost",
     999: "Unknown Error",
 }
@@ -30,6 +33,20 @@ class NVMLError(Exception):
     def __init__(self, value):
         super().__init__(MESSAGES[value])
         self.value = value
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a call does from `start` until `end` (seconds of the machine's clock): fail, or take its time.
+
+    call: the name of the NVML function, or "" for all that look at a board.
+    """
+
+    call: str = ""
+    error: int | None = None
+    slow_seconds: float = 0.0
+    start: float = -math.inf
+    end: float = math.inf
 
 
 @dataclass
@@ -52,6 +69,30 @@ class Gpu:
     stuck: tuple[float, float] = (math.inf, math.inf)
     zero_watts: tuple[float, float] = (math.inf, math.inf)
     failing_reads: int = 0  # the next so many reads of the counter answer "not supported"
+    sensor: Sensor | None = None
+    architecture: int = 9  # nvml.h, NVML_DEVICE_ARCH_HOPPER
+    scripts: list[Script] = field(default_factory=list)
+    celsius: Shape | None = None
+    throttling: list[tuple[float, float, int]] = field(default_factory=list)  # from, until, reasons
+    sm_mhz: int = 1980
+    memory_mhz: int = 3201
+    utilization_pct: int = 100
+    used_mib: int = 1024
+    persistence: int = 1
+    compute_pids: tuple[int, ...] = ()
+    graphics_pids: tuple[int, ...] = ()
+
+
+def preset_gpu(preset, sensor=None, **changes):
+    """Return a board as one of the presets of `tests.simulated.sensors` has it."""
+    return Gpu(
+        name=preset.name,
+        sensor=sensor or preset.sensor,
+        instant=preset.instant,
+        architecture=preset.architecture,
+        limit_watts=preset.limit_watts,
+        **changes,
+    )
 
 
 @dataclass
@@ -61,6 +102,8 @@ class Library:
     init_error: int | None = None
     users: int = 0
     NVMLError: type = NVMLError
+    calls: dict[str, int] = field(default_factory=dict)  # how often each question about a board was asked
+    _seen: dict[int, Seen] = field(default_factory=dict)
 
     def nvmlInit(self):
         if self.init_error is not None:
@@ -71,6 +114,9 @@ class Library:
         if self.users == 0:
             raise NVMLError(UNINITIALIZED)
         self.users -= 1
+
+    def nvmlSystemGetDriverVersion(self):
+        return "570.86.15"
 
     def nvmlDeviceGetCount(self):
         return len(self.gpus)
@@ -98,6 +144,10 @@ class Library:
     def nvmlDeviceGetName(self, gpu):
         return gpu.name
 
+    def nvmlDeviceGetArchitecture(self, gpu):
+        self._ask(gpu, "nvmlDeviceGetArchitecture")
+        return gpu.architecture
+
     def nvmlDeviceGetPciInfo(self, gpu):
         return SimpleNamespace(domain=0, bus=gpu.bus, device=0, busId=f"00000000:{gpu.bus:02X}:00.0")
 
@@ -105,53 +155,114 @@ class Library:
         return [200_000, round(gpu.limit_watts * 1000)]
 
     def nvmlDeviceGetEnforcedPowerLimit(self, gpu):
+        self._ask(gpu, "nvmlDeviceGetEnforcedPowerLimit")
         return round(gpu.limit_watts * 1000)
 
     def nvmlDeviceGetMemoryInfo(self, gpu):
-        return SimpleNamespace(total=2**37, used=2**30, free=2**37 - 2**30)
+        self._ask(gpu, "nvmlDeviceGetMemoryInfo")
+        used = gpu.used_mib * 2**20
+        return SimpleNamespace(total=2**37, used=used, free=2**37 - used)
 
     def nvmlDeviceGetUtilizationRates(self, gpu):
-        return SimpleNamespace(gpu=100, memory=50)
+        self._ask(gpu, "nvmlDeviceGetUtilizationRates")
+        return SimpleNamespace(gpu=gpu.utilization_pct, memory=50)
+
+    def nvmlDeviceGetTemperature(self, gpu, sensor):
+        self._ask(gpu, "nvmlDeviceGetTemperature")
+        assert sensor == 0, "NVML_TEMPERATURE_GPU is the only sensor"
+        return 42 if gpu.celsius is None else round(self.machine.watts(shape=gpu.celsius))
+
+    def nvmlDeviceGetClockInfo(self, gpu, clock):
+        self._ask(gpu, "nvmlDeviceGetClockInfo")
+        return {1: gpu.sm_mhz, 2: gpu.memory_mhz}[clock]
+
+    def nvmlDeviceGetPersistenceMode(self, gpu):
+        self._ask(gpu, "nvmlDeviceGetPersistenceMode")
+        return gpu.persistence
+
+    def nvmlDeviceGetCurrentClocksEventReasons(self, gpu):
+        self._ask(gpu, "nvmlDeviceGetCurrentClocksEventReasons")
+        return self._reasons(gpu)
+
+    def nvmlDeviceGetCurrentClocksThrottleReasons(self, gpu):
+        self._ask(gpu, "nvmlDeviceGetCurrentClocksThrottleReasons")
+        return self._reasons(gpu)
+
+    def nvmlDeviceGetComputeRunningProcesses(self, gpu):
+        self._ask(gpu, "nvmlDeviceGetComputeRunningProcesses")
+        return [SimpleNamespace(pid=pid, usedGpuMemory=2**29) for pid in gpu.compute_pids]
+
+    def nvmlDeviceGetGraphicsRunningProcesses(self, gpu):
+        self._ask(gpu, "nvmlDeviceGetGraphicsRunningProcesses")
+        return [SimpleNamespace(pid=pid, usedGpuMemory=2**25) for pid in gpu.graphics_pids]
 
     def nvmlDeviceGetTotalEnergyConsumption(self, gpu):
-        self._alive(gpu, gpu.counter_error)
+        self._ask(gpu, "nvmlDeviceGetTotalEnergyConsumption", gpu.counter_error)
         if gpu.failing_reads:
             gpu.failing_reads -= 1
             raise NVMLError(NOT_SUPPORTED)
-        return math.floor(1000 * gpu.gain * self._joules(gpu, self._tick(gpu)))
+        return self._millijoules(gpu)
 
     def nvmlDeviceGetPowerUsage(self, gpu):
-        self._alive(gpu, gpu.power_error)
-        start, end = gpu.zero_watts
-        if start <= self.machine.now() < end:
-            return 0
-        return round(1000 * gpu.gain * self.machine.watts(self._tick(gpu), gpu.shape))
+        self._ask(gpu, "nvmlDeviceGetPowerUsage", gpu.power_error)
+        return self._milliwatts(gpu)
 
     def nvmlDeviceGetFieldValues(self, gpu, fields):
-        if not gpu.instant:
-            self._alive(gpu, None)
-            return [SimpleNamespace(nvmlReturn=NOT_SUPPORTED, value=SimpleNamespace(uiVal=0)) for _ in fields]
-        watts = self.nvmlDeviceGetPowerUsage(gpu)
-        return [SimpleNamespace(nvmlReturn=0, value=SimpleNamespace(uiVal=watts)) for _ in fields]
+        error = gpu.power_error if gpu.instant else NOT_SUPPORTED
+        self._ask(gpu, "nvmlDeviceGetFieldValues", gpu.power_error if gpu.instant else None)
+        value = SimpleNamespace(uiVal=self._milliwatts(gpu) if gpu.instant else 0)
+        return [SimpleNamespace(nvmlReturn=error or 0, value=value) for _ in fields]
 
-    def _alive(self, gpu, error):
+    def _ask(self, gpu, call, error=None):
+        """Fail or dawdle as the board's scripts say."""
+        self.calls[call] = self.calls.get(call, 0) + 1
         if self.users == 0:
             raise NVMLError(UNINITIALIZED)
+        for script in gpu.scripts:
+            if script.call in ("", call) and script.start <= self.machine.now() < script.end:
+                self.machine.advance(script.slow_seconds)
+                error = script.error if error is None else error
         if self.machine.now() >= gpu.lost_at:
             raise NVMLError(GPU_IS_LOST)
         if error is not None:
             raise NVMLError(error)
 
-    def _tick(self, gpu):
-        """When the sensor last moved: its steps are counted from 3 ms past the full second."""
-        phase = 0.003
-        return math.floor((self.machine.now() - phase) / gpu.step_seconds) * gpu.step_seconds + phase
+    def _reasons(self, gpu):
+        now, reasons = self.machine.now(), 0
+        for start, end, bits in gpu.throttling:
+            reasons |= bits if start <= now < end else 0
+        return reasons
 
-    def _joules(self, gpu, seconds):
+    def _milliwatts(self, gpu):
+        start, end = gpu.zero_watts
+        now = self.machine.now()
+        if start <= now < end:
+            return 0
+        if gpu.sensor:
+            return round(1000 * self._sensor(gpu).watts(now))
+        return round(1000 * gpu.gain * self.machine.watts(self._tick(gpu, now), gpu.shape))
+
+    def _millijoules(self, gpu):
         """What the counter holds: 400 kJ from before the machine was switched on; less after a reset."""
         start, end = gpu.stuck
-        if start <= seconds < end:
-            seconds = start
+        now = self.machine.now()
+        seconds = start if start <= now < end else now
+        before = 400_000.0
         if seconds >= gpu.reset_at:
-            return self.machine.energy(gpu.reset_at, seconds, gpu.shape)
-        return 400_000.0 + self.machine.energy(1000.0, seconds, gpu.shape)
+            before = -self._counted(gpu, gpu.reset_at)
+        return math.floor(1000 * (before + self._counted(gpu, seconds)) + 1e-6)
+
+    def _counted(self, gpu, seconds):
+        if gpu.sensor:
+            return self._sensor(gpu).joules(seconds)
+        return gpu.gain * self.machine.energy(1000.0, self._tick(gpu, seconds), gpu.shape)
+
+    def _sensor(self, gpu):
+        if id(gpu) not in self._seen:
+            self._seen[id(gpu)] = Seen(gpu.sensor, self.machine, gpu.shape)
+        return self._seen[id(gpu)]
+
+    def _tick(self, gpu, seconds):
+        """When the ideal sensor last moved: its steps are counted from 3 ms past the full second."""
+        phase = 0.003
+        return math.floor((seconds - phase) / gpu.step_seconds) * gpu.step_seconds + phase
