@@ -116,10 +116,11 @@ def order(windows: int, coin: Callable[[], bool]) -> str:
 
 def of_metric(name: str, windows: Sequence[Measured]) -> Noise:
     """Say how noisy a metric is; one value that is unknown or not above 0 makes that unknown."""
-    found = {source: kind for window in windows for source, kind in window.sources[name].items()}
-    kinds = set(found.values())
+    found = {pair for window in windows for pair in window.sources[name].items()}
+    kinds = {kind for _, kind in found}
     kind = "mixed" if len(kinds) > 1 else next(iter(kinds), None)
-    begun = Noise(METRICS[name].unit, kind, tuple(sorted(found)), len(windows))
+    sources = tuple(sorted({source for source, _ in found}))
+    begun = Noise(METRICS[name].unit, kind, sources, len(windows))
     reason = _why_unknown([window.values[name] for window in windows])
     if reason:
         return replace(begun, reason=reason)

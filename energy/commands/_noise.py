@@ -13,7 +13,7 @@ TITLES = (
     "mean",
     "noise (sd) %",
     "A/B [95 %]",
-    "drift over the run %",
+    "drift %",
     "found: n=3 %",
     "n=5 %",
 )

@@ -22,7 +22,6 @@ from energy.store import Store
 
 INTERRUPTED = 2  # as pytest has it
 SECONDS = 10.0
-IDLE_SECONDS = 5.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seconds", type=float, metavar="S", help=f"length of a window of hashing (default: {SECONDS:g})")
     add("--threads", type=int, metavar="N", help="threads that hash (default: 1)")
     add("--command", metavar="LINE", help="a shell command to measure instead of hashing")
+    add(
+        "--idle",
+        type=float,
+        default=5.0,
+        metavar="S",
+        help="idle power is measured so long first (default: 5)",
+    )
     add("--meters", default="auto", metavar="LIST", help="for example nvml,rapl (default: all that work)")
     add_storage(parser)
 
@@ -68,8 +74,7 @@ def _calibrate(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
         seconds = args.seconds or SECONDS
         work = _work.command(args.command) if args.command else _work.hashing(seconds, args.threads or 1)
         print(f"the same work {args.repeats} times: {args.command or work.description}", flush=True)
-        idle_seconds = IDLE_SECONDS if args.command else min(IDLE_SECONDS, seconds)
-        found = _aa.measure(meters, work, order, idle_seconds, lambda text: print(f"  {text}", flush=True))
+        found = _aa.measure(meters, work, order, args.idle, lambda text: print(f"  {text}", flush=True))
     path = folder / calibration.FILE
     text = json.dumps(found, indent=1, allow_nan=False) + "\n"
     write_then_rename(folder / f".{path.name}.{os.getpid()}.tmp", path, text)
@@ -78,13 +83,12 @@ def _calibrate(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot be measured before anything is opened."""
-    for name in ("seconds", "threads"):
+    for name in ("idle", "seconds", "threads"):
         value = getattr(args, name)
-        if value is None:
-            continue
-        if args.command is not None:
-            raise UsageError(f"--{name} is about hashing and does nothing to a --command; leave one out")
-        if not (math.isfinite(value) and value > 0):
+        if value is not None and not (math.isfinite(value) and value > 0):
             raise UsageError(f"--{name} {value:g}: expected more than 0")
+    for name in ("seconds", "threads"):
+        if args.command is not None and getattr(args, name) is not None:
+            raise UsageError(f"--{name} is about hashing and does nothing to a --command; leave one out")
     if args.command is not None and not args.command.strip():
         raise UsageError("--command is empty; give a command line, or leave it out to measure hashing")
