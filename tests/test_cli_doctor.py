@@ -1,38 +1,90 @@
 """`python -m energy doctor` names what works, and a remedy for what does not."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import replace
 
 import pytest
 
-from energy import machine
+from energy import clocks, machine
 from energy.__main__ import main
 from energy.commands import doctor
+from energy.meters._meter import Diagnosis
 
-
-@dataclass(frozen=True)
-class Found:
-    """What a meter says of itself."""
-
-    name: str
-    works: bool
-    what: str
-    remedy: str | None = None
-
-
-RAPL = Found("rapl", False, "/sys/class/powercap: Permission denied", "sudo chmod -R a+r /sys/class/powercap")
-CODECARBON = Found("codecarbon", True, "cpu, ram (modelled)")
+RAPL = Diagnosis(
+    "rapl", False, "/sys/class/powercap: Permission denied", "sudo chmod -R a+r /sys/class/powercap"
+)
+CODECARBON = Diagnosis("codecarbon", True, "cpu, ram (modelled)")
+AMD = Diagnosis("amd", False, "The package amdsmi is not installed.", "`pip install amdsmi`", untested=True)
 
 
 def test_each_meter_says_what_it_reads_or_what_helps(tmp_path):
     text = "\n".join(doctor.report([RAPL, CODECARBON], tmp_path))
 
-    assert "works    codecarbon: cpu, ram (modelled)" in text
-    assert "missing  rapl: /sys/class/powercap: Permission denied" in text
+    assert "  codecarbon  cpu, ram (modelled)\n" in text
+    assert "  rapl        /sys/class/powercap: Permission denied\n" in text
     assert "remedy: sudo chmod -R a+r /sys/class/powercap" in text
 
 
+def test_the_meters_that_work_come_first_and_are_counted(tmp_path):
+    lines = doctor.report([AMD, CODECARBON, RAPL], tmp_path)
+
+    assert lines[:4] == [
+        "meters that work here: 1 of 3",
+        "  codecarbon  cpu, ram (modelled)",
+        "",
+        "meters that do not",
+    ]
+    assert [line.split()[0] for line in lines[4:8]] == ["amd", "remedy:", "rapl", "remedy:"]
+
+
+def test_nothing_is_said_to_be_missing_where_all_meters_work(tmp_path):
+    lines = doctor.report([CODECARBON], tmp_path)
+
+    assert lines[0] == "meters that work here: 1 of 1"
+    assert "meters that do not" not in lines
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_a_meter_that_never_saw_hardware_says_so(tmp_path, works):
+    text = "\n".join(doctor.report([replace(AMD, works=works), RAPL], tmp_path))
+
+    assert "  amd   The package amdsmi is not installed. (untested on hardware)\n" in text
+    assert text.count("(untested on hardware)") == 1
+
+
+def test_nine_meters_take_one_line_each_and_remedies_stand_below_them(tmp_path):
+    found = [
+        replace(AMD, name=f"meter{number}", what="A library says\n  this over lines.") for number in range(9)
+    ]
+
+    lines = doctor.report(found, tmp_path)
+    meters = lines[lines.index("meters that do not") + 1 : lines.index("machine") - 1]
+
+    assert [line.split()[0] for line in meters] == [
+        word for number in range(9) for word in (f"meter{number}", "remedy:")
+    ]
+    assert "A library says this over lines." in meters[0]
+
+
+def test_the_commands_of_a_remedy_keep_their_lines(tmp_path):
+    lines = doctor.report([replace(RAPL, remedy="As root:\nmodprobe intel_rapl_msr")], tmp_path)
+
+    assert [line.strip() for line in lines].count("modprobe intel_rapl_msr") == 1
+
+
 def test_a_machine_without_any_meter_is_told_so(tmp_path):
-    assert any("no meter works here" in line for line in doctor.report([RAPL], tmp_path))
+    assert any("nothing can be measured" in line for line in doctor.report([RAPL], tmp_path))
+
+
+def test_a_system_without_a_boot_time_clock_says_what_it_cannot_see(tmp_path, monkeypatch):
+    monkeypatch.delattr("time.CLOCK_BOOTTIME", raising=False)
+
+    assert f"  suspend: {clocks.NO_BOOT_CLOCK}" in doctor.report([], tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="only Linux has a boot-time clock")
+def test_a_system_with_a_boot_time_clock_sees_a_suspend(tmp_path):
+    assert "  suspend: seen, by the boot-time clock" in doctor.report([], tmp_path)
 
 
 def test_the_threads_of_the_suite_are_the_physical_cores(tmp_path):
@@ -78,7 +130,7 @@ def test_a_missing_meter_is_no_failure_of_the_command(tmp_path, monkeypatch, cap
     code = main(["doctor", "--storage", str(tmp_path)])
 
     assert code == 0
-    assert "missing  rapl" in capsys.readouterr().out
+    assert "meters that do not\n  rapl  " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("argument", ["-h", "--help"])

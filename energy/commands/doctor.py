@@ -30,17 +30,37 @@ def run(args: argparse.Namespace) -> int:
 
 def report(found: Sequence[Diagnosis], storage: Path) -> list[str]:
     """Return the lines to print about the meters `found`, the machine and the results folder."""
-    return ["meters", *_meters(found), "", "machine", *_machine(), "", *_storage(storage)]
+    return [*_meters(found), "", "machine", *_machine(), *_clocks(), "", *_storage(storage)]
 
 
 def _meters(found: Sequence[Diagnosis]) -> Iterator[str]:
-    """Yield what each meter reads, or why it does not and what helps."""
+    """Yield the meters that work, then those that do not: a line for each, and below it what helps."""
+    width = max((len(meter.name) for meter in found), default=0)
+    yield f"meters that work here: {sum(meter.works for meter in found)} of {len(found)}"
     for meter in found:
-        yield f"  {'works  ' if meter.works else 'missing'}  {meter.name}: {meter.what}"
-        if meter.remedy and not meter.works:
-            yield f"           remedy: {meter.remedy}"
+        if meter.works:
+            yield _line(meter, width)
     if not any(meter.works for meter in found):
-        yield "  no meter works here: nothing can be measured until one of the remedies is applied"
+        yield "  none: nothing can be measured until one of the remedies below is applied"
+    if all(meter.works for meter in found):
+        return
+    yield from ("", "meters that do not")
+    for meter in found:
+        if not meter.works:
+            yield _line(meter, width)
+            yield from (f"  {'':{width}}    {line}" for line in _remedy(meter))
+
+
+def _line(meter: Diagnosis, width: int) -> str:
+    """Say what a meter reads, or why it does not, in one line whatever a library's message looks like."""
+    untested = " (untested on hardware)" if meter.untested else ""
+    return f"  {meter.name:{width}}  {' '.join(meter.what.split())}{untested}"
+
+
+def _remedy(meter: Diagnosis) -> Iterator[str]:
+    """Yield the lines of a remedy; commands stay on lines of their own, to be copied."""
+    for number, line in enumerate((meter.remedy or "").splitlines()):
+        yield line if number else f"remedy: {line}"
 
 
 def _machine() -> Iterator[str]:
@@ -55,6 +75,14 @@ def _machine() -> Iterator[str]:
     sensors = psutil.sensors_temperatures() if hasattr(psutil, "sensors_temperatures") else {}
     named = ", ".join(f"{name} {len(readings)}" for name, readings in sensors.items())
     yield f"  temperature sensors: {named or 'none shown; temp_rise_c of the CPU will be unknown'}"
+
+
+def _clocks() -> Iterator[str]:
+    """Yield what the clocks of this system can tell of a window, by reading them."""
+    from energy.clocks import ClockWatch
+
+    yield "  clocks: steps of the wall clock and pauses of the process are seen"
+    yield f"  suspend: {ClockWatch().unknown or 'seen, by the boot-time clock'}"
 
 
 def _storage(folder: Path) -> Iterator[str]:
