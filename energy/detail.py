@@ -14,6 +14,7 @@ def render(record: Record) -> str:
     sections = {
         "metrics": _metrics(record),
         "energy by domain": _domains(record),
+        "faults": _faults(record),
         "epochs": _epochs(record),
         "budget": _fields(record["budget"]),
         "recipe": _fields(record["recipe"]),
@@ -52,7 +53,9 @@ def _metrics(record: Record) -> Iterator[str]:
         values = ", ".join(map(_value, summary["values"]))
         several = f"  of {values}" if len(summary["values"]) > 1 else ""
         reason = f"  ({summary['reason']})" if "reason" in summary else ""
-        yield f"{name:24} {_value(summary['mean'])} {_unit(summary)}{spread}{several}{reason}"
+        band = summary.get("band")
+        within = f" in [{_value(band[0])}, {_value(band[1])}]" if band else ""
+        yield f"{name:24} {_value(summary['mean'])} {_unit(summary)}{within}{spread}{several}{reason}"
 
 
 def _domains(record: Record) -> Iterator[str]:
@@ -63,9 +66,27 @@ def _domains(record: Record) -> Iterator[str]:
         band = domain["band"]
         within = f" in [{_value(band[0])}, {_value(band[1])}] J" if band else ""
         coverage = "unknown" if domain["coverage"] is None else f"{100 * domain['coverage']:.0f} %"
-        role = ", witness" if domain["witness"] else ""
+        role = f", witness{_disagreement(domain)}" if domain["witness"] else ""
         what = f"{domain['domain']} {domain['device']}".strip()
         yield f"{what}: {joules}{within}, {domain['kind']} by {domain['source']}, coverage {coverage}{role}"
+
+
+def _disagreement(domain: Mapping[str, Any]) -> str:
+    """Say how far a second opinion lies from the figure in the total: " (+3.1 %)"."""
+    shares = [share for share in domain.get("disagreement") or () if share is not None]
+    return f" ({', '.join(f'{100 * share:+.1f} %' for share in shares)})" if shares else ""
+
+
+def _faults(record: Record) -> Iterator[str]:
+    """Yield one line per fault of each repeat: when, how long, what is at stake, why."""
+    names = record["budget"].get("seeds") or range(1, len(record.get("faults", ())) + 1)
+    for name, faults in zip(names, record.get("faults", ()), strict=False):
+        for fault in faults:
+            stake = fault["joules_at_stake"]
+            at_stake = "unknown" if stake is None else f"{_value(stake)} J"
+            what = f"{fault['kind']} of {fault['source']} {fault['device']}".strip()
+            when = f"at {_value(fault['at_seconds'])} s for {_value(fault['seconds'])} s"
+            yield f"seed {name} {when}: {what}, at stake {at_stake} ({fault['reason']})"
 
 
 def _epochs(record: Record) -> Iterator[str]:
@@ -73,10 +94,11 @@ def _epochs(record: Record) -> Iterator[str]:
     names = record["budget"].get("seeds") or range(1, len(record["epochs"]) + 1)
     for name, epochs in zip(names, record["epochs"], strict=False):
         for epoch in epochs:
-            others = {key: value for key, value in epoch.items() if key not in ("epoch", "joules", "seconds")}
-            rest = "".join(f", {key} {_value(value)}" for key, value in others.items())
-            joules, seconds = _value(epoch["joules"]), _value(epoch["seconds"])
-            yield f"seed {name} epoch {epoch['epoch']:3}: {joules} J, {seconds} s{rest}"
+            own = ("epoch", "joules", "band", "seconds")
+            rest = "".join(f", {key} {_value(value)}" for key, value in epoch.items() if key not in own)
+            joules, seconds, band = _value(epoch["joules"]), _value(epoch["seconds"]), epoch.get("band")
+            within = f" in [{_value(band[0])}, {_value(band[1])}]" if band else ""
+            yield f"seed {name} epoch {epoch['epoch']:3}: {joules} J{within}, {seconds} s{rest}"
 
 
 def _fields(block: Mapping[str, Any]) -> Sequence[str]:

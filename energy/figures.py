@@ -55,14 +55,15 @@ def bands(repeat: Repeat) -> dict[str, Band | None]:
     """Return in kJ where the truth of each energy lies: gain, edges and what the faults put at stake."""
     energy = repeat.window.energy
     found = {f"{domain}_kj": energy.band(domain) for domain in ("gpu", "cpu", "ram")}
-    found["total_kj"] = _total_band(energy)
+    found["total_kj"] = total_band(energy)
     if _epochs(repeat):
         steady, count = _steady(repeat)
-        found["kj_per_epoch"] = _shared(_total_band(steady), count)
+        found["kj_per_epoch"] = _shared(total_band(steady), count)
     return {name: _shared(band, JOULES_PER_KJ) for name, band in found.items()}
 
 
-def _total_band(energy: Energy) -> Band | None:
+def total_band(energy: Energy) -> Band | None:
+    """Return between which joules the truth of the total lies; None where there is no total."""
     return None if total_joules(energy)[0] is None else energy.band()
 
 

@@ -82,7 +82,8 @@ def _epochs(repeat: Repeat) -> list[dict[str, Any]]:
         spent = mark.reading - since
         since = mark.reading
         if mark.kind == "epoch":
-            rows.append({"joules": figures.total_joules(spent)[0], "seconds": spent.seconds, **mark.facts})
+            figure = {"joules": figures.total_joules(spent)[0], "band": figures.total_band(spent)}
+            rows.append({**figure, "seconds": spent.seconds, **mark.facts})
     return rows
 
 
