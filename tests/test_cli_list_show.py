@@ -197,7 +197,7 @@ def test_without_a_command_every_command_is_listed(joulebench):
     code, out, _ = joulebench()
 
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()[2:]] == ["doctor", "list", "show"]
+    assert [line.split()[0] for line in out.splitlines()[2:]] == ["calibrate", "doctor", "list", "show"]
     assert all(len(line.split()) > 3 for line in out.splitlines()[2:])
 
 
