@@ -6,6 +6,7 @@ nothing, becomes a fault with the joules that may be missing because of it. It n
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field, replace
 
 from energy.reading import Count, Fault
@@ -52,11 +53,11 @@ class Follower:
         """Note that others use the device too, so that the figure is more than the work that is measured."""
         self._fault("shared", seconds, seconds, 0.0, reason)
 
-    def count(self, edge_joules: float, resolution_seconds: float) -> Count:
-        """Return the count as of the last attempt; unknown if that failed."""
+    def count(self, edge_joules: float, resolution_seconds: float, ahead_joules: float = 0.0) -> Count:
+        """Return the count as of the last attempt, `ahead_joules` further on; unknown if that failed."""
         return replace(
             self.template,
-            joules=self.joules if self.problem is None else None,
+            joules=self.joules + ahead_joules if self.problem is None else None,
             covered_seconds=self.covered_seconds,
             edge_joules=edge_joules,
             resolution_seconds=resolution_seconds,
@@ -169,12 +170,16 @@ class Integral(Follower):
     Args:
         gap_seconds: samples further apart than this say nothing about the time between them.
         lag_seconds: how old a sample may be.
+        average_seconds: the sensor shows the mean power over so long.
     """
 
     gap_seconds: float = 0.3
     lag_seconds: float = 0.1
+    average_seconds: float = 0.0
     watts: float = 0.0
     _watts_before: float = 0.0
+    _shown_joules: float = 0.0
+    _averaged: deque[tuple[float, float]] = field(default_factory=deque)  # the samples of `average_seconds`
 
     def see(self, asked: float, arrived: float, watts: float) -> None:
         """Take a sample of power (W) that was asked for at `asked` and had arrived by `arrived`."""
@@ -186,11 +191,24 @@ class Integral(Follower):
         elif self._seconds is not None:
             self._add(seconds - self._seconds, watts)
         self._watts_before, self.watts = self.watts, watts
+        if self.average_seconds:
+            self._remember(seconds, watts)
         self._good(seconds)
 
     def edge_joules(self) -> float:
-        """Return how stale the integral may be: its samples lag."""
-        return self.recent_watts() * self.lag_seconds
+        """Return how stale the integral may be: its samples lag, and a mean has yet to follow each change."""
+        shown = [watts for _, watts in self._averaged]
+        following = (max(shown) - min(shown)) * self.average_seconds if shown else 0.0
+        return self.recent_watts() * self.lag_seconds + following
+
+    def ahead_joules(self) -> float:
+        """Return how far the energy is ahead of the integral, whose samples are old, or means, on average.
+
+        What was once returned is kept to: joules + ahead never decreases.
+        """
+        late = (self.lag_seconds + self.average_seconds) / 2
+        self._shown_joules = max(self._shown_joules, self.joules + self.watts * late)
+        return self._shown_joules - self.joules
 
     def recent_watts(self) -> float:
         """Return the greater of the last two samples."""
@@ -199,8 +217,14 @@ class Integral(Follower):
     def _add(self, seconds: float, watts: float) -> None:
         self.joules += (self.watts + watts) / 2 * seconds
         # The power may have changed anywhere between two samples, and each sample is up to `lag_seconds` old.
-        self.sampling_joules += abs(watts - self.watts) * (seconds / 2 + self.lag_seconds)
+        late = self.lag_seconds + self.average_seconds
+        self.sampling_joules += abs(watts - self.watts) * (seconds / 2 + late)
         self.covered_seconds += seconds
+
+    def _remember(self, seconds: float, watts: float) -> None:
+        self._averaged.append((seconds, watts))
+        while self._averaged[0][0] < seconds - self.average_seconds - self.lag_seconds:
+            self._averaged.popleft()
 
 
 def _merged(last: Fault, fault: Fault) -> Fault | None:

@@ -10,11 +10,18 @@ from typing import Any
 
 from energy.meters._boards import GPU_IS_LOST, RESET_REQUIRED, Board
 from energy.meters._follow import Counter, Integral
+from energy.meters._sampled import SampledCounter
 from energy.reading import Count, Fault
 
 PERIOD_SECONDS = 0.1  # as often as most boards have a new value (arXiv 2312.02741, table 2)
-GAIN = (0.95, 1.05)  # arXiv 2312.02741: about 5 % per board, linear
-POWER_INSTANT = 186  # nvml.h, NVML_FI_DEV_POWER_INSTANT; nvmlDeviceGetPowerUsage is a mean over 1 s on H100
+# arXiv 2312.02741: boards show between 0.95 and 1.05 of the truth, linearly; so the truth is what they show
+# divided by that.
+GAIN = (1 / 1.05, 1 / 0.95)
+POWER_INSTANT = 186  # nvml.h, NVML_FI_DEV_POWER_INSTANT
+# NVML API reference, nvmlDeviceGetPowerUsage: a mean over 1 s on Ampere (except GA100) and newer, and no name
+# tells GA100 for sure; instantaneous on what came before.
+AVERAGE_SECONDS = 1.0
+AMPERE = 7  # nvml.h, NVML_DEVICE_ARCH_AMPERE
 BURST_FACTOR = 2.0  # over the power limit, for milliseconds
 PLAUSIBLE_WATTS = 2000.0  # where the board does not tell its limit
 UNINITIALIZED = 1  # nvml.h: somebody else has shut NVML down
@@ -44,10 +51,12 @@ class Gpu:
         self.problem = ""
         self._library, self._clock, self._handle = library, clock, board.handle
         max_watts = self._max_watts()
-        self.counter = Counter(self._count("nvml_counter"), max_watts, step_seconds=STEP_SECONDS)
+        self.counter = SampledCounter(self._count("nvml_counter"), max_watts, step_seconds=STEP_SECONDS)
         self.integral = Integral(self._count("nvml_power"), max_watts, gap_seconds=3 * PERIOD_SECONDS)
         energy = self._first_that_answers(self._joules)
         power = self._first_that_answers(self._instant, self._usage)
+        if power == self._usage and self._averages():
+            self.integral.average_seconds = AVERAGE_SECONDS
         self._sensors = [Sensor(self.counter, energy)] if energy else []
         self._sensors += [Sensor(self.integral, power)] if power else []
         if board.shared:
@@ -104,12 +113,14 @@ class Gpu:
         return statistics.median(steps) if len(moves) == OBSERVED_MOVES else STEP_SECONDS
 
     def _counted(self, follower: Counter | Integral) -> Count:
+        """Fill in a count; one that is unknown now keeps what it has shown."""
+        known = follower.problem is None
         if follower is self.integral:
-            return follower.count(follower.edge_joules(), PERIOD_SECONDS)
-        watts = self.integral.recent_watts()
-        return self.counter.count(
-            watts * self.counter.step_seconds or self.counter.edge_joules(), self.counter.step_seconds
-        )
+            ahead = self.integral.ahead_joules() if known else 0.0
+            return follower.count(follower.edge_joules(), PERIOD_SECONDS, ahead)
+        counter, watts = self.counter, self.integral.recent_watts()
+        ahead = counter.ahead_joules(watts) if known else 0.0
+        return counter.count(counter.stale_joules(watts), counter.step_seconds, ahead)
 
     def _asked(self, sensor: Sensor) -> bool:
         """Ask, and say whether there is no point in asking again."""
@@ -162,6 +173,12 @@ class Gpu:
 
     def _usage(self) -> float:
         return _watts(self._library.nvmlDeviceGetPowerUsage(self._handle))
+
+    def _averages(self) -> bool:
+        try:
+            return bool(self._library.nvmlDeviceGetArchitecture(self._handle) >= AMPERE)
+        except self._library.NVMLError:
+            return True  # to take a mean for the moment is wrong; the other way round is only careful
 
     def _max_watts(self) -> float:
         try:
