@@ -58,7 +58,7 @@ class Session:
     settings: Settings
     device: Device
     say: Callable[[str], None]
-    meters: Meters = field(default_factory=lambda: Meters(()))
+    meters: Meters = field(default_factory=Meters)
     pid: int = field(default_factory=os.getpid)
     hardware: dict[str, Any] = field(default_factory=dict)
     fingerprint: str = ""
@@ -223,6 +223,7 @@ class Session:
             "readings": cost.readings,
             "polls": sampler.polls,
             "threads": ["energy-sampler"] if sampler.polls else [],
+            "unknown": [text for text in (self.meters.clocks.unknown, self.meters.claims.problem) if text],
         }
 
     def _measure_idle(self) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, cast
 
-from energy import cost
+from energy import claims, clocks, cost
+from energy.claims import Claims
+from energy.clocks import ClockWatch
 from energy.cost import Cost
 from energy.meters._folder import OutsideFile, meter_file
 from energy.meters._folder import names as meter_names
@@ -23,12 +25,38 @@ SETTLING_SECONDS = 0.05  # between two looks at a log that has not arrived
 
 
 class Meters(list[Meter]):
-    """Open meters and the thread that polls them; `with open_meters() as meters:` closes them."""
+    """Open meters and the thread that polls them; `with open_meters() as meters:` closes them.
 
-    def __init__(self, meters: Iterable[Meter]) -> None:
+    Attributes:
+        sampler: polls the meters, the clocks and the claims.
+        clocks: tells whether the host slept, its clock was set, or this process stood still.
+        claims: tells whether others on this machine bill the same devices.
+        cost: what all this has cost so far.
+    """
+
+    def __init__(self, meters: Iterable[Meter] = ()) -> None:
         super().__init__(meters)
-        self.sampler = Sampler(self)
+        self.clocks = ClockWatch()
+        self.claims = Claims(count.device for meter in self for count in meter.counts())
+        watches = [(self.clocks.poll, clocks.PERIOD_SECONDS), (self.claims.look, claims.PERIOD_SECONDS)]
+        self.sampler = Sampler(self, watches)
         self.cost = Cost()
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Return all faults since the meters were opened: theirs, and those of the window as a whole."""
+        return _faults(self) + self.clocks.faults() + self.claims.faults() + self.sampler.faults()
+
+    def look_around(self) -> None:
+        """See what the clocks and the others have done since the last poll."""
+        self.clocks.look()
+        self.claims.glance()
+
+    def close(self) -> None:
+        """Stop polling and release what the meters hold."""
+        for meter in self:
+            meter.close()
+        self.sampler.stop()
+        self.claims.close()
 
     def __enter__(self) -> Meters:
         return self
@@ -84,11 +112,12 @@ def read(meters: Sequence[Meter]) -> Reading:
             )
     counts = tuple(count for meter in meters for count in meter.counts())
     seconds = time.monotonic()
-    faults = tuple(fault for meter in meters for fault in meter.faults())
-    if isinstance(meters, Meters):
-        meters.cost.readings += 1
-        meters.cost.since(began)
-    return Reading(seconds, counts, faults)
+    if not isinstance(meters, Meters):
+        return Reading(seconds, counts, _faults(meters))
+    meters.look_around()
+    meters.cost.readings += 1
+    meters.cost.since(began)
+    return Reading(seconds, counts, meters.faults())
 
 
 def settle(meters: Sequence[Meter], readings: Sequence[Reading]) -> list[Reading]:
@@ -100,7 +129,7 @@ def settle(meters: Sequence[Meter], readings: Sequence[Reading]) -> list[Reading
     late = [meter for meter in meters if isinstance(meter, Late)]
     for meter in late:
         _await(meter, readings[-1].seconds)
-    faults = tuple(fault for meter in meters for fault in meter.faults())
+    faults = meters.faults() if isinstance(meters, Meters) else _faults(meters)
     return [_settled(late, reading, faults) for reading in readings]
 
 
@@ -116,16 +145,22 @@ def context(meters: Sequence[Meter]) -> dict[str, Any]:
 
 def close(meters: Sequence[Meter]) -> None:
     """Stop polling and release what the meters hold; in a forked child do nothing, they are the parent's."""
-    for meter in meters:
-        if meter.pid == os.getpid():
-            meter.close()
+    if any(meter.pid != os.getpid() for meter in meters):
+        return
     if isinstance(meters, Meters):
-        meters.sampler.stop()
+        meters.close()
+    else:
+        for meter in meters:
+            meter.close()
 
 
 def diagnose(gpus: Sequence[str] | None = None) -> tuple[Diagnosis, ...]:
     """Try every meter and say which work here, and what to do about those that do not."""
     return tuple(meter_file(name).diagnose(gpus) for name in meter_names())
+
+
+def _faults(meters: Iterable[Meter]) -> tuple[Fault, ...]:
+    return tuple(fault for meter in meters for fault in meter.faults())
 
 
 def _split(names: str | Sequence[str]) -> list[str]:
