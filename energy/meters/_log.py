@@ -61,7 +61,7 @@ class Log:
         if self.source.problem and not self.source.ended:
             problems.append(self.source.problem)
         if problems:
-            more = f", and {len(problems) - 1} more lines" if len(problems) > 1 else ""
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             self.ledger.note("unreadable", start, self._read_seconds, 0.0, f"{problems[0]}{more}")
         if self.ended:
             self.ledger.note("lost", self._read_seconds, self._read_seconds, None, self.ended)

@@ -69,7 +69,7 @@ class Track:
         self._periods: deque[float] = deque(maxlen=PERIODS_REMEMBERED)
         self._resolution = float("inf")  # the finest digit seen, in watts or joules
         self._step = 0.0  # of a counter that moves less often than it is logged
-        self._before_reset: float | None = None
+        self._before_reset: tuple[float, float] | None = None  # when, and what the counter showed
         self._asked = array("d")
         # One entry per sample: when, its watts, and cumulative joules, seconds covered, joules that may have
         # slipped between samples, and ups and downs of power (W).
@@ -148,11 +148,13 @@ class Track:
 
     def _add_count(self, seconds: float, value: float) -> None:
         start, elapsed = self._seconds[-1], seconds - self._seconds[-1]
-        if self._before_reset is not None and value >= self._before_reset:
-            self._value = self._before_reset  # one sample was wrong, and the counter is where it would be
-        self._before_reset = None
+        if self._before_reset:
+            when, before = self._before_reset
+            if self._possible(value - before, seconds - when):
+                self._value = before  # one sample was wrong, and the counter is where it would be
+            self._before_reset = None
         delta = value - self._value
-        if 0 <= delta <= MAX_WATTS * elapsed + self._resolution:
+        if self._possible(delta, elapsed):
             if elapsed > self.gap_seconds():
                 reason = f"no sample for {elapsed:.1f} s, while the counter went on"
                 self._ledger.note("unreadable", start, seconds, 0.0, reason)
@@ -165,8 +167,11 @@ class Track:
             stake = None if self.greatest_watts is None else self.greatest_watts * elapsed
             reason = f"the counter went from {self._value:.3f} to {value:.3f} J, which no draw explains"
             self._ledger.note("reset", start, seconds, stake, reason)
-            self._before_reset, self._value = self._value, value
+            self._before_reset, self._value = (start, self._value), value
             self._append(seconds, self._watts[-1], 0.0, 0.0, 0.0)
+
+    def _possible(self, joules: float, seconds: float) -> bool:
+        return 0 <= joules <= MAX_WATTS * seconds + self._resolution
 
     def _append(self, seconds: float, watts: float, joules: float, covered: float, slip: float) -> None:
         if self._seconds:
