@@ -25,7 +25,9 @@ TOLERANCE_SECONDS = 0.1  # no suspend is shorter, and no smaller step of the wal
 SLEW = 1e-3  # adjtime(3) slews by at most 5e-4, which the monotonic clocks outside Linux do not follow
 SPREAD_SECONDS = 1e-3  # clocks that took longer to read were interrupted in between
 TRIES = 5
-NO_BOOT_CLOCK = "this system has no CLOCK_BOOTTIME: if it was suspended, that shows as a step of its wall clock or not at all"
+NO_BOOT_CLOCK = (
+    "this system has no CLOCK_BOOTTIME: a suspend shows as a step of its wall clock, or not at all"
+)
 
 
 @dataclass(frozen=True)
