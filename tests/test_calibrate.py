@@ -191,6 +191,13 @@ def test_a_real_process_writes_a_whole_file_that_is_no_run(tmp_path):
     assert main(["list", "--storage", str(tmp_path)]) == 0
 
 
+def test_every_field_of_the_file_is_described(found):
+    names = {*_aa.head([], "x"), *found, *found["work"], *found["idle"], *found["self_cost"]}
+    names |= {*found["metrics"]["cpu_kj"], *found["windows"][0], *found["metrics"]["cpu_kj"]["detectable"]}
+
+    assert {name for name in names | set(found["metrics"]) if f'"{name}"' not in calibration.__doc__} == set()
+
+
 def test_a_command_is_run_once_to_warm_up_and_once_per_window(tmp_path):
     command = f"echo x >> {tmp_path / 'runs'}"
 

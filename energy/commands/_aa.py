@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import energy
-from energy import calibration, figures, fingerprint
+from energy import calibration, figures
 from energy.calibration import METRIC_NAMES, Measured, Noise
 from energy.case import Repeat
 from energy.commands._work import Work
@@ -26,7 +26,7 @@ READINGS = 5
 def measure(
     meters: Sequence[Meter], work: Work, order: str, idle_seconds: float, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Run the work once unmeasured and once per letter of `order`; return the contents of noise.json."""
+    """Run the work once unmeasured and once per letter of `order`; return the body of noise.json."""
     idle, cpu_share = _idle(meters, idle_seconds)
     cost = {
         "cpu_share": cpu_share,
@@ -37,22 +37,23 @@ def measure(
     work.run()
     windows = _windows(meters, work, order, say)
     noises = {name: calibration.of_metric(name, windows) for name in METRIC_NAMES}
-    return _head(meters) | _body(work, order, windows, noises) | {"idle": idle, "self_cost": cost}
+    return _body(work, order, windows, noises) | {"idle": idle, "self_cost": cost}
+
+
+def head(meters: Sequence[Meter], fingerprint: str) -> dict[str, Any]:
+    """Return what noise.json says of the machine and of the program."""
+    return {
+        "schema": calibration.SCHEMA,
+        "fingerprint": fingerprint,
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "suite_version": energy.__version__,
+        "meters": [meter.name for meter in meters],
+    }
 
 
 def coin() -> bool:
     """Toss a coin."""
     return bool(secrets.randbits(1))
-
-
-def _head(meters: Sequence[Meter]) -> dict[str, Any]:
-    return {
-        "schema": calibration.SCHEMA,
-        "fingerprint": fingerprint.name(fingerprint.of_meters(meters)),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "suite_version": energy.__version__,
-        "meters": [meter.name for meter in meters],
-    }
 
 
 def _body(work: Work, order: str, windows: Sequence[Measured], noises: dict[str, Noise]) -> dict[str, Any]:

@@ -70,11 +70,13 @@ def _calibrate(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     except (energy.MeterUnavailable, ValueError) as mistake:
         raise UsageError(str(mistake)) from mistake
     with meters:
-        folder = Store(args.storage).prepare(fingerprint.name(fingerprint.of_meters(meters)))
+        name = fingerprint.name(fingerprint.of_meters(meters))
+        folder = Store(args.storage).prepare(name)
         seconds = args.seconds or SECONDS
         work = _work.command(args.command) if args.command else _work.hashing(seconds, args.threads or 1)
         print(f"the same work {args.repeats} times: {args.command or work.description}", flush=True)
-        found = _aa.measure(meters, work, order, args.idle, lambda text: print(f"  {text}", flush=True))
+        found = _aa.head(meters, name)
+        found |= _aa.measure(meters, work, order, args.idle, lambda text: print(f"  {text}", flush=True))
     path = folder / calibration.FILE
     text = json.dumps(found, indent=1, allow_nan=False) + "\n"
     write_then_rename(folder / f".{path.name}.{os.getpid()}.tmp", path, text)
