@@ -1,5 +1,6 @@
 """`python -m energy doctor` names what works, and a remedy for what does not."""
 
+import os
 import time
 from dataclasses import replace
 
@@ -7,6 +8,7 @@ import pytest
 
 from energy import clocks, machine
 from energy.__main__ import main
+from energy.claims import Claims
 from energy.commands import doctor
 from energy.meters._meter import Diagnosis
 
@@ -85,6 +87,39 @@ def test_a_system_without_a_boot_time_clock_says_what_it_cannot_see(tmp_path, mo
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="only Linux has a boot-time clock")
 def test_a_system_with_a_boot_time_clock_sees_a_suspend(tmp_path):
     assert "  suspend: seen, by the boot-time clock" in doctor.report([], tmp_path)
+
+
+@pytest.fixture
+def claims_folder(tmp_path, monkeypatch):
+    """Where this test's claims are, instead of the machine's."""
+    folder = tmp_path / "claims"
+    monkeypatch.setattr("energy.claims.FOLDER", folder)
+    return folder
+
+
+def test_where_nobody_else_meters_doctor_says_so_and_claims_nothing(tmp_path, claims_folder):
+    assert "  other programs that meter: none" in doctor.report([], tmp_path)
+    assert not claims_folder.exists()
+
+
+def test_a_program_that_meters_is_named_with_what_it_bills_until_it_ends(tmp_path, claims_folder):
+    claims = Claims(["package-0", "GPU-1"], claims_folder)
+
+    during = "\n".join(doctor.report([], tmp_path))
+    claims.close()
+    after = doctor.report([], tmp_path)
+
+    assert f"  process {os.getpid()} (" in during
+    assert ") bills GPU-1, package-0: wait for its end" in during
+    assert "  other programs that meter: none" in after
+
+
+def test_a_claims_folder_that_cannot_be_read_makes_others_unknown_and_not_none(tmp_path, claims_folder):
+    claims_folder.write_text("")
+
+    text = "\n".join(doctor.report([], tmp_path))
+
+    assert f"  other programs that meter: unknown: {claims_folder}: Not a directory" in text
 
 
 def test_the_threads_of_the_suite_are_the_physical_cores(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from energy import disk
 from energy.commands._storage import add_storage
 
 if TYPE_CHECKING:
+    from energy._claim_files import Claim
     from energy.meters._meter import Diagnosis
 
 
@@ -30,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
 def report(found: Sequence[Diagnosis], storage: Path) -> list[str]:
     """Return the lines to print about the meters `found`, the machine and the results folder."""
-    return [*_meters(found), "", "machine", *_machine(), *_clocks(), "", *_storage(storage)]
+    return [*_meters(found), "", "machine", *_machine(), *_clocks(), *_claims(), "", *_storage(storage)]
 
 
 def _meters(found: Sequence[Diagnosis]) -> Iterator[str]:
@@ -83,6 +85,32 @@ def _clocks() -> Iterator[str]:
 
     yield "  clocks: steps of the wall clock and pauses of the process are seen"
     yield f"  suspend: {ClockWatch().unknown or 'seen, by the boot-time clock'}"
+
+
+def _claims() -> Iterator[str]:
+    """Yield which other programs bill devices of this machine now, without claiming any."""
+    from energy import claims
+
+    try:
+        billing = _billing(claims.FOLDER)
+    except OSError as problem:
+        yield f"  other programs that meter: unknown: {claims.FOLDER}: {problem.strerror or problem}"
+        return
+    for claim in billing:
+        yield f"  process {claim.pid} ({claim.program}) bills {', '.join(claim.devices)}: wait for its end"
+    if not billing:
+        yield "  other programs that meter: none"
+
+
+def _billing(folder: Path) -> list[Claim]:
+    """Return the claims whose owners live; no folder, no claims."""
+    from energy._claim_files import Folder
+
+    if not folder.exists():
+        return []
+    with closing(Folder(folder)) as opened:
+        found = [opened.read(name) for name in sorted(opened.names())]
+    return [one.claim for one in found if one.claim is not None and not one.dead]
 
 
 def _storage(folder: Path) -> Iterator[str]:
