@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from energy.meters._boards import GPU_IS_LOST, RESET_REQUIRED, Board
 from energy.meters._follow import Counter, Integral
+from energy.meters._gpu_context import Context
 from energy.meters._sampled import SampledCounter
+from energy.meters._step import STEP_SECONDS, observed_step
 from energy.reading import Count, Fault
 
 PERIOD_SECONDS = 0.1  # as often as most boards have a new value (arXiv 2312.02741, table 2)
@@ -25,10 +25,6 @@ AMPERE = 7  # nvml.h, NVML_DEVICE_ARCH_AMPERE
 BURST_FACTOR = 2.0  # over the power limit, for milliseconds
 PLAUSIBLE_WATTS = 2000.0  # where the board does not tell its limit
 UNINITIALIZED = 1  # nvml.h: somebody else has shut NVML down
-STEP_SECONDS = 0.1  # of the energy counter, unless more moves were seen while it was observed
-OBSERVED_MOVES = 4
-OBSERVE_SECONDS = 0.5
-OBSERVE_EVERY_SECONDS = 0.002
 
 
 class NoValue(Exception):  # noqa: N818 -- no error: the sensor has nothing to say
@@ -59,6 +55,8 @@ class Gpu:
             self.integral.average_seconds = AVERAGE_SECONDS
         self._sensors = [Sensor(self.counter, energy)] if energy else []
         self._sensors += [Sensor(self.integral, power)] if power else []
+        source = self._sensors[0].follower.template.source if self._sensors else "nvml_counter"
+        self._context = Context(library, lambda: self._handle, source, board.uuid, board.name)
         if board.shared:
             for sensor in self._sensors:
                 sensor.follower.share(
@@ -91,7 +89,16 @@ class Gpu:
 
     def faults(self) -> list[Fault]:
         """Return all faults since the meter was opened."""
-        return [fault for sensor in self._sensors for fault in sensor.follower.faults]
+        own = [fault for sensor in self._sensors for fault in sensor.follower.faults]
+        return own + self._context.faults(self._clock())
+
+    def look(self) -> None:
+        """Look for throttling, and for strangers on the board."""
+        self._context.look(self._clock())
+
+    def state(self) -> dict[str, Any]:
+        """Return what NVML says of the board now, beside its energy."""
+        return self._context.state(self._clock())
 
     def miss(self, reason: str) -> None:
         """Make the counts unknown."""
@@ -100,17 +107,8 @@ class Gpu:
 
     def observed_step(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> float:
         """Watch the counter for a moment and return the time between its moves."""
-        energy = next((sensor for sensor in self._sensors if sensor.follower is self.counter), None)
-        moves: list[float] = []
-        last, end = None, clock() + OBSERVE_SECONDS
-        while energy and len(moves) < OBSERVED_MOVES and clock() < end:
-            joules = self._answer(energy.ask)
-            if joules is not None and last is not None and joules != last:
-                moves.append(clock())
-            last = joules
-            sleep(OBSERVE_EVERY_SECONDS)
-        steps = [later - earlier for earlier, later in itertools.pairwise(moves)]
-        return statistics.median(steps) if len(moves) == OBSERVED_MOVES else STEP_SECONDS
+        counters = [sensor.ask for sensor in self._sensors if sensor.follower is self.counter]
+        return observed_step(lambda: self._answer(counters[0]), clock, sleep) if counters else STEP_SECONDS
 
     def _counted(self, follower: Counter | Integral) -> Count:
         """Fill in a count; one that is unknown now keeps what it has shown."""

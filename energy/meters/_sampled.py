@@ -85,7 +85,7 @@ class SampledCounter(Counter):
     def _moves(self, seen: tuple[float, float], before: tuple[float, float], joules: float) -> int:
         """Return how many moves there were since `before`; if several would fit, those of steadiest power.
 
-        A wrong choice cannot last: it shifts the tick to the rim of what was seen, where the next one is told.
+        A wrong choice cannot last: it shifts the tick to the rim of what was seen, and that tells the next.
         """
         step = self.step_seconds
         error = STEP_ERROR_SECONDS * (seen[1] - before[1]) / step

@@ -4,6 +4,8 @@ The counter (millijoules since the driver was loaded) is the figure; the integra
 figure of boards without a counter. Whether there is a counter is found out by asking for it, not from the
 architecture. Boards show their power with a gain error of about 5 %, new values every 20 to 100 ms, and some
 look at only a quarter of the time (Yang et al., Part-time Power Measurements, SC'24, arXiv 2312.02741).
+
+A board that was slowed (heat, power brake, hardware slowdown) or used by strangers is a fault of the window.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from energy.meters._meter import Diagnosis, MeterUnavailable
 from energy.reading import Count, Fault
 
 DOMAINS = ("gpu",)
+LOOK_SECONDS = 1.0  # between two looks for throttling and strangers, which take several calls
 ATTEMPTS = 3  # boards that are asked often now and then answer "not supported"
 
 
@@ -51,7 +54,7 @@ def open(  # noqa: A001 -- every meter file has one
             ",".join(board.uuid for board in boards),
         )
     _observe_steps(gpus_found, clock, sleep)
-    return Nvml(library, gpus_found)
+    return Nvml(library, gpus_found, clock)
 
 
 def diagnose(gpus: Sequence[str] | None = None, *, library: Any = None) -> Diagnosis:
@@ -71,22 +74,28 @@ class Nvml:
     name = "nvml"
     slow = False
 
-    def __init__(self, library: Any, gpus: Sequence[Gpu]) -> None:
+    def __init__(self, library: Any, gpus: Sequence[Gpu], clock: Callable[[], float]) -> None:
         self.pid = os.getpid()
         self.closed = False
         self.period_seconds: float | None = PERIOD_SECONDS
         self.gpus = tuple(gpus)
-        self._library = library
+        self._library, self._clock = library, clock
         self._lock = threading.RLock()
         self._noted: list[Fault] = []
+        self._look_due_seconds = clock()
         self.poll()
 
     def poll(self) -> None:
-        """Sample the power of every GPU and look at its counter."""
+        """Sample the power of every GPU and look at its counter; once a second, at its state too."""
         with self._lock:
-            if not self.closed:
-                for gpu in self.gpus:
-                    gpu.sample()
+            if self.closed:
+                return
+            for gpu in self.gpus:
+                gpu.sample()
+        if self._clock() >= self._look_due_seconds:  # not under the lock: whoever reads need not wait for it
+            self._look_due_seconds = self._clock() + LOOK_SECONDS
+            for gpu in self.gpus:
+                gpu.look()
 
     def counts(self) -> tuple[Count, ...]:
         """Read every GPU now and return the joules since the meter was opened."""
@@ -95,6 +104,10 @@ class Nvml:
                 for gpu in self.gpus:
                     gpu.sample(ATTEMPTS)
             return tuple(count for gpu in self.gpus for count in gpu.counts())
+
+    def context(self) -> dict[str, Any]:
+        """Return the state of every GPU now, by UUID; it takes many calls, so not inside a window."""
+        return {} if self.closed else {gpu.board.uuid: gpu.state() for gpu in self.gpus}
 
     def faults(self) -> tuple[Fault, ...]:
         """Return all faults since the meter was opened."""
