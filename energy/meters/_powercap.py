@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from energy.meters._meter import MeterUnavailable
+from energy.meters import _rapl_help
+from energy.meters._mirrors import without_mirrors
 
-PLAUSIBLE_WATTS = 1000.0  # per package, where no constraint says what it may draw
+PLAUSIBLE_WATTS = 1000.0  # twice what a package draws (Xeon 6900P, EPYC 9965: 500 W), whatever its limits say
 BURST_FACTOR = 2.0  # short-term limits exceed a constraint's stated maximum
-SAME_COUNTER_JOULES = 1.0  # two reads of one counter, some milliseconds apart
-TELLING_JOULES = 1000.0  # below it, two different counters may still be equal because both were just reset
+GONE = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
 
 
 @dataclass(frozen=True)
 class Zone:
-    """One powercap zone that counts, with what it can draw and where it wraps."""
+    """One powercap zone that counts: what it is called, what it can draw and where it wraps."""
 
     path: Path
+    name: str
     domain: str
     device: str
     range_joules: float | None
@@ -31,47 +34,129 @@ class Zone:
         """How fast the counter can wrap."""
         return self.range_joules / self.max_watts if self.range_joules else float("inf")
 
+    @property
+    def file(self) -> Path:
+        """The counter."""
+        return self.path / "energy_uj"
+
+
+@dataclass(eq=False)
+class ZoneFile:
+    """A zone's counter behind a kept descriptor, whose reading costs a tenth of opening it each time.
+
+    renewed: the last reading is the first from another file than the one before.
+    """
+
+    zone: Zone
+    renewed: bool = False
+    _descriptor: int = field(default=-1, repr=False)
+
     def joules(self) -> float:
-        """Read the counter; by os.read, since opening a file object takes longer than the reading."""
-        descriptor = os.open(self.path / "energy_uj", os.O_RDONLY)
+        """Read the counter, of the file that is there now if the one that was read so far is gone.
+
+        Raises:
+            OSError: it is gone (`errno` in GONE) or closed.
+            ValueError: it shows no number.
+        """
+        if self._descriptor >= 0:
+            try:
+                joules = self._read()
+            except OSError as problem:
+                if problem.errno not in GONE:
+                    raise
+                self.close()
+            else:
+                self.renewed = False
+                return joules
+        return self._renew()
+
+    def close(self) -> None:
+        """Close the descriptor; closing twice does nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _renew(self) -> float:
+        """Open the file that is there now and read it, unless its zone has become another."""
+        if _name(self.zone.path) != self.zone.name:  # numbers may be given out anew
+            raise OSError(errno.ENODEV, "no such zone any more", str(self.zone.path))
+        self._descriptor = os.open(self.zone.file, os.O_RDONLY)
+        self.renewed = True
         try:
-            return int(os.read(descriptor, 32)) / 1e6
-        finally:
-            os.close(descriptor)
+            return self._read()
+        except (OSError, ValueError):
+            self.close()
+            raise
+
+    def _read(self) -> float:
+        text = os.pread(self._descriptor, 32, 0)
+        if not os.fstat(self._descriptor).st_nlink:  # sysfs says ENODEV; an ordinary file would live on
+            raise OSError(errno.ENODEV, "the file was removed", str(self.zone.file))
+        return int(text) / 1e6
 
 
-def usable(root: Path) -> list[Zone]:
-    """Return the zones that count something of their own and can be read.
+def usable(
+    root: Path, sleep: Callable[[float], None] = time.sleep, system: Path = Path("/")
+) -> list[ZoneFile]:
+    """Open the zones that count something of their own.
 
     Raises:
         MeterUnavailable: there are no packages, or one of them is closed to this user.
     """
     zones = _zones(root)
-    packages = [zone for zone in zones if zone.domain == "cpu"]
-    if not packages:
-        raise MeterUnavailable(
-            f"There are no RAPL packages under {root}.",
-            "Virtual machines and containers hide them; on bare metal, `sudo modprobe intel_rapl_msr`.",
-        )
-    for zone in packages:
-        _check_readable(zone, root)
-    return [zone for zone in zones if _counts(zone) and not _mirrors(zone, zones)]
+    if not any(zone.domain == "cpu" for zone in zones):
+        raise _rapl_help.absent(root, system)
+    files = [ZoneFile(zone) for zone in zones]
+    try:
+        chosen = without_mirrors([file for file in files if _counts(file)], sleep)
+    except PermissionError:
+        _close(files)
+        raise _rapl_help.closed([zone.file for zone in zones], system) from None
+    except (OSError, ValueError) as problem:
+        _close(files)
+        raise _rapl_help.unreadable(problem, system) from None
+    _close([file for file in files if file not in chosen])
+    return chosen
+
+
+def readable(root: Path) -> bool:
+    """Say whether this user may read the counters of all packages, without reading them."""
+    packages = [zone for zone in _zones(root) if zone.domain == "cpu"]
+    return bool(packages) and all(os.access(zone.file, os.R_OK) for zone in packages)
+
+
+def _counts(file: ZoneFile) -> bool:
+    """Read a counter, and say whether it works: some machines have a DRAM zone that always shows 0."""
+    return file.joules() > 0 or file.zone.domain == "cpu"
+
+
+def _close(files: Sequence[ZoneFile]) -> None:
+    for file in files:
+        file.close()
 
 
 def _zones(root: Path) -> list[Zone]:
-    """Return the zones of packages and DRAM, without MMIO twins, in the order of their names."""
-    paths = sorted(root.glob("intel-rapl*:*")) if root.is_dir() else []
+    """Return the zones of packages and DRAM, without MMIO twins, in the order of their numbers."""
+    paths = sorted(root.glob("intel-rapl*:*"), key=_number_of) if root.is_dir() else []
     packages = {path: _name(path) for path in paths if path.name.count(":") == 1}
-    zones = []
+    zones: list[Zone] = []
     for path, name in packages.items():
         if not name.startswith("package") or _is_twin(path, name, packages):
             continue
-        zones.append(_zone(path, "cpu", name))
-        drams = [
-            child for child in paths if child.name.startswith(f"{path.name}:") and _name(child) == "dram"
+        # No two zones of one control type have one name; if they had, one would hide the other's joules.
+        taken = any(zone.device == name for zone in zones)
+        package = _zone(path, "cpu", f"{name}@{path.name}" if taken else name)
+        zones.append(package)
+        children = [child for child in paths if child.name.startswith(f"{path.name}:")]
+        zones += [
+            _zone(child, "ram", f"{package.device}/dram") for child in children if _name(child) == "dram"
         ]
-        zones += [_zone(child, "ram", f"{name}/dram") for child in drams]
     return zones
+
+
+def _number_of(path: Path) -> tuple[str, list[int]]:
+    kind, *numbers = path.name.split(":")
+    return kind, [int(number) for number in numbers]
 
 
 def _is_twin(path: Path, name: str, packages: dict[Path, str]) -> bool:
@@ -83,46 +168,10 @@ def _is_twin(path: Path, name: str, packages: dict[Path, str]) -> bool:
 
 def _zone(path: Path, domain: str, device: str) -> Zone:
     limits = [_number(limit) / 1e6 for limit in path.glob("constraint_*_power*_uw")]  # maxima and set limits
-    max_watts = max(limits, default=0.0) * BURST_FACTOR or PLAUSIBLE_WATTS
-    return Zone(path, domain, device, _number(path / "max_energy_range_uj") / 1e6 or None, max_watts)
-
-
-def _counts(zone: Zone) -> bool:
-    """Say whether the zone's counter works: some machines have a DRAM zone that always shows 0."""
-    return zone.domain == "cpu" or _number(zone.path / "energy_uj") > 0
-
-
-def _mirrors(zone: Zone, zones: Iterable[Zone]) -> bool:
-    """Say whether an earlier package shows the same counter, as the dies of one AMD package do.
-
-    Counters of independent packages come within 1 J of each other once in 100 000 times (machines with
-    mirrors: codecarbon issue 1274).
-    """
-    for other in zones:
-        if other == zone:
-            return False
-        if other.domain != zone.domain:
-            continue
-        first, second = _number(other.path / "energy_uj") / 1e6, _number(zone.path / "energy_uj") / 1e6
-        if min(first, second) > TELLING_JOULES and abs(first - second) <= SAME_COUNTER_JOULES:
-            return True
-    return False
-
-
-def _check_readable(zone: Zone, root: Path) -> None:
-    try:
-        zone.joules()
-    except PermissionError:
-        raise MeterUnavailable(
-            f"The RAPL counters are closed to this user ({zone.path / 'energy_uj'}).",
-            f"`sudo chmod a+r {root}/intel-rapl*:*/energy_uj` opens them until the next boot; for good: "
-            """`echo 'SUBSYSTEM=="powercap", ACTION=="add", RUN+="/bin/chmod a+r /sys%p/energy_uj"' """
-            "| sudo tee /etc/udev/rules.d/70-rapl.rules`.",
-        ) from None
-    except (OSError, ValueError) as problem:
-        raise MeterUnavailable(
-            f"A RAPL counter cannot be read: {problem}.", "Containers mask them; measure outside."
-        ) from None
+    max_watts = min(max(limits, default=0.0) * BURST_FACTOR or PLAUSIBLE_WATTS, PLAUSIBLE_WATTS)
+    return Zone(
+        path, _name(path), domain, device, _number(path / "max_energy_range_uj") / 1e6 or None, max_watts
+    )
 
 
 def _name(path: Path) -> str:

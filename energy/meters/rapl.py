@@ -6,20 +6,24 @@ added on top. The MMIO twin of a package and the dies of one package that show t
 
 A counter wraps at `max_energy_range_uj`, after minutes under load. It is read every second, which no wrap
 escapes, and a jump that the package could not have drawn is a reset (suspend, reloaded module), not a wrap.
+A zone that vanishes is lost until it comes back; then its counter goes on, or began anew and is a reset too.
+
+The files are kept open, so that the edge of a window costs microseconds. Permissions are checked when a file
+is opened: losing them in the middle of a run stops nothing.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from energy.meters._follow import Counter
 from energy.meters._meter import Diagnosis, MeterUnavailable
-from energy.meters._powercap import Zone, usable
+from energy.meters._powercap import GONE, Zone, ZoneFile, usable
 from energy.reading import Count, Fault
 
 DOMAINS = ("cpu", "ram")
@@ -30,7 +34,6 @@ STEP_SECONDS = 0.001  # Intel SDM vol. 3B, 16.10: the energy status is updated a
 # TOMPECS 2018); for DRAM it follows the trend with a constant offset (Desrochers et al., MEMSYS 2016).
 PACKAGE_GAIN = (0.9, 1.1)
 DRAM_GAIN = (0.8, 1.2)
-GONE = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
 
 
 def open(  # noqa: A001 -- every meter file has one
@@ -38,24 +41,65 @@ def open(  # noqa: A001 -- every meter file has one
     *,
     root: Path = ROOT,
     clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    system: Path = Path("/"),
 ) -> Rapl:
     """Open all packages and their DRAM.
 
     Raises:
         MeterUnavailable: there are no packages, or their counters are closed to this user.
     """
-    return Rapl(usable(root), clock)
+    return Rapl(usable(root, sleep, system), clock)
 
 
-def diagnose(gpus: Sequence[str] | None = None, *, root: Path = ROOT) -> Diagnosis:
+def diagnose(gpus: Sequence[str] | None = None, *, root: Path = ROOT, system: Path = Path("/")) -> Diagnosis:
     """Say which zones can be read here, or the command that would open them."""
     try:
-        meter = open(gpus, root=root)
+        meter = open(gpus, root=root, system=system)
     except MeterUnavailable as problem:
-        return Diagnosis("rapl", False, problem.reason, problem.remedy)
+        return Diagnosis("rapl", False, problem.reason, problem.remedy, untested=True)
     what = ", ".join(f"{count.domain}: {count.device}" for count in meter.counts())
     meter.close()
-    return Diagnosis("rapl", True, what)
+    return Diagnosis("rapl", True, what, untested=True)
+
+
+@dataclass(eq=False)
+class Followed:
+    """One zone: its file, the joules counted from it, and since when it has been gone."""
+
+    file: ZoneFile
+    counter: Counter
+    gone: Fault | None = None
+    last_joules: float = 0.0
+
+    def sample(self, clock: Callable[[], float]) -> None:
+        """Read the counter once and account for what it says."""
+        asked = clock()
+        try:
+            joules = self.file.joules()
+        except (OSError, ValueError) as problem:
+            self._failed(clock(), problem)
+        else:
+            self._saw(asked, clock(), joules)
+
+    def _saw(self, asked: float, arrived: float, joules: float) -> None:
+        wraps_at = self.counter.range_joules
+        if self.file.renewed and joules < self.last_joules and not self._may_have_wrapped(arrived):
+            self.counter.range_joules = None  # a new file and a lower count: it began anew, it did not wrap
+        self.counter.see(asked, arrived, joules)
+        self.counter.range_joules, self.gone, self.last_joules = wraps_at, None, joules
+
+    def _may_have_wrapped(self, now: float) -> bool:
+        return self.gone is not None and now - self.gone.at_seconds >= self.file.zone.wrap_seconds
+
+    def _failed(self, seconds: float, problem: OSError | ValueError) -> None:
+        zone = self.file.zone
+        reason = f"{zone.file}: {problem}"
+        if isinstance(problem, OSError) and problem.errno in GONE:
+            reason += " (the zone is gone)"
+            if self.gone is None:
+                self.gone = Fault("lost", "rapl", zone.device, seconds, 0.0, None, reason)
+        self.counter.miss(reason)
 
 
 class Rapl:
@@ -64,14 +108,15 @@ class Rapl:
     name = "rapl"
     slow = False
 
-    def __init__(self, zones: Sequence[Zone], clock: Callable[[], float]) -> None:
+    def __init__(self, files: Sequence[ZoneFile], clock: Callable[[], float]) -> None:
         self.pid = os.getpid()
         self.closed = False
         self._clock = clock
         self._lock = threading.RLock()
         self._noted: list[Fault] = []
-        self._counters = [(zone, _counter(zone)) for zone in zones]
-        self.period_seconds: float | None = min([PERIOD_SECONDS, *(zone.wrap_seconds / 4 for zone in zones)])
+        self._followed = [Followed(file, _counter(file.zone)) for file in files]
+        fastest = min(file.zone.wrap_seconds for file in files)
+        self.period_seconds: float | None = min(PERIOD_SECONDS, fastest / 4)
         self.poll()
 
     def poll(self) -> None:
@@ -85,34 +130,31 @@ class Rapl:
         with self._lock:
             if not self.closed:
                 self._sample()
-            return tuple(counter.count(counter.edge_joules(), STEP_SECONDS) for _, counter in self._counters)
+            counters = [followed.counter for followed in self._followed]
+            return tuple(counter.count(counter.edge_joules(), STEP_SECONDS) for counter in counters)
 
     def faults(self) -> tuple[Fault, ...]:
         """Return all faults since the meter was opened."""
         with self._lock:
-            faults = [fault for _, counter in self._counters for fault in counter.faults]
-            return tuple(sorted(faults + self._noted, key=lambda fault: fault.at_seconds))
+            faults = [fault for followed in self._followed for fault in followed.counter.faults]
+            gone = [followed.gone for followed in self._followed if followed.gone]
+            return tuple(sorted(faults + gone + self._noted, key=lambda fault: fault.at_seconds))
 
     def note(self, fault: Fault) -> None:
         """Keep a fault that somebody else observed."""
         self._noted.append(fault)
 
     def close(self) -> None:
-        """Read no more; nothing is held open."""
+        """Close the files and read no more."""
         with self._lock:
             self.closed = True
-            for _, counter in self._counters:
-                counter.miss("the meter is closed")
+            for followed in self._followed:
+                followed.file.close()
+                followed.counter.miss("the meter is closed")
 
     def _sample(self) -> None:
-        for zone, counter in self._counters:
-            asked = self._clock()
-            try:
-                joules = zone.joules()
-            except (OSError, ValueError) as problem:
-                _failed(counter, zone, self._clock(), problem)
-            else:
-                counter.see(asked, self._clock(), joules)
+        for followed in self._followed:
+            followed.sample(self._clock)
 
 
 def _counter(zone: Zone) -> Counter:
@@ -121,11 +163,3 @@ def _counter(zone: Zone) -> Counter:
         zone.domain, zone.device, "rapl", "measured", None, 0.0, low, high, reason="not read yet"
     )
     return Counter(template, zone.max_watts, step_seconds=STEP_SECONDS, range_joules=zone.range_joules)
-
-
-def _failed(counter: Counter, zone: Zone, seconds: float, problem: OSError | ValueError) -> None:
-    reason = f"{zone.path / 'energy_uj'}: {problem}"
-    if isinstance(problem, OSError) and problem.errno in GONE:
-        counter.lose(seconds, f"{reason} (the zone is gone)")
-    else:
-        counter.miss(reason)

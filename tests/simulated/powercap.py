@@ -1,7 +1,7 @@
 """A powercap tree of real files, whose counters follow a simulated machine."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.simulated.machine import Constant, Shape
@@ -33,13 +33,16 @@ class Powercap:
     def __post_init__(self):
         (self.root / "intel-rapl").mkdir()  # the control type, which is no zone
         for zone in self.zones:
-            path = self.root / zone.directory
-            path.mkdir()
-            (path / "name").write_text(f"{zone.name}\n")
-            (path / "max_energy_range_uj").write_text(f"{zone.range_uj}\n")
-            if zone.limit_watts is not None:
-                (path / "constraint_0_max_power_uw").write_text(f"{zone.limit_watts * 1e6:.0f}\n")
+            self._make(zone)
         self.update()
+
+    def _make(self, zone):
+        path = self.root / zone.directory
+        path.mkdir()
+        (path / "name").write_text(f"{zone.name}\n")
+        (path / "max_energy_range_uj").write_text(f"{zone.range_uj}\n")
+        if zone.limit_watts is not None:
+            (path / "constraint_0_max_power_uw").write_text(f"{zone.limit_watts * 1e6:.0f}\n")
 
     def update(self):
         for zone in self.zones:
@@ -59,6 +62,11 @@ class Powercap:
         self.update()
         return self.machine.now()
 
+    def sleep(self, seconds):
+        """Let time pass: the sleep to hand to the meter."""
+        self.machine.advance(seconds)
+        self.update()
+
     def make_unreadable(self, directory="intel-rapl:0"):
         """Put a folder in the counter's place: that fails for root too, whom permissions do not stop."""
         (self.root / directory / "energy_uj").unlink()
@@ -73,6 +81,20 @@ class Powercap:
         for file in (self.root / directory).iterdir():
             file.unlink()
         (self.root / directory).rmdir()
+
+    def restore(self, directory="intel-rapl:0", **changes):
+        """Bring the zone back, as loading the module again does."""
+        index = next(n for n, zone in enumerate(self.zones) if zone.directory == directory)
+        self.zones[index] = replace(self.zones[index], **changes)
+        self._make(self.zones[index])
+        self.update()
+
+    def replace_file(self, directory="intel-rapl:0"):
+        """Put a new file in the old one's place, which leaves open descriptors with the old."""
+        path = self.root / directory / "energy_uj"
+        path.rename(path.with_name("old"))
+        self.update()
+        path.with_name("old").unlink()
 
 
 SERVER = [

@@ -1,0 +1,158 @@
+"""RAPL's files in trouble: they vanish, come back, are replaced or closed, while the true energy is known."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from energy.meters import rapl
+from tests.simulated.machine import Constant, Machine, run, take
+from tests.simulated.powercap import RANGE_UJ, Powercap, Zone
+
+WATTS = 120.0
+
+
+def metered(root, **changes):
+    tree = Powercap(root, Machine(Constant(WATTS)), [Zone("intel-rapl:0", "package-0", **changes)])
+    return tree, rapl.open(root=root, clock=tree.now, sleep=tree.sleep)
+
+
+def around(tree, meter, trouble, seconds=5.0, after=lambda: None):
+    """Measure 10 s, then `seconds` of trouble, then 15 s after it; return the energy of all and the truth."""
+    before = take(tree.machine, meter)
+    run(tree.machine, meter, 10.0)
+    trouble()
+    run(tree.machine, meter, seconds)
+    after()
+    run(tree.machine, meter, 15.0)
+    reading = take(tree.machine, meter)
+    return reading - before, tree.machine.energy(before.seconds, reading.seconds)
+
+
+def refuse_to_open(monkeypatch):
+    """Refuse in os.open, since tests may run as root, whom file modes do not stop."""
+
+    def refuse(path, flags):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+
+
+def test_a_vanished_zone_is_lost_and_never_zero(tmp_path):
+    tree, meter = metered(tmp_path)
+    before = take(tree.machine, meter)
+    run(tree.machine, meter, 10.0)
+    middle = take(tree.machine, meter)
+    tree.remove()
+    run(tree.machine, meter, 10.0)
+    energy = take(tree.machine, meter) - before
+
+    assert (middle - before).joules() == pytest.approx(1200.0)
+    assert energy.joules() is None
+    assert energy.band() is None
+    assert "lost_device" in energy.flags()
+    assert "the zone is gone" in energy.headline()[0].reason
+    assert len(energy.faults) == 1
+
+
+def test_a_zone_that_comes_back_has_counted_meanwhile(tmp_path):
+    """The counter is in the processor: unloading the driver does not stop it."""
+    tree, meter = metered(tmp_path)
+
+    energy, truth = around(tree, meter, tree.remove, after=tree.restore)
+
+    assert energy.joules() == pytest.approx(truth, rel=1e-3)
+    assert (energy.flags(), [fault.kind for fault in energy.faults]) == ((), ["unreadable"])
+
+
+def test_a_zone_that_comes_back_from_zero_has_been_reset(tmp_path):
+    tree, meter = metered(tmp_path)
+
+    energy, truth = around(tree, meter, tree.remove, after=lambda: tree.restore(reset_at=tree.machine.now()))
+
+    assert energy.flags() == ("low_coverage", "reset")
+    assert energy.joules() <= truth
+    assert energy.band()[0] <= truth <= energy.band()[1]
+
+
+def test_a_zone_that_comes_back_just_below_its_range_from_zero_has_not_wrapped(tmp_path):
+    """A wrap would explain the fall too, with 300 J that are not the ones drawn."""
+    tree, meter = metered(tmp_path, start_uj=RANGE_UJ - 1_500_000_000)
+
+    energy, truth = around(tree, meter, tree.remove, after=lambda: tree.restore(reset_at=tree.machine.now()))
+
+    assert "reset" in energy.flags()
+    assert energy.band()[0] <= truth <= energy.band()[1]
+
+
+def test_a_zone_that_was_away_for_longer_than_a_wrap_leaves_a_gap(tmp_path):
+    tree, meter = metered(tmp_path)
+
+    energy, truth = around(tree, meter, tree.remove, seconds=1200.0, after=tree.restore)
+
+    assert energy.flags() == ("gap", "low_coverage")
+    assert energy.band()[0] <= truth <= energy.band()[1]
+
+
+def test_another_zone_of_the_same_number_is_not_taken_for_the_lost_one(tmp_path):
+    tree, meter = metered(tmp_path)
+
+    energy, _ = around(tree, meter, tree.remove, after=lambda: tree.restore(name="psys"))
+
+    assert energy.joules() is None
+    assert "lost_device" in energy.flags()
+
+
+def test_a_replaced_file_is_noticed_at_once(tmp_path):
+    tree, meter = metered(tmp_path)
+
+    energy, truth = around(tree, meter, tree.replace_file)
+
+    assert energy.joules() == pytest.approx(truth)
+    assert energy.faults == ()
+
+
+def test_permission_lost_in_the_middle_of_a_run_costs_nothing(tmp_path, monkeypatch):
+    tree, meter = metered(tmp_path)
+
+    energy, truth = around(tree, meter, lambda: refuse_to_open(monkeypatch))
+
+    assert energy.joules() == pytest.approx(truth)
+    assert energy.flags() == ()
+
+
+def test_permission_lost_and_the_file_replaced_is_unknown(tmp_path, monkeypatch):
+    tree, meter = metered(tmp_path)
+
+    def trouble():
+        tree.replace_file()
+        refuse_to_open(monkeypatch)
+
+    energy, _ = around(tree, meter, trouble)
+
+    assert energy.joules() is None
+    assert "Permission denied" in energy.headline()[0].reason
+
+
+def test_permission_that_comes_back_in_time_costs_nothing(tmp_path, monkeypatch):
+    tree, meter = metered(tmp_path)
+
+    def trouble():
+        tree.replace_file()
+        refuse_to_open(monkeypatch)
+
+    energy, truth = around(tree, meter, trouble, after=monkeypatch.undo)
+
+    assert energy.joules() == pytest.approx(truth)
+    assert [(fault.kind, fault.joules_at_stake) for fault in energy.faults] == [("unreadable", 0.0)]
+
+
+def test_closing_leaves_no_descriptor_open(tmp_path):
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    _, meter = metered(tmp_path)
+    during = len(list(Path("/proc/self/fd").iterdir()))
+    meter.close()
+    meter.close()
+
+    assert during == before + 1
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
