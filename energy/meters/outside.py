@@ -59,7 +59,7 @@ def open(  # noqa: A001 -- every meter file has one
         raise ValueError(f"accuracy is {accuracy}, expected a share: at least 0 and below 1 (0.05 is 5 %)")
     if source is None or not source.strip():
         raise MeterUnavailable("No outside meter was named.", REMEDY)
-    lines: Source = Command(source[1:]) if source.startswith("!") else LogFile(Path(source))
+    lines: Source = Command(source[1:]) if source.startswith("!") else LogFile(Path(source).expanduser())
     try:
         return Outside(Log(lines, patience_seconds, clock, wall), accuracy, patience_seconds, clock)
     except BaseException:
