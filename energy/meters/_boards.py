@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -148,23 +149,41 @@ def _parent(library: Any, boards: Sequence[Board], mig: str) -> Board | None:
 
 
 def _visible(library: Any, boards: Sequence[Board], environ: Mapping[str, str]) -> list[Board]:
-    """Read CUDA_VISIBLE_DEVICES as CUDA does: the first invalid entry ends the list (CUDA C++ guide)."""
+    """Read CUDA_VISIBLE_DEVICES as CUDA does (CUDA C++ Programming Guide, environment variables).
+
+    The first invalid entry ends the list. What the guide leaves open is done as torch.cuda does it, which has
+    to agree with CUDA: a board that is named twice leaves nothing visible, numbers are read as C reads them
+    ("1gpu" is 1), a list of UUIDs ends at its first number, and a list of numbers at its first UUID.
+    """
     given = environ.get("CUDA_VISIBLE_DEVICES")
     if given is None:
         return list(boards)
-    found: list[Board] = []
-    for entry in (part.strip() for part in given.split(",")):
-        board = _entry(library, boards, entry, environ)
+    entries = [part.strip() for part in given.split(",")]
+    kind, found, named = _kind(entries[0]), [], set[str]()
+    for entry in entries:
+        board = _entry(library, boards, entry, environ) if _kind(entry) == kind else None
         if board is None:
             break
+        name = entry if kind == "MIG-" else board.uuid  # instances share a board, and are two devices
+        if name in named:
+            return []
+        named.add(name)
         found.append(board)
     return found
 
 
+def _kind(entry: str) -> str:
+    """Return the prefix of a UUID; "" for a number, or what is none."""
+    return next((prefix for prefix in ("GPU-", "MIG-") if entry.startswith(prefix)), "")
+
+
 def _entry(library: Any, boards: Sequence[Board], entry: str, environ: Mapping[str, str]) -> Board | None:
-    if not entry.isdigit():
-        return _by_uuid(library, boards, entry) if entry.startswith(("GPU-", "MIG-")) else None
-    index = int(entry)
+    if _kind(entry):
+        return _by_uuid(library, boards, entry)
+    number = re.match(r"[+-]?[0-9]+", entry)
+    index = int(number.group()) if number else -1
+    if index < 0:
+        return None
     ordered = _cuda_order(boards, environ)
     return ordered[index] if index < len(ordered) else None
 
