@@ -1,4 +1,9 @@
-"""The machine at one instant: clocks, CPU time, temperature; and what two such states say of a window."""
+"""The machine at one instant: clocks, CPU time, temperature; and what two such states say of a window.
+
+Our own CPU time is that of this process and all its descendants, also of those that came and went unseen: the
+kernel adds the time of a process that was waited for to its parent's (proc(5): cutime, cstime). That misses a
+daemon, and a child that nobody waits for. A control group that holds nobody but us misses neither of them.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +17,20 @@ import psutil
 
 # Other programs' share of the cores this process may use, above which a run counts as oversubscribed.
 OTHER_LOAD_LIMIT = 0.10
+# How often the process tree is read again because a process ended meanwhile: its time would be nowhere.
+TRIES = 5
+CPU_TIMES = ("user", "system", "children_user", "children_system")
 # A clock that differs from another by more than this over one window was set or stood still.
 CLOCK_TOLERANCE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class State:
-    """What the machine looked like at one instant; seconds are cumulative counts, temperatures in °C."""
+    """What the machine looked like at one instant; seconds are cumulative counts, temperatures in °C.
+
+    own_cpu_seconds: of this process and its descendants.
+    group_cpu_seconds: of this process's control group; None if others are in it, too, or there is none.
+    """
 
     monotonic_seconds: float
     boot_seconds: float | None
@@ -27,6 +39,7 @@ class State:
     own_cpu_seconds: float
     temperature_c: float | None
     load_average: float | None
+    group_cpu_seconds: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the state as a JSON-able mapping."""
@@ -35,14 +48,16 @@ class State:
 
 def state() -> State:
     """Read clocks, CPU time and temperature now."""
+    own_cpu_seconds, family = _own_cpu_seconds()
     return State(
         monotonic_seconds=time.monotonic(),
         boot_seconds=_boot_seconds(),
         wall_seconds=time.time(),
         busy_cpu_seconds=_busy_cpu_seconds(),
-        own_cpu_seconds=_own_cpu_seconds(),
+        own_cpu_seconds=own_cpu_seconds,
         temperature_c=_temperature_c(),
         load_average=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        group_cpu_seconds=_group_cpu_seconds(family),
     )
 
 
@@ -68,8 +83,18 @@ def other_load(before: State, after: State) -> float:
     if seconds <= 0:
         return 0.0
     busy = after.busy_cpu_seconds - before.busy_cpu_seconds
-    own = after.own_cpu_seconds - before.own_cpu_seconds
-    return max(0.0, busy - own) / (seconds * len(allowed_cpus()))
+    return max(0.0, busy - own_cpu_seconds(before, after)) / (seconds * len(allowed_cpus()))
+
+
+def own_cpu_seconds(before: State, after: State) -> float:
+    """Return the CPU time that this process and its descendants used between two states.
+
+    The process tree and the control group both count too little rather than too much, so the greater counts.
+    """
+    tree = after.own_cpu_seconds - before.own_cpu_seconds
+    if before.group_cpu_seconds is None or after.group_cpu_seconds is None:
+        return tree
+    return max(tree, after.group_cpu_seconds - before.group_cpu_seconds)
 
 
 def allowed_cpus() -> tuple[int, ...]:
@@ -120,17 +145,53 @@ def _busy_cpu_seconds() -> float:
     )
 
 
-def _own_cpu_seconds() -> float:
-    """Sum the CPU time of this process, of its living children and of those it has reaped."""
+def _own_cpu_seconds() -> tuple[float, set[int]]:
+    """Return the CPU time of this process and its descendants, and the ids of all that live."""
+    for _ in range(TRIES):
+        seconds, family, complete = _family_cpu_seconds()
+        if complete:
+            break
+    return seconds, family
+
+
+def _family_cpu_seconds() -> tuple[float, set[int], bool]:
+    """Read every process once, and say whether all were there to the end."""
     own = os.times()
     seconds = own.user + own.system + own.children_user + own.children_system
+    family, complete = {os.getpid()}, True
     for child in psutil.Process().children(recursive=True):
         try:
             times = child.cpu_times()
-        except psutil.NoSuchProcess:  # it ended just now: its parent has reaped it
+        except psutil.NoSuchProcess:
+            complete = False
             continue
-        seconds += times.user + times.system
-    return seconds
+        # Where the system has them, also the times of the children that it has waited for.
+        seconds += sum(getattr(times, name, 0.0) for name in CPU_TIMES)
+        family.add(child.pid)
+    later = os.times()
+    reaped = (own.children_user, own.children_system) != (later.children_user, later.children_system)
+    return seconds, family, complete and not reaped
+
+
+def _group_cpu_seconds(
+    family: set[int], root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
+) -> float | None:
+    """Return the CPU time of this process's control group (version 2) if only the family is in it."""
+    try:
+        (name,) = (line[4:] for line in own.read_text().splitlines() if line.startswith("0::/"))
+        if ".." in name.split("/") or _holds_others(root / name, family):
+            return None
+        fields = dict(line.split() for line in (root / name / "cpu.stat").read_text().splitlines())
+        return int(fields["usage_usec"]) / 1e6
+    except (OSError, ValueError, KeyError):  # no version 2, or not mounted where it usually is
+        return None
+
+
+def _holds_others(group: Path, family: set[int]) -> bool:
+    """Say whether a control group or one below it holds a process that is not of the family."""
+    if not {int(pid) for pid in (group / "cgroup.procs").read_text().split()} <= family:
+        return True
+    return any(_holds_others(below, family) for below in group.iterdir() if below.is_dir())
 
 
 def _temperature_c() -> float | None:
