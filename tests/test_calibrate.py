@@ -1,5 +1,6 @@
 """`python -m energy calibrate`: an A/A run on a meter of known power, and as a real process."""
 
+import copy
 import json
 import math
 import os
@@ -59,11 +60,17 @@ def window_joules():
     return [cpu_joules(7 + 2 * number + 1) for number in range(6)]
 
 
-@pytest.fixture
-def found():
+@pytest.fixture(scope="module")
+def measured():
     """Return what an A/A run finds on that meter."""
     work = _work.Work("sleeping", None, lambda: time.sleep(0.01))
     return _aa.measure([Counting()], work, "ABBABA", 0.05, lambda text: None)
+
+
+@pytest.fixture
+def found(measured):
+    """Return it as a copy that a test may change."""
+    return copy.deepcopy(measured)
 
 
 def noise_file(folder):
