@@ -2,10 +2,11 @@
 
 amdsmi lists GPUs by PCI address and HIP may number them otherwise, so indices go through the HIP number that
 amdsmi tells (`amdsmi_get_gpu_enumeration_info`; by PCI address where it does not). ROCR_VISIBLE_DEVICES goes
-first, HIP_VISIBLE_DEVICES or CUDA_VISIBLE_DEVICES is of what it leaves (ROCm: "GPU isolation techniques").
+first; HIP_VISIBLE_DEVICES or CUDA_VISIBLE_DEVICES is of what it leaves (ROCm: "GPU isolation techniques").
 
-Several GPUs of ROCm may be one board with one sensor: the partitions of an MI300, and the dies of an MI250, the
-second of which reports nothing (Zeus: zeus/device/gpu/amd.py). Such a board is one count of several devices.
+Several GPUs of ROCm may be one board with one sensor: the partitions of an MI300, and the dies of an MI250,
+the second of which reports nothing (Zeus: zeus/device/gpu/amd.py). Such a board is one count of several
+devices.
 """
 
 from __future__ import annotations

@@ -133,11 +133,8 @@ def _joules(library: Any, handle: Any) -> Callable[[], float]:
     def ask() -> float:
         answer = _asked(library, library.amdsmi_get_energy_count, handle)
         count = next((answer[key] for key in ENERGY_KEYS if key in answer), "N/A")
-        return (
-            _number(count, "energy count")
-            * _number(answer.get("counter_resolution", "N/A"), "resolution")
-            * MICRO
-        )
+        resolution = _number(answer.get("counter_resolution", "N/A"), "resolution")
+        return _number(count, "energy count") * resolution * MICRO
 
     return ask
 
@@ -160,7 +157,7 @@ def _asked(library: Any, function: Callable[[Any], Mapping[str, Any]], handle: A
 
 
 def _number(value: Any, what: str) -> float:
-    """Return a number above 0: no GPU draws nothing, and a second die that says so has its neighbour's sensor."""
+    """Return a number above 0: no GPU draws nothing; a second die that says so has its neighbour's sensor."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value in ALL_ONES or value <= 0:
         raise NoValue(f"the board reports {value!r} as its {what}, expected a number above 0")
     return float(value)

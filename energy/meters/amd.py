@@ -1,8 +1,8 @@
 """AMD GPUs through amdsmi: the board's energy counter, and beside it the integral of its sampled power.
 
-The counter is the figure and the integral its witness, unless the counter does not move or shows something else
-than the power while the meter is opened: then it is the other way round, and `doctor` says so. A processor's own
-GPU (an APU) is left out: its sensor shows the whole processor.
+The counter is the figure and the integral its witness, unless the counter does not move or shows something
+else than the power while the meter is opened: then it is the other way round, and `doctor` says so. A
+processor's own GPU (an APU) is left out: its sensor shows the whole processor.
 
 Untested on hardware: the tests replay amdsmi 7.0's functions, keys, units and errors, and those of its older
 versions.

@@ -1,7 +1,7 @@
 """An `amdsmi`-shaped library over a simulated machine: functions, keys, units and errors of amdsmi 7.0.
 
-amdsmi's order is that of the PCI addresses; HIP's is each GPU's `hip`. The counter is in units of `resolution`
-microjoules and moves every `step_seconds`; power is in whole watts, new with every move of the counter.
+amdsmi's order is that of the PCI addresses; HIP's is each GPU's `hip`. The counter is in units of so many
+microjoules (`resolution`) and moves every `step_seconds`; power is in whole watts, new with every move.
 """
 
 import math
