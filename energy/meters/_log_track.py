@@ -204,11 +204,12 @@ class Track:
     def _edge(self, i: int) -> float:
         """Return how far the joules may be off between samples i and i + 1.
 
-        A meter that shows the mean of its last period is half a period behind: that is the change of power
-        from the interval before on. Between distant samples of a counter nothing says when its joules came.
+        A meter that shows the mean of its last period is half a period behind, and what happened between two
+        samples shows in the next: that is the change of power from the interval before to the one after, if
+        it has come. Between distant samples of a counter nothing says when its joules came.
         """
         elapsed = self._seconds[i + 1] - self._seconds[i]
-        change = self._swing[i + 1] - self._swing[max(0, i - 1)]
+        change = self._swing[min(i + 2, len(self._swing) - 1)] - self._swing[max(0, i - 1)]
         stale = change * (elapsed / 2 + self.stamp_seconds)
         if not self._counter:
             return stale
