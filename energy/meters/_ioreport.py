@@ -52,7 +52,8 @@ def load() -> Source:
     """
     if sys.platform != "darwin" or os.uname().machine != "arm64":
         raise MeterUnavailable(
-            "This is no Mac with Apple silicon.", "Under Rosetta, use a Python built for arm64."
+            "This is no Mac with Apple silicon.",
+            "This meter is for such Macs; under Rosetta, use a Python built for arm64.",
         )
     try:
         return IOReport(*(ctypes.CDLL(path) for path in LIBRARIES))

@@ -96,7 +96,10 @@ def _load(library: Any, driver: Path) -> Any:
     """Return amdsmi, initialised for GPUs."""
     if library is None:
         if not driver.exists():
-            raise MeterUnavailable("There is no AMD GPU driver here.", f"Load amdgpu ({driver} must exist).")
+            raise MeterUnavailable(
+                "There is no AMD GPU driver here.",
+                f"This meter is for AMD GPUs under Linux, with amdgpu loaded ({driver}).",
+            )
         try:
             library = importlib.import_module("amdsmi")
         except (
