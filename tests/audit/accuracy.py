@@ -23,7 +23,7 @@ from tests.simulated.nvml import Library, preset_gpu
 from tests.simulated.sensors import PRESETS, START_SECONDS, drawn
 
 PAGE = Path(__file__).with_suffix(".md")
-DRAWS = 20
+DRAWS = 16
 POLL_JITTER_SECONDS = 0.004  # a thread wakes a little late
 
 

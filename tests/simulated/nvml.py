@@ -2,9 +2,9 @@
 
     library = Library(machine, [Gpu(0, uuid=..., bus=...), ...])
 
-NVML's order is the order of the list; CUDA's is that of the PCI buses. A board without a `sensor` has an ideal
-one: the energy counter moves every `step_seconds` and shows whole millijoules; power is the value at the
-counter's last move.
+NVML's order is the order of the list; CUDA's is that of the PCI buses. A board without a `sensor` has an
+ideal one: the energy counter moves every `step_seconds` and shows whole millijoules; power is the value at
+the counter's last move.
 """
 
 import math

@@ -21,7 +21,7 @@ START_SECONDS = 1000.0  # when a simulated machine is switched on
 class Sensor:
     """One kind of sensor.
 
-    power_window_seconds: what the displayed power averages over, where that is more than the counter's samples.
+    power_window_seconds: what the displayed power averages over, if that is more than the counter's samples.
     """
 
     period_seconds: float
