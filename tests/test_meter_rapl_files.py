@@ -2,8 +2,11 @@
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from energy.meters import rapl
 from tests.simulated.machine import Constant, Machine, run, take
@@ -145,6 +148,57 @@ def test_permission_that_comes_back_in_time_costs_nothing(tmp_path, monkeypatch)
 
     assert energy.joules() == pytest.approx(truth)
     assert [(fault.kind, fault.joules_at_stake) for fault in energy.faults] == [("unreadable", 0.0)]
+
+
+TROUBLES = {
+    "none": lambda tree, seconds: None,
+    "away": lambda tree, seconds: tree.remove(),
+    "unreadable": lambda tree, seconds: tree.make_unreadable(),
+    "replaced": lambda tree, seconds: tree.replace_file(),
+    "stopped": lambda tree, seconds: tree.machine.advance(seconds),
+    "reset": lambda tree, seconds: tree.reset(),
+    "reset while stopped": lambda tree, seconds: (tree.machine.advance(seconds), tree.reset()),
+}
+MENDED = {"away": Powercap.restore, "unreadable": Powercap.make_readable}
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(sorted(TROUBLES)), st.floats(0.3, 400)), min_size=1, max_size=6))
+def test_whatever_happens_no_energy_is_invented_and_what_is_missing_is_in_the_band(script):
+    """The counter begins 100 kJ below its range, so that stops and resets meet wraps."""
+    with TemporaryDirectory() as root:
+        tree, meter = metered(Path(root), start_uj=RANGE_UJ - 100_000_000_000)
+        before = take(tree.machine, meter)
+        for name, seconds in script:
+            run(tree.machine, meter, 3.0)
+            TROUBLES[name](tree, seconds)
+            run(tree.machine, meter, min(seconds, 6.0))
+            if name in MENDED:
+                MENDED[name](tree)
+        run(tree.machine, meter, 3.0)
+        reading = take(tree.machine, meter)
+        meter.close()
+    energy = reading - before
+    truth = tree.machine.energy(before.seconds, reading.seconds)
+
+    assert energy.joules() <= truth * 1.001
+    assert energy.band()[0] <= truth <= energy.band()[1]
+    assert energy.joules() >= truth * 0.999 or energy.flags()
+
+
+def test_a_reset_during_a_pause_is_not_taken_for_a_wrap(tmp_path):
+    """100 s at 1 kW would explain the fall from 200 kJ as a wrap; 62 kJ would be invented."""
+    tree, meter = metered(tmp_path, start_uj=200_000_000_000)
+
+    def trouble():
+        tree.machine.advance(100.0)
+        tree.reset()
+
+    energy, truth = around(tree, meter, trouble)
+
+    assert "reset" in energy.flags()
+    assert energy.joules() <= truth
+    assert energy.band()[0] <= truth <= energy.band()[1]
 
 
 def test_closing_leaves_no_descriptor_open(tmp_path):

@@ -96,13 +96,13 @@ def estimate(processor: Processor, tdp_watts: float | None, visible_cpus: float)
     low, high = THREAD_WATTS
     per_thread = tdp_watts * processor.sockets / processor.threads if tdp_watts else None
     if per_thread is None:
-        source = "unknown: the range of processors on sale"
+        source = "unknown, taken from processors on sale"
     elif processor.virtual:
         low, high = min(low, per_thread), min(high, per_thread)
-        source = "CodeCarbon's table, at most: a virtual machine has an unknown part of the processor"
+        source = "in CodeCarbon's table, of which a virtual machine has an unknown part"
     else:
         low = high = per_thread
-        source = "CodeCarbon's table"
+        source = "in CodeCarbon's table"
     watts = math.sqrt(low * high)  # the middle of a range of factors
     return CpuPower(processor.name, tdp_watts, source, processor.threads, visible_cpus, watts, (low, high))
 

@@ -65,7 +65,7 @@ def _same(first: Sequence[float], second: Sequence[float], file: ZoneFile) -> bo
     if not apart and not moved:
         raise MeterUnavailable(
             f"Dies of one package show the same RAPL counter, which stands still ({file.zone.file}).",
-            "Nobody can say whether they are one counter or several: measure from outside.",
+            "Nobody can say whether they are one counter or several: use the meter outside.",
         )
     return apart <= TOLERANCE_SHARE * moved
 

@@ -27,7 +27,7 @@ def absent(root: Path, system: Path = SYSTEM) -> MeterUnavailable:
     if place.virtual:
         return MeterUnavailable(
             f"There are no RAPL packages under {root}: this is {place}, and the host keeps the counters.",
-            "No command on this machine opens them: run on the host, or measure the host from outside.",
+            "No command on this machine opens them: run on the host, or measure it by the meter outside.",
         )
     if hidden := _hidden(root):
         return MeterUnavailable(
@@ -37,7 +37,7 @@ def absent(root: Path, system: Path = SYSTEM) -> MeterUnavailable:
     if not place.x86:
         return MeterUnavailable(
             f"There are no RAPL packages under {root}: only x86 processors have RAPL.",
-            "Measure this machine from outside.",
+            "Measure this machine by the meter outside.",
         )
     if place.container:
         return MeterUnavailable(

@@ -56,8 +56,8 @@ def diagnose(gpus: Sequence[str] | None = None, *, proc: Path = PROC) -> Diagnos
     meter.close()
     power = meter.power
     figures = f"{power.idle_watts:.2g} W idle + {power.busy_watts:.2g} J per CPU second"
-    band = f"the truth is {power.band[0]:.2f} to {power.band[1]:.1f} times it"
-    return Diagnosis("cpu_model", True, f"cpu: {figures} (modelled; {band}; rated power: {power.tdp_source})")
+    band = f"{power.band[0]:.2f} to {power.band[1]:.1f} times that"
+    return Diagnosis("cpu_model", True, f"cpu: {figures} (modelled, {band}; rated power {power.tdp_source})")
 
 
 class CpuModel:

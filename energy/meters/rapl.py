@@ -6,7 +6,9 @@ added on top. The MMIO twin of a package and the dies of one package that show t
 
 A counter wraps at `max_energy_range_uj`, after minutes under load. It is read every second, which no wrap
 escapes, and a jump that the package could not have drawn is a reset (suspend, reloaded module), not a wrap.
-A zone that vanishes is lost until it comes back; then its counter goes on, or began anew and is a reset too.
+After a pause nearly every jump could have been drawn, so a fall that nobody watched is a reset too: a wrap
+among them is lost and flagged, where a reset taken for a wrap would be energy that nobody used. A zone that
+vanishes is lost until it comes back; its counter has gone on meanwhile, or has been reset.
 
 The files are kept open, so that the edge of a window costs microseconds. Permissions are checked when a file
 is opened: losing them in the middle of a run stops nothing.
@@ -29,6 +31,7 @@ from energy.reading import Count, Fault
 DOMAINS = ("cpu", "ram")
 ROOT = Path("/sys/class/powercap")
 PERIOD_SECONDS = 1.0
+WATCHED_PERIODS = 5  # samples further apart than this cannot tell a wrap from a reset
 STEP_SECONDS = 0.001  # Intel SDM vol. 3B, 16.10: the energy status is updated about every millisecond
 # Assumed: nobody states an error. RAPL is "highly correlated" with the plug (Khan et al., RAPL in Action,
 # TOMPECS 2018); for DRAM it follows the trend with a constant offset (Desrochers et al., MEMSYS 2016).
@@ -70,7 +73,13 @@ class Followed:
     file: ZoneFile
     counter: Counter
     gone: Fault | None = None
+    last_seconds: float = 0.0
     last_joules: float = 0.0
+
+    @property
+    def period_seconds(self) -> float:
+        """How often it must be read so that no wrap goes unseen."""
+        return min(PERIOD_SECONDS, self.file.zone.wrap_seconds / 4)
 
     def sample(self, clock: Callable[[], float]) -> None:
         """Read the counter once and account for what it says."""
@@ -83,14 +92,17 @@ class Followed:
             self._saw(asked, clock(), joules)
 
     def _saw(self, asked: float, arrived: float, joules: float) -> None:
-        wraps_at = self.counter.range_joules
-        if self.file.renewed and joules < self.last_joules and not self._may_have_wrapped(arrived):
-            self.counter.range_joules = None  # a new file and a lower count: it began anew, it did not wrap
+        wraps_at = self.file.zone.range_joules
+        fell = joules < self.last_joules
+        self.counter.range_joules = None if fell and self._reset(arrived - self.last_seconds) else wraps_at
         self.counter.see(asked, arrived, joules)
-        self.counter.range_joules, self.gone, self.last_joules = wraps_at, None, joules
+        self.gone, self.last_seconds, self.last_joules = None, arrived, joules
 
-    def _may_have_wrapped(self, now: float) -> bool:
-        return self.gone is not None and now - self.gone.at_seconds >= self.file.zone.wrap_seconds
+    def _reset(self, seconds: float) -> bool:
+        """Say whether a lower count, `seconds` after the last, means that the counter began anew."""
+        if seconds >= self.file.zone.wrap_seconds:
+            return False  # it may have wrapped, once or more: a gap
+        return self.file.renewed or seconds > WATCHED_PERIODS * self.period_seconds
 
     def _failed(self, seconds: float, problem: OSError | ValueError) -> None:
         zone = self.file.zone
@@ -115,8 +127,7 @@ class Rapl:
         self._lock = threading.RLock()
         self._noted: list[Fault] = []
         self._followed = [Followed(file, _counter(file.zone)) for file in files]
-        fastest = min(file.zone.wrap_seconds for file in files)
-        self.period_seconds: float | None = min(PERIOD_SECONDS, fastest / 4)
+        self.period_seconds: float | None = min(followed.period_seconds for followed in self._followed)
         self.poll()
 
     def poll(self) -> None:

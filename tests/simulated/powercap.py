@@ -89,6 +89,12 @@ class Powercap:
         self._make(self.zones[index])
         self.update()
 
+    def reset(self, directory="intel-rapl:0"):
+        """Let the counter begin at 0 now, in the same file."""
+        index = next(n for n, zone in enumerate(self.zones) if zone.directory == directory)
+        self.zones[index] = replace(self.zones[index], reset_at=self.machine.now())
+        self.update()
+
     def replace_file(self, directory="intel-rapl:0"):
         """Put a new file in the old one's place, which leaves open descriptors with the old."""
         path = self.root / directory / "energy_uj"
