@@ -76,8 +76,8 @@ def _places(sys: Path, counting: list[int]) -> dict[int, str]:
 
     Intel's dies have a counter each. AMD's counter is of the whole package, and some kernels show it once per
     die, so there the first CPU of each package counts (log of arch/x86/events/rapl.c in Linux, 2024-05-02:
-    "AMD CPUs have the scope of RAPL energy-pkg event as package, whereas Intel Cascade Lake CPUs have the scope
-    as die").
+    "AMD CPUs have the scope of RAPL energy-pkg event as package, whereas Intel Cascade Lake CPUs have the
+    scope as die").
     """
     packages = {cpu: _topology(sys, cpu, "physical_package_id") for cpu in counting}
     if len(set(packages.values())) == len(packages):
