@@ -99,6 +99,21 @@ def test_a_ramp_between_two_samples_is_met_exactly(tmp_path):
     assert between(meter, 1010.3, 1010.9).joules == pytest.approx(machine.energy(1010.3, 1010.9), rel=1e-4)
 
 
+@pytest.mark.parametrize("averages", [False, True])
+@pytest.mark.parametrize("form", ["PTDaemon", "csv of Wh"])
+def test_without_any_gain_error_the_truth_still_lies_in_the_band(tmp_path, form, averages):
+    """A hundred windows whose edges lie anywhere around the steps of power."""
+    machine, _, meter = metered(
+        tmp_path, Square(50.0, 150.0, period=9.7), {"accuracy": 0.0}, form=form, averages=averages
+    )
+    run(machine, meter, 70.0)
+
+    for i in range(100):
+        start, end = 1005.0 + 0.37 * i, 1005.3 + 0.37 * i + i % 20
+        part, truth = between(meter, start, end), machine.energy(start, end)
+        assert part.band[0] - 0.01 <= truth <= part.band[1] + 0.01, (start, end)
+
+
 def test_a_late_log_is_aligned_by_its_stamps_not_by_its_arrival(tmp_path):
     """At 1010 s the power rises from 50 to 450 W, and the log tells of it at 1013 s."""
     machine, _, meter = metered(tmp_path, Step(50.0, 450.0, at=10.0), late_seconds=3.0)

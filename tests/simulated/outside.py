@@ -66,6 +66,7 @@ class Logger:
     late_seconds: float = 0.0
     ahead_seconds: float = 0.0  # how far the logger's clock runs before ours
     wall_steps: list = field(default_factory=list)  # (when, by how much) the wall clock of both is set
+    averages: bool = False  # whether it shows the mean of its last period, as PTDaemon does
     silent: tuple = (math.inf, math.inf)  # when it logs nothing
 
     def __post_init__(self):
@@ -95,9 +96,14 @@ class Logger:
             self.append(*due)
 
     def text(self, seconds, watts=None):
-        watts = self.machine.watts(seconds) if watts is None else watts
+        watts = self.watts(seconds) if watts is None else watts
         joules = COUNTED + self.machine.energy(1000.0, seconds)
         return self.line(self.wall(seconds) + self.ahead_seconds, watts, joules)
+
+    def watts(self, seconds):
+        if not self.averages:
+            return self.machine.watts(seconds)
+        return self.machine.energy(seconds - self.period_seconds, seconds) / self.period_seconds
 
     def append(self, *lines):
         with self.path.open("a") as file:
