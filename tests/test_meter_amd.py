@@ -158,7 +158,7 @@ def test_a_counter_without_power_is_the_figure():
     assert energy.joules() == pytest.approx(truth, rel=0.01)
 
 
-@pytest.mark.parametrize("step", [0.02, 0.1])
+@pytest.mark.parametrize("step", [0.02, 0.1, 0.2])
 def test_the_step_of_the_counter_is_observed(step):
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu(step_seconds=step))
@@ -166,6 +166,15 @@ def test_the_step_of_the_counter_is_observed(step):
     (counter, _) = meter.counts()
 
     assert counter.resolution_seconds == pytest.approx(step, abs=0.006)
+
+
+def test_a_counter_that_is_too_slow_to_be_observed_has_a_step_of_half_a_second():
+    machine = Machine(Constant(300.0))
+    meter = metered(machine, Gpu(step_seconds=0.47, power_error=NOT_SUPPORTED))
+
+    (counter,) = meter.counts()
+
+    assert counter.resolution_seconds == 0.5
 
 
 def test_several_boards_are_observed_at_once():
@@ -240,7 +249,7 @@ def test_a_draw_above_twice_the_cap_is_no_energy_whatever_the_unit_of_the_cap(ca
     energy = take(machine, meter) - before
 
     assert "reset" in energy.flags()
-    assert figure(energy, "amdsmi_counter").joules < 12.0 * 1500.0
+    assert 10.0 * 290.0 < figure(energy, "amdsmi_counter").joules < 12.0 * 1500.0
 
 
 def test_every_visible_board_is_counted_once():

@@ -79,6 +79,18 @@ def test_a_window_that_the_cpu_channel_cannot_resolve_is_flagged():
     assert measured(machine, meter, 10.0)[0].flags() == ("window_too_short",)
 
 
+def test_an_edge_of_the_cpu_is_as_stale_as_its_channel_and_that_of_the_gpu_is_not():
+    """20 W and 12 W: the CPU's channel moves after up to 1.7 s, the GPU's with each sample."""
+    machine = Machine(Constant(40.0))
+    _, meter = metered(machine)
+    run(machine, meter, 30.0)
+
+    edges = {count.device: count.edge_joules for count in meter.counts()}
+
+    assert edges["package-0"] >= 1.7 * 20.0
+    assert edges["apple-gpu"] <= 0.3 * 12.0
+
+
 def test_every_part_is_counted_once_and_called_modelled():
     machine = Machine(Constant(100.0))
     _, meter = metered(machine)

@@ -18,8 +18,7 @@ BURST_FACTOR = 2.0  # over the power cap, for milliseconds
 PLAUSIBLE_WATTS = 2000.0  # where the board does not tell its cap
 MICRO = 1e-6
 LEAST_MICROWATTS = 10_000  # caps are in watts in some versions of amdsmi and in microwatts in others
-STEP_SECONDS = 0.1  # of the counter, unless more moves were seen while it was observed
-OBSERVE_SECONDS = 0.5
+OBSERVE_SECONDS = 0.5  # of a counter, to find its step: it is taken for this if fewer than two moves are seen
 OBSERVE_EVERY_SECONDS = 0.005
 BELIEVABLE = 2.0  # counter and power may differ by this factor over half a second of changing load
 POWER_KEYS = ("current_socket_power", "average_socket_power", "socket_power")  # MI300; older boards; either
@@ -50,7 +49,7 @@ def watched(library: Any, board: Board, clock: Callable[[], float]) -> Watched:
     found = Watched(board, [])
     handle, max_watts = board.gpus[0].handle, _max_watts(library, board.gpus[0].handle)
     if (energy := _answering(found, _joules(library, handle))) is not None:
-        counter = Counter(_count(board, "amdsmi_counter"), max_watts, step_seconds=STEP_SECONDS)
+        counter = Counter(_count(board, "amdsmi_counter"), max_watts, step_seconds=OBSERVE_SECONDS)
         found.sensors.append(Sensor(counter, energy))
     if (power := _answering(found, *(_watts(library, handle, key) for key in POWER_KEYS))) is not None:
         integral = Integral(_count(board, "amdsmi_power"), max_watts, gap_seconds=3 * PERIOD_SECONDS)
@@ -96,9 +95,8 @@ def _judge(board: Watched) -> None:
     if counter is None:
         return
     seen = board.moves[1:]  # the first value had been there for nobody knows how long
-    if len(seen) > 2:
-        steps = [later - earlier for (earlier, _), (later, _) in itertools.pairwise(seen)]
-        counter.step_seconds = statistics.median(steps)
+    steps = [later - earlier for (earlier, _), (later, _) in itertools.pairwise(seen)]
+    counter.step_seconds = statistics.median(steps) if steps else OBSERVE_SECONDS
     doubt = _doubt(seen, board.watts)
     if doubt:
         board.problem = doubt
