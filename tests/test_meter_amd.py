@@ -270,7 +270,7 @@ def test_the_two_dies_of_an_mi250_are_one_board():
     energy, _ = measured(machine, meter, 20.0)
 
     (board,) = energy.headline()
-    assert board.device == f"{dies[0].uuid},{dies[1].uuid}"
+    assert board.device == f"{dies[0].device},{dies[1].device}"
     assert energy.joules() == pytest.approx(6000.0, rel=0.01)
     assert energy.flags() == ()
 
@@ -289,7 +289,7 @@ def test_one_die_of_an_mi250_is_all_of_the_board_and_flagged():
 def test_the_partitions_of_a_board_are_one_board():
     partitions = [Gpu(address=f"0000:0c:00.{place}", hip=place, silent=place > 0) for place in range(4)]
 
-    assert seen(partitions) == [partitions[0].uuid]
+    assert seen(partitions) == [partitions[0].device]
 
 
 def test_a_board_that_tells_nothing_beside_one_that_does_leaves_the_total_unknown():
@@ -301,7 +301,7 @@ def test_a_board_that_tells_nothing_beside_one_that_does_leaves_the_total_unknow
 
     assert energy.joules("gpu") is None
     assert any(
-        part.device == silent.uuid and "Feature not supported" in part.reason for part in energy.domains
+        part.device == silent.device and "Feature not supported" in part.reason for part in energy.domains
     )
 
 
@@ -309,6 +309,7 @@ def test_a_board_that_tells_nothing_beside_one_that_does_leaves_the_total_unknow
     "name",
     [
         "9eff74a1-0000-1000-80ee-2fbd1a51c5ac",  # amdsmi
+        "GPU-9eff74a1-0000-1000-80ee-2fbd1a51c5ac",  # our records
         "GPU-EEAE2FBD1A51C5AC",  # rocminfo
         "eeae2fbd1a51c5ac",
         "65656165-3266-6264-3161-353163356163",  # torch: the characters of HIP's as bytes
@@ -316,20 +317,20 @@ def test_a_board_that_tells_nothing_beside_one_that_does_leaves_the_total_unknow
     ],
 )
 def test_a_gpu_is_found_by_each_of_its_names(name):
-    assert seen([Gpu(), Gpu(**SECOND)], (name,)) == [Gpu().uuid]
+    assert seen([Gpu(), Gpu(**SECOND)], (name,)) == [Gpu().device]
 
 
 def test_the_gpus_of_others_are_not_amds():
     with pytest.raises(MeterUnavailable, match="None of these GPUs is AMD's") as problem:
         metered(Machine(), names=(NVIDIA,))
 
-    assert Gpu().uuid in problem.value.remedy
+    assert Gpu().device in problem.value.remedy
 
 
 def test_indices_are_hips_and_not_those_of_the_pci_bus():
     first, second = Gpu(hip=1), Gpu(**(SECOND | {"hip": 0}))
 
-    assert seen([first, second], HIP_VISIBLE_DEVICES="0") == [second.uuid]
+    assert seen([first, second], HIP_VISIBLE_DEVICES="0") == [second.device]
 
 
 def test_without_hips_numbers_the_pci_bus_decides():
@@ -338,7 +339,7 @@ def test_without_hips_numbers_the_pci_bus_decides():
 
     (board,) = resolve(library, None, {"HIP_VISIBLE_DEVICES": "0"})
 
-    assert board.device == Gpu().uuid
+    assert board.device == Gpu().device
 
 
 @pytest.mark.parametrize(
@@ -357,7 +358,7 @@ def test_without_hips_numbers_the_pci_bus_decides():
 def test_rocms_variables_are_read_as_rocm_does(environ, places):
     gpus = [Gpu(), Gpu(**SECOND), Gpu(**THIRD)]
 
-    assert seen(gpus, **environ) == [gpus[place].uuid for place in places]
+    assert seen(gpus, **environ) == [gpus[place].device for place in places]
 
 
 @pytest.mark.parametrize("entries", ["", "-1", "9", NVIDIA])
@@ -386,7 +387,7 @@ def test_a_board_of_a_virtual_machine_is_named_as_missing():
     with pytest.raises(MeterUnavailable, match="Feature not supported") as problem:
         metered(Machine(), gpu)
 
-    assert problem.value.device == gpu.uuid
+    assert problem.value.device == gpu.device
 
 
 @pytest.mark.parametrize("error", [NO_PERMISSION, DRIVER_NOT_LOADED])
@@ -426,7 +427,7 @@ def test_the_diagnosis_names_boards_and_sources():
 
     assert diagnosis.works
     assert diagnosis.untested
-    assert diagnosis.what == f"AMD Instinct MI300X {Gpu().uuid}: amdsmi_counter"
+    assert diagnosis.what == f"AMD Instinct MI300X {Gpu().device}: amdsmi_counter"
 
 
 def test_closing_releases_the_library():

@@ -87,7 +87,7 @@ def _gpu(library: Any, handle: Any, address: str, place: int) -> Gpu:
     return Gpu(
         handle=handle,
         name=str(_asked(library, "amdsmi_get_gpu_asic_info", handle).get("market_name", "AMD GPU")),
-        uuid=library.amdsmi_get_gpu_device_uuid(handle),
+        uuid=f"GPU-{library.amdsmi_get_gpu_device_uuid(handle)}",  # so that all GPUs have it
         address=address,
         hip=number if isinstance(number := numbers.get("hip_id"), int) else place,
         hip_uuid=str(numbers.get("hip_uuid", "")),

@@ -72,6 +72,11 @@ class Gpu:
     reset_at: float = math.inf
     old: bool = False  # amdsmi before 6.2.1
 
+    @property
+    def device(self):
+        """What a count calls it."""
+        return f"GPU-{self.uuid}"
+
 
 @dataclass
 class Library:
