@@ -40,7 +40,7 @@ def measured(repeat: Repeat, idle_watts: float | None, grid_g_per_kwh: float | N
         "peak_rss_mib": (window.peak_rss_mib, None if window.peak_rss_mib is not None else NO_PEAK),
         "temp_rise_c": _temperature_rise(repeat),
     }
-    outside = [part for part in energy.domains if part.domain == "machine"]
+    outside = [part for part in energy.domains if part.source.startswith("outside_")]
     if outside:
         row["outside_kj"] = _scaled((outside[0].joules, outside[0].reason), 1 / JOULES_PER_KJ)
     if _epochs(repeat):

@@ -15,6 +15,7 @@ import psutil
 import energy
 from energy import machine
 from energy.boards import boards
+from energy.meters import context
 from energy.meters._meter import Meter
 
 # Words of a processor's marketing name that tell nothing about it.
@@ -46,8 +47,12 @@ def of_meters(meters: Sequence[Meter]) -> dict[str, Any]:
     headline = (now - now).headline()
     # A GPU that no meter can read ("missing") cannot be asked for its name either.
     read = [part for part in headline if part.domain == "gpu" and part.source != "missing"]
-    gpus = sorted({uuid for part in read for uuid in part.device.split(",")})
-    return hardware(boards(gpus), [part.source for part in headline])
+    by_nvml = [part for part in read if part.source.startswith(("nvml_", "codecarbon_"))]
+    uuids = sorted({uuid for part in by_nvml for uuid in part.device.split(",")})
+    others = sorted(part.device for part in read if part not in by_nvml)
+    state = context(meters)
+    named = [{"name": state.get(device, {}).get("name", device)} for device in others]
+    return hardware([*boards(uuids), *named], [part.source for part in headline])
 
 
 def name(hardware: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from energy import fingerprint
 from energy.meters import amd
 from energy.meters._amd_boards import resolve
 from energy.meters._meter import MeterUnavailable
@@ -440,3 +441,13 @@ def test_closing_releases_the_library():
 
     assert library.users == 0
     assert {count.reason for count in meter.counts()} == {"the meter is closed"}
+
+
+def test_the_fingerprint_names_the_board_and_not_its_uuid():
+    machine = Machine()
+    meter = metered(machine, Gpu())
+
+    hardware = fingerprint.of_meters([meter])
+
+    assert hardware["gpus"] == [{"name": "AMD Instinct MI300X"}]
+    assert fingerprint.name(hardware).startswith("instinct-mi300x-")

@@ -91,6 +91,10 @@ class Amd(SensorMeter):
         """Read every board now and return the joules since the meter was opened."""
         return super().counts() + tuple(count for silent in self._silent for count in silent.counts())
 
+    def context(self) -> dict[str, Any]:
+        """Return the name of every board, by the device that its count has."""
+        return {board.board.device: {"name": board.board.gpus[0].name} for board in self.boards}
+
 
 def _load(library: Any, driver: Path) -> Any:
     """Return amdsmi, initialised for GPUs."""
