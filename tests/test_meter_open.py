@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 import energy
-from energy import meters
+from energy import claims, meters
 from energy.meters import _folder, nvml, rapl
 from energy.meters._sampler import Sampler
 from energy.reading import Count, Fault
@@ -47,6 +47,12 @@ class Ticking:
 
     def close(self):
         self.closed = True
+
+
+@pytest.fixture(autouse=True)
+def nobody_else(monkeypatch, tmp_path):
+    """Whoever else tests on this machine is none of these tests' business."""
+    monkeypatch.setattr(claims, "FOLDER", tmp_path / "claims")
 
 
 @pytest.fixture
@@ -284,11 +290,11 @@ def test_a_watch_that_breaks_is_reported_once_and_stops_nobody():
 
 
 class Busy(Ticking):
-    """A meter whose poll takes 10 ms of CPU time."""
+    """A meter whose poll takes 5 ms of CPU time."""
 
     def poll(self):
         super().poll()
-        end = time.thread_time() + 0.01
+        end = time.thread_time() + 0.005
         while time.thread_time() < end:
             pass
 
@@ -302,7 +308,7 @@ def test_the_sampler_counts_its_polls_and_its_cpu_seconds():
     sampler.stop()
 
     assert sampler.polls == meter.polls
-    assert 0.01 * meter.polls <= sampler.cpu_seconds <= 0.01 * meter.polls + 0.05
+    assert 0.005 * meter.polls <= sampler.cpu_seconds <= 0.005 * meter.polls + 0.05
 
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -332,7 +338,7 @@ def test_a_fork_finds_no_thread_of_ours_and_the_polling_goes_on(monkeypatch):
     wait_for(lambda: meter.polls > polls)
     sampler.stop()
 
-    assert sampler.cpu_seconds >= 0.01 * meter.polls
+    assert sampler.cpu_seconds >= 0.005 * meter.polls
 
 
 @needs_fork
@@ -350,8 +356,9 @@ def test_two_threads_that_fork_at_once_leave_one_sampler():
 
     assert not parked
     assert sampler.running
+    before = kernel_threads()
     sampler.stop()
-    assert "energy-sampler" not in [thread.name for thread in threading.enumerate()]
+    assert kernel_threads() == before - 1
 
 
 @needs_fork
@@ -456,7 +463,9 @@ def test_real_meters_are_polled_by_the_real_thread(tmp_path, folder):
     parts = {part.source: part for part in spent.domains}
     for source in ("nvml_counter", "nvml_power", "rapl"):
         assert parts[source].band[0] <= 100.0 * spent.seconds <= parts[source].band[1], source
-    assert parts["nvml_power"].coverage == pytest.approx(1.0, abs=0.02)
+    # On a busy machine samples come late: what they do not cover is a gap that is told.
+    gaps = sum(fault.seconds for fault in spent.faults if fault.source == "nvml_power")
+    assert parts["nvml_power"].coverage * spent.seconds + gaps == pytest.approx(spent.seconds, rel=0.2)
 
 
 def test_codecarbon_is_given_indices_for_the_gpus_asked_for():

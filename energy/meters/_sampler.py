@@ -18,8 +18,10 @@ from energy.meters._meter import Meter
 
 Watch = tuple[Callable[[], None], float]  # what to call, and how often (s)
 
-PATIENCE_SECONDS = 0.25  # a fork waits no longer for a poll: one that hangs must not hang the workload
-EXIT_SECONDS = 0.05  # a thread that was joined is gone for the kernel some microseconds later
+PATIENCE_SECONDS = 1.0  # a fork waits no longer for a poll: one that hangs must not hang the workload
+EXIT_SECONDS = (
+    1.0  # a thread that was joined is gone for the kernel microseconds later, if there is a CPU for it
+)
 TASKS = Path("/proc/self/task")
 
 
@@ -165,7 +167,7 @@ class _Thread(threading.Thread):
         self.join(patience_seconds)
         deadline = time.monotonic() + EXIT_SECONDS
         while not self.is_alive() and _is_known_to_the_kernel(self) and time.monotonic() < deadline:
-            time.sleep(0)
+            time.sleep(1e-5)
 
 
 def _is_known_to_the_kernel(thread: threading.Thread) -> bool:
