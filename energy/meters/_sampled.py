@@ -14,7 +14,8 @@ samples is not documented, so it is assumed. The evidence is the pace of success
 pace, times the step, is added to what may have slipped between the samples. For a steady load that is the
 sensor's noise; for one that flickers it grows with time, because flicker may keep step with the sensor.
 
-*Edge.* One step at the power drawn lately, and the time that the asking took.
+*Edge.* One step at the power drawn lately, and the time that the asking took; more if a move is overdue. If
+several moves together show less power than before, the counter may also have stopped on the way.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class SampledCounter(Counter):
     pace_watts: float | None = None  # of the last move
     _pace_before: float = 0.0
     _tick: tuple[float, float] | None = None  # the last move was not before, and not after
+    _fallen_joules: float = 0.0  # what is missing at the last move if the power has not really fallen
     _looked: tuple[float, float] = (0.0, 0.0)  # the last look: asked, arrived
     _shown_joules: float = 0.0
 
@@ -58,8 +60,15 @@ class SampledCounter(Counter):
 
     def stale_joules(self, watts: float) -> float:
         """Return how wrong the count may be now; `watts` is the power that a sensor has shown lately."""
+        watts = max(watts, self.pace_watts or 0.0, self._pace_before)
+        return watts * self._stale_seconds() + self._fallen_joules
+
+    def _stale_seconds(self) -> float:
+        """Return a step and the time of the asking; or, if the next move is overdue, all since the last."""
         asked, arrived = self._looked
-        return max(watts, self.pace_watts or 0.0, self._pace_before) * (self.step_seconds + arrived - asked)
+        if self._tick and asked - self._tick[1] > self.step_seconds + STEP_ERROR_SECONDS:
+            return arrived - self._tick[0]
+        return self.step_seconds + arrived - asked
 
     def _age_seconds(self) -> float:
         """Return how long ago the counter has moved, as far as that is known."""
@@ -81,6 +90,8 @@ class SampledCounter(Counter):
         if self.pace_watts is not None:
             self.sampling_joules += abs(pace - self.pace_watts) * self.step_seconds
         self._pace_before, self.pace_watts = self.pace_watts or pace, pace
+        fallen_watts = max(0.0, self._pace_before - pace)
+        self._fallen_joules = fallen_watts * (moves - 1) * self.step_seconds
 
     def _moves(self, seen: tuple[float, float], before: tuple[float, float], joules: float) -> int:
         """Return how many moves there were since `before`; if several would fit, those of steadiest power.
