@@ -4,7 +4,7 @@
     tool.begin(); ...; answer = tool.end()
 
 An answer says what the tool's own result says. Whatever it warned of on the way, in its log or by Python's
-warnings, counts as said too, and so does an exception.
+warnings, counts as said too, and so does an exception. `needs` are libraries that take long to import.
 """
 
 import importlib.metadata
@@ -30,14 +30,16 @@ class Answer:
 class Ours:
     """joulebench: two readings, subtracted."""
 
-    name, package = "joulebench", "joulebench"
+    name, package, needs = "joulebench", "joulebench", ()
 
     def __init__(self, stage):
         self._stage, self._domain = stage, stage.script.domain
         import energy
+        from energy import claims
         from energy.meters import _sampler, rapl
 
         self._energy = energy
+        claims.FOLDER = stage.folder / "claims"
         _sampler.threading = stage.threading
         rapl.open.__kwdefaults__["root"] = stage.powercap_root
 
@@ -69,6 +71,7 @@ class CodeCarbon:
     """CodeCarbon: `start()` and `stop()` of the offline tracker, or its tasks where the script says so."""
 
     name, package = "CodeCarbon", "codecarbon"
+    needs = ("pandas", "psutil", "rapidfuzz", "requests")
 
     def __init__(self, stage):
         self._stage, self._domain = stage, stage.script.domain
@@ -121,7 +124,7 @@ class CodeCarbon:
 class Zeus:
     """Zeus: `begin_window` and `end_window` of a ZeusMonitor, without torch to synchronise with."""
 
-    name, package = "Zeus", "zeus"
+    name, package, needs = "Zeus", "zeus", ("pandas", "pydantic", "sklearn.metrics")
 
     def __init__(self, stage):
         self._stage, self._domain = stage, stage.script.domain

@@ -30,6 +30,7 @@ class Script:
 
     billed: which of the GPUs (or zones) make up the true figure.
     before, ready, half_way: what happens before the tools are opened, before the window, and in it.
+    counter_shows: what part of the energy the counters of the GPUs show.
     tasks: CodeCarbon is used by its task interface.
     model: there is no sensor, the CPU of the real machine is modelled, in real time.
     how: the function of ways.py that takes the window.
@@ -42,6 +43,7 @@ class Script:
     billed: tuple[int, ...] = (0,)
     environ: dict[str, str] = field(default_factory=dict)
     nvidia_smi: bool = True
+    counter_shows: float = 1.0
     seconds: float = 20.0
     before: Callable = nothing
     ready: Callable = nothing
@@ -163,6 +165,7 @@ SCRIPTS = (
     Script("board without energy counter", gpus=POWER_ONLY),
     Script("board without any sensor (virtual GPU)", gpus=SILENT),
     Script("counter stands still", gpus=(BOARD,), half_way=on_board(stuck="from now")),
+    Script("counter shows half of it, power is right", gpus=(BOARD,), counter_shows=0.5),
     Script("no counter, and power reads 0 W", gpus=POWER_ONLY, half_way=on_board(zero_watts="from now")),
     Script("`CUDA_VISIBLE_DEVICES=0`: nothing wrong", gpus=PAIR, environ=visible("0")),
     Script("`CUDA_VISIBLE_DEVICES=GPU-…` (UUID)", gpus=PAIR, billed=(1,), environ=visible(BOARD.uuid)),

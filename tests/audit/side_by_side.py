@@ -10,6 +10,7 @@ tool anew.
 
 import argparse
 import datetime
+import importlib
 import json
 import os
 import re
@@ -51,6 +52,8 @@ def main():
 
 def column(tool):
     """Run every script with one tool: its version, and an answer with the truth for each script."""
+    for library in tool.needs:  # once, not in every cell
+        importlib.import_module(library)
     return {"version": version(tool), "cells": [apart(script, tool) for script in SCRIPTS]}
 
 

@@ -35,10 +35,12 @@ class Stage:
 
     def take_over(self):
         """Let this process live on the stage; before any tool is imported."""
-        sys.modules["pynvml"] = nvml_module(self.library)
+        sys.modules["pynvml"] = nvml_module(self.library, self.script.counter_shows)
         self._environ()
         if not self.script.model:
             self.time.install()
+        for name in [name for name in sys.modules if name.partition(".")[0] == "energy"]:
+            del sys.modules[name]  # it was imported with the real clocks
 
     def joules(self, start, end):
         """What the script's devices drew, exactly."""
@@ -68,8 +70,11 @@ class Stage:
         os.chdir(home)
 
 
-def nvml_module(library):
-    """Return a module that has NVIDIA's constants and answers from the simulated library."""
+def nvml_module(library, counter_shows=1.0):
+    """Return a module that has NVIDIA's constants and answers from the simulated library.
+
+    counter_shows: the part of the energy that the counters show.
+    """
     real = importlib.import_module("pynvml")
     module = types.ModuleType("pynvml")
     constants = {name: value for name, value in vars(real).items() if name.startswith("NVML_")}
@@ -79,6 +84,9 @@ def nvml_module(library):
         if not 0 <= index < len(library.gpus):
             raise library.NVMLError(NOT_FOUND)
         return library.nvmlDeviceGetHandleByIndex(index)
+
+    def counter(handle):
+        return round(counter_shows * library.nvmlDeviceGetTotalEnergyConsumption(handle))
 
     def no_such_link(handle):
         raise library.NVMLError(NOT_SUPPORTED)
@@ -91,6 +99,7 @@ def nvml_module(library):
             "nvmlDeviceGetTemperatureV": lambda handle, sensor: 60,
             **answers,
             "nvmlDeviceGetHandleByIndex": by_index,
+            "nvmlDeviceGetTotalEnergyConsumption": counter,
             "NVMLError": library.NVMLError,
             "NVMLError_NotSupported": type("NVMLError_NotSupported", (library.NVMLError,), {}),
             "_nvmlGetFunctionPointer": None,  # by which Zeus tells NVIDIA's bindings from another package

@@ -93,7 +93,7 @@ def _shown(column, row, word):
     length = "" if _length_is_right(cell) else f", window of {cell['seconds']:.0f} s"
     said = unusual(cell, usual_words(column, cell)) if word != RIGHT else cell["says"] if band else []
     quoted = f": {_short('; '.join(said))}" if said else ""
-    return f"{_number(cell['joules'])}{band}{length} – {word}{quoted}"
+    return f"{_number(cell['joules'])}{band}{length} · {word}{quoted}"
 
 
 def _figure_is_close(cell):
