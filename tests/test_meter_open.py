@@ -397,6 +397,20 @@ def test_a_sampler_that_was_stopped_is_not_revived_by_a_fork():
     assert not sampler.running
 
 
+def test_a_sampler_whose_meters_are_all_closed_is_not_revived_by_a_fork(monkeypatch):
+    meter, started = Ticking(), []
+    sampler = Sampler([meter])
+    sampler.start()
+    meter.close()
+    wait_for(lambda: not sampler.running)
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: started.append(thread))
+
+    sampler.before_fork()
+    sampler.after_fork_in_parent()
+
+    assert started == []
+
+
 def test_a_sampler_that_is_gone_is_told_of_no_fork():
     import gc
     import weakref

@@ -56,7 +56,7 @@ class Sampler:
     def start(self) -> None:
         """Start the thread, if any meter needs it."""
         with self._lock:
-            self._wanted = bool(self._meters)
+            self._wanted = True
             self._begin()
 
     def stop(self) -> None:
@@ -95,7 +95,7 @@ class Sampler:
         self._wanted, self._thread, self._forks = False, None, 0
 
     def _begin(self) -> None:
-        if self._wanted and not self._forks:
+        if self._wanted and self._meters and not self._forks:
             self._thread = _Thread(self, self._thread)
             self._thread.start()
 
