@@ -21,7 +21,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "paused": "paused",
     }
 )
-OPEN_ENDED = ("lost", "shared")  # faults that last from their instant on
+OPEN_ENDED = ("lost", "shared")  # faults that last from their instant on, if no length is given
 OF_THE_DEVICE = ("shared", "double", "throttled")  # whatever source reads it
 OF_THE_WINDOW = ("suspend", "clock_step", "paused")  # whatever was read
 
@@ -59,5 +59,6 @@ class Fault:
 
     def touches(self, start_seconds: float, end_seconds: float) -> bool:
         """Say whether the fault reaches into the window."""
-        ends = float("inf") if self.kind in OPEN_ENDED else self.at_seconds + self.seconds
+        endless = self.kind in OPEN_ENDED and not self.seconds
+        ends = float("inf") if endless else self.at_seconds + self.seconds
         return self.at_seconds <= end_seconds and ends >= start_seconds

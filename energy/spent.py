@@ -9,6 +9,7 @@ from typing import Any
 from energy.fault import FLAGS, OF_THE_WINDOW, Fault
 
 EDGE_SHARE = 0.01  # a window whose edges may be wrong by more than this share is too short
+SAMPLING_SHARE = 0.05  # power changed so much between samples that they may have missed more than this
 COVERAGE_SHARE = 0.99  # below it a figure has a hole that its reader should know about
 JITTER_SECONDS = 0.05  # the meters of one reading are not read at one instant
 AGREEMENT_SHARE = 0.05  # the gain error of an NVIDIA board (arXiv 2312.02741): two witnesses may differ by it
@@ -102,6 +103,8 @@ class Energy:
         for part in self.headline():
             if part.joules is not None and part.edge_joules > EDGE_SHARE * part.joules:
                 yield "window_too_short"
+            if part.joules is not None and part.sampling_joules > SAMPLING_SHARE * part.joules:
+                yield "undersampled"
             if part.coverage < COVERAGE_SHARE and (1 - part.coverage) * self.seconds > JITTER_SECONDS:
                 yield "low_coverage"
             if any(_disagree(part, other) for other in witnesses):

@@ -256,3 +256,63 @@ def test_a_fault_of_a_whole_meter_is_a_fault_of_each_of_its_counts():
 
     assert energy.flags() == ("gap",)
     assert energy.band() == (3000.0, 3500.0)
+
+
+@pytest.mark.parametrize(("slipped", "flags"), [(50.0, ()), (51.0, ("undersampled",))])
+def test_power_that_changed_too_much_between_samples_is_flagged(slipped, flags):
+    spent = window([counter(0.0, 0.0)], [counter(1000.0, 10.0, sampling_joules=slipped)])
+
+    assert spent.flags() == flags
+
+
+@pytest.mark.parametrize(
+    ("kind", "flag"),
+    [
+        ("suspend", "host_suspended"),
+        ("clock_step", "clock_step"),
+        ("paused", "paused"),
+    ],
+)
+def test_what_the_clocks_saw_speaks_against_the_window_and_hides_no_joules(kind, flag):
+    fault = Fault(kind, "clock", "", 12.0, 3.0, 0.0, "told so by the test")
+
+    spent = window([package(0.0, 0.0)], [package(1000.0, 10.0)], [fault])
+
+    assert (spent.flags(), spent.band()) == ((flag,), (1000.0, 1000.0))
+
+
+@pytest.mark.parametrize(
+    ("kind", "flag"),
+    [
+        ("double", "billed_twice"),
+        ("throttled", "throttled"),
+        ("shared", "shared_device"),
+    ],
+)
+def test_a_fault_of_a_device_speaks_against_whatever_reads_it_and_no_other(kind, flag):
+    fault = Fault(kind, "claims", GPU, 12.0, 3.0, 0.0, "told so by the test")
+
+    mine = window([counter(0.0, 0.0)], [counter(1000.0, 10.0)], [fault])
+    other = window([counter(0.0, 0.0, OTHER)], [counter(1000.0, 10.0, OTHER)], [fault])
+
+    assert (mine.flags(), other.flags()) == ((flag,), ())
+
+
+@pytest.mark.parametrize(("seconds", "flags"), [(2.0, ()), (0.0, ("shared_device",))])
+def test_strangers_who_have_left_do_not_speak_against_later_windows_but_a_mig_board_always_does(
+    seconds, flags
+):
+    fault = Fault("shared", "nvml_counter", GPU, 1.0, seconds, 0.0, "told so by the test")
+
+    assert window([counter(0.0, 0.0)], [counter(1000.0, 10.0)], [fault]).flags() == flags
+
+
+def test_a_second_opinion_is_compared_with_all_the_figures_that_it_is_of():
+    before = [package(0.0, 0.0), package(0.0, 0.0, "package-1"), model(0.0, 0.0)]
+    after = [package(600.0, 10.0), package(400.0, 10.0, "package-1"), model(1250.0, 10.0)]
+
+    spent = window(before, after)
+
+    (witness,) = [part for part in spent.domains if part.witness]
+    assert spent.disagreement(witness) == pytest.approx(0.25)
+    assert spent.flags() == ()  # a model that is off is no measurement that disagrees

@@ -62,10 +62,10 @@ def diagnose(gpus: Sequence[str] | None = None, *, library: Any = None) -> Diagn
     try:
         meter = open(gpus, library=library)
     except MeterUnavailable as problem:
-        return Diagnosis("nvml", False, problem.reason, problem.remedy)
+        return Diagnosis("nvml", False, problem.reason, problem.remedy, untested=True)
     what = "; ".join(gpu.describe() for gpu in meter.gpus)
     meter.close()
-    return Diagnosis("nvml", True, what)
+    return Diagnosis("nvml", True, what, untested=True)
 
 
 class Nvml:

@@ -72,13 +72,13 @@ def diagnose(gpus: Sequence[str] | None = None, *, source: str | None = None) ->
     try:
         meter = open(gpus, source=source)
     except MeterUnavailable as problem:
-        return Diagnosis("outside", False, problem.reason, problem.remedy)
+        return Diagnosis("outside", False, problem.reason, problem.remedy, untested=True)
     what = "; ".join(
         f"machine: {device} ({state['format']}, {state['value']}, {state['stamps']})"
         for device, state in meter.context().items()
     )
     meter.close()
-    return Diagnosis("outside", True, what)
+    return Diagnosis("outside", True, what, untested=True)
 
 
 class Outside:
