@@ -1,9 +1,11 @@
-"""What the meters cost: the same training with and without them, in interleaved pairs.
+"""What the meters cost: in the background, at a window's edges, at the start, and in wall time.
 
-    python -m benchmarks.overhead --pairs 20
+    python -m benchmarks.overhead                 # about three minutes
+    python -m benchmarks.overhead --train 20      # also whole trainings, in 20 pairs with and without meters
 
-Machines are shared and drift, so a time alone says little: each pair runs both ways within seconds of each
-other, the order turns from pair to pair (AB, BA, ...), and what is printed is the mean ratio with its spread.
+Machines are shared and drift, so a time alone says little. What is compared runs within seconds of each
+other, the order changes, and what is printed is a mean with its 95 % interval, beside a comparison of nothing
+with nothing that shows how much this machine can tell.
 """
 
 from __future__ import annotations
@@ -12,86 +14,135 @@ import argparse
 import math
 import statistics
 import time
-
-from scipy import stats
+from collections.abc import Iterator, Sequence
 
 import energy
-import fixtures
-import zoo
-from energy import machine
+from benchmarks import meter_cost
 from energy.window import Window
 
 RECIPE = {"epochs": 4, "batch_size": 8}
-# In the suite, meters have long been open when a case begins; CodeCarbon lets nobody read within 55 ms.
-SETTLING_SECONDS = 0.1
+BLOCK_SECONDS = 0.5
 
 
 def main() -> None:
-    """Run the pairs and print the ratios."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pairs", type=int, default=20)
-    parser.add_argument("--arch", default="attention_squeeze_unet", choices=zoo.architectures())
-    parser.add_argument("--meters", default="auto", help="as --energy-meters")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of waiting for each background figure")
+    parser.add_argument("--rounds", type=int, default=40, help="of work with and without meters")
+    parser.add_argument("--train", type=int, default=0, metavar="PAIRS", help="of whole trainings")
+    parser.add_argument("--arch", default="attention_squeeze_unet", help="the network to train")
     arguments = parser.parse_args()
-    if arguments.pairs < 2:
-        parser.error(f"--pairs {arguments.pairs}: a spread needs 2 or more")
+    if arguments.rounds < 2 or arguments.train == 1:
+        parser.error("an interval needs 2 rounds or pairs at least")
+    with meter_cost.sensors() as simulated:
+        print(f"simulated, because this machine has none: {', '.join(simulated) or 'nothing'}")
+        for name, figure, aim in rows(arguments.seconds, arguments.rounds, bool(simulated)):
+            print(f"{name:<52} {figure:<50} {aim}".rstrip(), flush=True)
+    if arguments.train:
+        train(arguments.arch, arguments.train)
 
-    slices = fixtures.load("phantom", 64)
-    recipe = zoo.recipe(arguments.arch, threads=machine.physical_cores(), **RECIPE)
-    zoo.train(recipe, slices)  # warm: files in the page cache, kernels chosen
-    wall, cpu = [], []
-    for pair in range(arguments.pairs):
-        order = (True, False) if pair % 2 else (False, True)
-        runs = {metered: run(recipe, slices, metered, arguments.meters) for metered in order}
-        wall.append(math.log(runs[True][0] / runs[False][0]))
-        cpu.append(math.log(runs[True][1] / runs[False][1]))
-    print(
-        f"{arguments.pairs} pairs of {arguments.arch}, {recipe.epochs} epochs of {len(slices.train)} slices"
+
+def rows(seconds: float, rounds: int, simulated: bool) -> Iterator[tuple[str, str, str]]:
+    """Yield the table: what, how much, and what it is meant to be."""
+    with energy.open_meters() as meters:
+        names = [meter.name for meter in meters]
+    fast = ",".join(name for name in names if name != "codecarbon")
+    yield f"background CPU, {', '.join(names)}", share(",".join(names), seconds), "aim: below 0.5 % of a core"
+    for name in names:
+        yield f"  {name} alone", share(name, seconds / 3), ""
+    with energy.open_meters() as meters:
+        logs = meter_cost.blocks(meters, rounds, BLOCK_SECONDS)
+    yield (
+        f"wall time of {BLOCK_SECONDS} s of work, metered / bare",
+        ratio(logs["metered"]),
+        "aim: below 1.005",
     )
-    print(f"wall time, metered / bare: {ratio(wall)}")
-    print(f"CPU time,  metered / bare: {ratio(cpu)}")
+    yield "  bare / bare", ratio(logs["bare"]), "what this machine can tell"
+    yield f"one reading, {fast}", micros(meter_cost.edge_seconds(fast)), "aim: below 50 µs"
+    for name in fast.split(","):
+        yield f"  {name} alone", micros(meter_cost.edge_seconds(name)), ""
+    if simulated:
+        yield "  the simulated GPU itself", micros(meter_cost.simulated_gpu_seconds()), ""
+    yield "import energy", millis(meter_cost.import_seconds()), "aim: below 150 ms"
+    if starts := meter_cost.codecarbon_start_seconds():
+        yield "CodeCarbon's first start, before any window", millis(starts), ""
 
 
-def run(recipe: zoo.Recipe, slices: fixtures.Slices, metered: bool, meters: str) -> tuple[float, float]:
-    """Train once; return wall and CPU seconds of the training, as a case of the suite would be billed.
-
-    Both ways open the meters and wait first, so that what is timed begins in the same state.
-    """
-    opened = energy.open_meters(meters, gpus=())
-    try:
-        if not metered:
-            energy.close(opened)
-        time.sleep(SETTLING_SECONDS)
-        return timed(recipe, slices, opened if metered else None)
-    finally:
-        energy.close(opened)
+def share(names: str, seconds: float) -> str:
+    """Say which share of one core the polling of these meters takes."""
+    low, mean, high = (
+        100 * value for value in meter_cost.mean_interval(meter_cost.background_share(names, seconds))
+    )
+    return f"{mean:.3f} % of a core ({low:.3f} to {high:.3f})"
 
 
-def timed(recipe: zoo.Recipe, slices: fixtures.Slices, meters: energy.Meters | None) -> tuple[float, float]:
-    wall, cpu = time.perf_counter(), time.process_time()
-    if meters is None:
-        for _ in zoo.epochs(recipe, slices):
-            pass
-    else:
-        with Window(meters) as window:
-            for _ in zoo.epochs(recipe, slices):
-                window.mark("epoch")
-    return time.perf_counter() - wall, time.process_time() - cpu
-
-
-def ratio(logs: list[float]) -> str:
+def ratio(logs: Sequence[float]) -> str:
     """Say the mean ratio of the pairs, its 95 % interval (Student's t on logarithms) and the spread.
 
     >>> ratio([0.0, 0.0, 0.0])
-    '1.0000, 95 % interval 1.0000 to 1.0000; single pairs 1.000 to 1.000'
+    '1.0000 (1.0000 to 1.0000); pairs 1.000 to 1.000'
     """
-    mean, error = statistics.fmean(logs), stats.sem(logs)
-    half = stats.t.ppf(0.975, len(logs) - 1) * error
-    low, middle, high = (math.exp(value) for value in (mean - half, mean, mean + half))
-    return (
-        f"{middle:.4f}, 95 % interval {low:.4f} to {high:.4f}; "
-        f"single pairs {math.exp(min(logs)):.3f} to {math.exp(max(logs)):.3f}"
-    )
+    low, middle, high = (math.exp(value) for value in meter_cost.mean_interval(logs))
+    pairs = f"pairs {math.exp(min(logs)):.3f} to {math.exp(max(logs)):.3f}"
+    return f"{middle:.4f} ({low:.4f} to {high:.4f}); {pairs}"
+
+
+def micros(seconds: Sequence[float]) -> str:
+    """Say the median and the slowest but 1 %.
+
+    >>> micros([20e-6, 20e-6, 30e-6])
+    '20.0 µs (99 % below 30.0 µs)'
+    """
+    slow = sorted(seconds)[math.ceil(0.99 * len(seconds)) - 1]
+    return f"{1e6 * statistics.median(seconds):.1f} µs (99 % below {1e6 * slow:.1f} µs)"
+
+
+def millis(seconds: Sequence[float]) -> str:
+    """Say the median and the range.
+
+    >>> millis([0.1, 0.12, 0.2])
+    '120 ms (100 to 200 ms)'
+    """
+    middle, low, high = (round(1e3 * f(seconds)) for f in (statistics.median, min, max))
+    return f"{middle} ms ({low} to {high} ms)"
+
+
+def train(arch: str, pairs: int) -> None:
+    """Train the same case with and without all meters, in interleaved pairs (AB, BA, ...)."""
+    import fixtures
+    import zoo
+    from energy import machine
+
+    slices = fixtures.load("phantom", 64)
+    recipe = zoo.recipe(arch, threads=machine.physical_cores(), **RECIPE)
+    zoo.train(recipe, slices)  # warm: files in the page cache, kernels chosen
+    logs = []
+    for pair in range(pairs):
+        order = (True, False) if pair % 2 else (False, True)
+        walls = {metered: _trained(lambda: zoo.epochs(recipe, slices), metered) for metered in order}
+        logs.append(math.log(walls[True] / walls[False]))
+    what = f"{recipe.epochs} epochs of {len(slices.train)} slices, {arch}, metered / bare"
+    print(f"{what:<52} {ratio(logs)}")
+
+
+def _trained(epochs, metered: bool) -> float:
+    """Return the wall seconds of one training, billed as a case of the suite would be.
+
+    Both ways open the meters and wait first, so that what is timed begins in the same state.
+    """
+    with energy.open_meters(gpus=()) as meters:
+        if not metered:
+            energy.close(meters)
+        time.sleep(meter_cost.SETTLING_SECONDS)
+        start = time.perf_counter()
+        if not metered:
+            for _ in epochs():
+                pass
+            return time.perf_counter() - start
+        with Window(meters) as window:
+            for _ in epochs():
+                window.mark("epoch")
+        return time.perf_counter() - start
 
 
 if __name__ == "__main__":
