@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 WAITS = """
-import time
+import os, time
 from pathlib import Path
 
 def wait_for(name):
@@ -26,7 +26,7 @@ def until_told(here, go):
     wait_for(go)
 
 def test_first(energy):
-    energy(until_told, "ready", "go")
+    energy(until_told, f"ready-{os.getpid()}", "go")
 
 def test_second(energy):
     energy(time.sleep, 0.1)
@@ -36,7 +36,7 @@ def test_second(energy):
 def test_a_run_that_was_stopped_for_3_seconds_says_so_in_that_case_only(tmp_path):
     project = Foreign(tmp_path, WAITS)
     run = project.start()
-    run.wait_for("ready")
+    run.wait_for(f"ready-{run.pid}")
     time.sleep(0.6)  # let the sampler's thread have polled once
 
     os.kill(run.pid, signal.SIGSTOP)
@@ -58,8 +58,7 @@ def test_two_runs_at_once_on_one_machine_are_both_flagged_and_a_third_one_is_not
     first = project.start("-k", "first", storage="one")
     second = project.start("-k", "first", storage="two")
     for run in (first, second):
-        run.wait_for("ready")
-    wait_until_claimed(tmp_path, 2)
+        run.wait_for(f"ready-{run.pid}")
     (tmp_path / "go").touch()
     ends = [first.end(), second.end()]
     project.run("-k", "first", storage="three")
@@ -70,13 +69,6 @@ def test_two_runs_at_once_on_one_machine_are_both_flagged_and_a_third_one_is_not
     assert "billed_twice" not in flags(project.records("three")["test_first"])
     ((fault,),) = project.records("one")["test_first"]["faults"]
     assert fault["reason"] == f"process {second.pid} (pytest) also bills machine"
-
-
-def wait_until_claimed(folder, openers):
-    deadline = time.monotonic() + 30.0
-    while len(list((folder / "claims").iterdir())) < openers:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 FALLS_OUT = """
