@@ -334,6 +334,7 @@ def test_unpooling_equals_torchs_bit_for_bit_and_so_does_its_gradient(dtype, lay
 
     assert torch.equal(results[0][0], results[1][0])
     assert torch.equal(results[0][1], results[1][1])
+    assert results[0][0].is_contiguous(memory_format=layout)
 
 
 def test_unpooling_does_not_spread_an_infinity():
