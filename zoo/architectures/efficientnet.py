@@ -11,9 +11,11 @@ one channel in and one class out. The paper's 5.3 M are the B0 classifier's.
 Encoder and decoder are segmentation-models-pytorch's (smp), because this is the only EfficientNet that the
 study's code could run. Two differences: the convolution to 1,280 channels and its normalisation, which only
 a classifier uses, are taken away (412,160 parameters that would get no gradient), and there is no sigmoid.
-Two traits of smp's decoder are kept: its position attention reads its result, 320 channels for each pixel, as
-320 maps without turning the axes; and some of its channel gates have only one or two hidden units, which a
-draw of weights can leave dead (the gate is then a constant). The weights are fresh: nothing is downloaded.
+Three traits of smp's are kept: the position attention reads its result, 320 channels for each pixel, as 320
+maps without turning the axes; some channel gates have only one or two hidden units, which a draw of weights
+can leave dead (the gate is then a constant); and the encoder's batch statistics move slowly (momentum 0.01),
+so that evaluation lags behind training for some hundreds of steps. The weights are fresh: nothing is
+downloaded.
 """
 
 from torch import Tensor, nn
