@@ -13,11 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-
-from scipy import stats
 
 import energy
 from energy import claims
@@ -39,6 +38,30 @@ while os.getppid() != 1:
         counts[number] += 25_000_000
         os.pwrite(file, b"%020d" % counts[number], 0)
 """
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a block of work took: on the clock, and of all threads of this process on the CPUs."""
+
+    wall_seconds: float
+    cpu_seconds: float
+
+
+@dataclass(frozen=True)
+class Round:
+    """Three blocks of the same work, which follow each other."""
+
+    metered: Spent
+    bare: Spent
+    again: Spent
+
+    def logs(self, what: str) -> tuple[float, float]:
+        """Return the logarithms of metered over bare and of bare over bare, of "wall" or "cpu"."""
+        metered, bare, again = (
+            getattr(each, f"{what}_seconds") for each in (self.metered, self.bare, self.again)
+        )
+        return math.log(metered / bare), math.log(again / bare)
 
 
 @contextmanager
@@ -109,35 +132,32 @@ def _share(seconds: float) -> float:
     return (time.process_time() - time.thread_time() - cpu) / (time.perf_counter() - wall)
 
 
-def blocks(meters: Meters, rounds: int, block_seconds: float) -> dict[str, list[float]]:
-    """Return logarithms of wall time ratios: metered over bare, and bare over bare, which shows the noise.
-
-    Each round runs the same units of work three times within seconds, in random order.
-    """
+def blocks(meters: Meters, rounds: int, block_seconds: float) -> list[Round]:
+    """Run the same work three times within seconds, once with meters, in random order; so many times."""
     units = max(1, round(block_seconds / _unit_seconds()))
     order = random.Random(0)  # noqa: S311 -- an order, not a secret
-    logs: dict[str, list[float]] = {"metered": [], "bare": []}
     meters.sampler.stop()
-    for _ in range(rounds):
-        arms = ["bare", "metered", "again"]
-        order.shuffle(arms)
-        walls = {arm: _block(meters if arm == "metered" else None, units) for arm in arms}
-        logs["metered"].append(math.log(walls["metered"] / walls["bare"]))
-        logs["bare"].append(math.log(walls["again"] / walls["bare"]))
-    return logs
+    return [_round(meters, units, order) for _ in range(rounds)]
 
 
-def _block(meters: Meters | None, units: int) -> float:
+def _round(meters: Meters, units: int, order: random.Random) -> Round:
+    arms = ["metered", "bare", "again"]
+    order.shuffle(arms)
+    spent = {arm: _block(meters if arm == "metered" else None, units) for arm in arms}
+    return Round(spent["metered"], spent["bare"], spent["again"])
+
+
+def _block(meters: Meters | None, units: int) -> Spent:
     if meters is not None:
         meters.sampler.start()
     time.sleep(SETTLING_SECONDS)
-    start = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(units):
         unit()
-    wall = time.perf_counter() - start
+    spent = Spent(time.perf_counter() - wall, time.process_time() - cpu)
     if meters is not None:
         meters.sampler.stop()
-    return wall
+    return spent
 
 
 def unit() -> int:
@@ -177,17 +197,6 @@ def codecarbon_start_seconds(times: int = 3) -> list[float]:
         "meter = codecarbon.open(()); print(time.perf_counter() - start); meter.close()"
     )
     return [_asked(code) for _ in range(times)] if codecarbon.diagnose(()).works else []
-
-
-def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the mean and its 95 % interval (Student's t).
-
-    >>> mean_interval([2.0, 2.0, 2.0])
-    (2.0, 2.0, 2.0)
-    """
-    mean = statistics.fmean(values)
-    half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
-    return mean - half, mean, mean + half
 
 
 def _timed(work: Callable[[], object]) -> float:

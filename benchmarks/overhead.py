@@ -1,23 +1,23 @@
 """What the meters cost: in the background, at a window's edges, at the start, and in wall time.
 
-    python -m benchmarks.overhead                 # about three minutes
+    python -m benchmarks.overhead                 # about four minutes
     python -m benchmarks.overhead --train 20      # also whole trainings, in 20 pairs with and without meters
 
 Machines are shared and drift, so a time alone says little. What is compared runs within seconds of each
-other, the order changes, and what is printed is a mean with its 95 % interval, beside a comparison of nothing
-with nothing that shows how much this machine can tell.
+other, the order changes, and what is printed has its 95 % interval, beside a comparison of nothing with
+nothing that shows how much this machine can tell.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 import energy
 from benchmarks import meter_cost
+from benchmarks.spread import micros, millis, ratio, share
 from energy.window import Window
 
 RECIPE = {"epochs": 4, "batch_size": 8}
@@ -28,7 +28,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=30.0, help="of waiting for each background figure")
-    parser.add_argument("--rounds", type=int, default=40, help="of work with and without meters")
+    parser.add_argument("--rounds", type=int, default=60, help="of work with and without meters")
     parser.add_argument("--train", type=int, default=0, metavar="PAIRS", help="of whole trainings")
     parser.add_argument("--arch", default="attention_squeeze_unet", help="the network to train")
     arguments = parser.parse_args()
@@ -37,7 +37,7 @@ def main() -> None:
     with meter_cost.sensors() as simulated:
         print(f"simulated, because this machine has none: {', '.join(simulated) or 'nothing'}")
         for name, figure, aim in rows(arguments.seconds, arguments.rounds, bool(simulated)):
-            print(f"{name:<52} {figure:<50} {aim}".rstrip(), flush=True)
+            print(f"{name:<56} {figure:<50} {aim}".rstrip(), flush=True)
     if arguments.train:
         train(arguments.arch, arguments.train)
 
@@ -46,65 +46,28 @@ def rows(seconds: float, rounds: int, simulated: bool) -> Iterator[tuple[str, st
     """Yield the table: what, how much, and what it is meant to be."""
     with energy.open_meters() as meters:
         names = [meter.name for meter in meters]
-    fast = ",".join(name for name in names if name != "codecarbon")
-    yield f"background CPU, {', '.join(names)}", share(",".join(names), seconds), "aim: below 0.5 % of a core"
+        blocks = meter_cost.blocks(meters, rounds, BLOCK_SECONDS)
+    for what, title in (("wall", "wall time"), ("cpu", "CPU time of all threads")):
+        metered, bare = zip(*(each.logs(what) for each in blocks), strict=True)
+        yield f"{title} of {BLOCK_SECONDS} s of work, metered / bare", ratio(metered), "aim: below 1.005"
+        yield "  bare / bare", ratio(bare), "what this machine can tell"
+    background = share(meter_cost.background_share(",".join(names), seconds))
+    yield f"background, {', '.join(names)}", background, "aim: below 0.5 %"
     for name in names:
-        yield f"  {name} alone", share(name, seconds / 3), ""
-    with energy.open_meters() as meters:
-        logs = meter_cost.blocks(meters, rounds, BLOCK_SECONDS)
+        yield f"  {name} alone", share(meter_cost.background_share(name, seconds / 3)), ""
+    fast = [name for name in names if name != "codecarbon"]
     yield (
-        f"wall time of {BLOCK_SECONDS} s of work, metered / bare",
-        ratio(logs["metered"]),
-        "aim: below 1.005",
+        f"one reading, {', '.join(fast)}",
+        micros(meter_cost.edge_seconds(",".join(fast))),
+        "aim: below 50 µs",
     )
-    yield "  bare / bare", ratio(logs["bare"]), "what this machine can tell"
-    yield f"one reading, {fast}", micros(meter_cost.edge_seconds(fast)), "aim: below 50 µs"
-    for name in fast.split(","):
+    for name in fast:
         yield f"  {name} alone", micros(meter_cost.edge_seconds(name)), ""
     if simulated:
         yield "  the simulated GPU itself", micros(meter_cost.simulated_gpu_seconds()), ""
     yield "import energy", millis(meter_cost.import_seconds()), "aim: below 150 ms"
     if starts := meter_cost.codecarbon_start_seconds():
         yield "CodeCarbon's first start, before any window", millis(starts), ""
-
-
-def share(names: str, seconds: float) -> str:
-    """Say which share of one core the polling of these meters takes."""
-    low, mean, high = (
-        100 * value for value in meter_cost.mean_interval(meter_cost.background_share(names, seconds))
-    )
-    return f"{mean:.3f} % of a core ({low:.3f} to {high:.3f})"
-
-
-def ratio(logs: Sequence[float]) -> str:
-    """Say the mean ratio of the pairs, its 95 % interval (Student's t on logarithms) and the spread.
-
-    >>> ratio([0.0, 0.0, 0.0])
-    '1.0000 (1.0000 to 1.0000); pairs 1.000 to 1.000'
-    """
-    low, middle, high = (math.exp(value) for value in meter_cost.mean_interval(logs))
-    pairs = f"pairs {math.exp(min(logs)):.3f} to {math.exp(max(logs)):.3f}"
-    return f"{middle:.4f} ({low:.4f} to {high:.4f}); {pairs}"
-
-
-def micros(seconds: Sequence[float]) -> str:
-    """Say the median and the slowest but 1 %.
-
-    >>> micros([20e-6, 20e-6, 30e-6])
-    '20.0 µs (99 % below 30.0 µs)'
-    """
-    slow = sorted(seconds)[math.ceil(0.99 * len(seconds)) - 1]
-    return f"{1e6 * statistics.median(seconds):.1f} µs (99 % below {1e6 * slow:.1f} µs)"
-
-
-def millis(seconds: Sequence[float]) -> str:
-    """Say the median and the range.
-
-    >>> millis([0.1, 0.12, 0.2])
-    '120 ms (100 to 200 ms)'
-    """
-    middle, low, high = (round(1e3 * f(seconds)) for f in (statistics.median, min, max))
-    return f"{middle} ms ({low} to {high} ms)"
 
 
 def train(arch: str, pairs: int) -> None:
@@ -122,10 +85,10 @@ def train(arch: str, pairs: int) -> None:
         walls = {metered: _trained(lambda: zoo.epochs(recipe, slices), metered) for metered in order}
         logs.append(math.log(walls[True] / walls[False]))
     what = f"{recipe.epochs} epochs of {len(slices.train)} slices, {arch}, metered / bare"
-    print(f"{what:<52} {ratio(logs)}")
+    print(f"{what:<56} {ratio(logs)}")
 
 
-def _trained(epochs, metered: bool) -> float:
+def _trained(epochs: Callable[[], Iterable[object]], metered: bool) -> float:
     """Return the wall seconds of one training, billed as a case of the suite would be.
 
     Both ways open the meters and wait first, so that what is timed begins in the same state.

@@ -1,5 +1,6 @@
 """The script that says what the meters cost: it measures what it says, in every row."""
 
+import random
 import re
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import meter_cost, overhead
+from benchmarks import meter_cost, spread
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,9 +60,27 @@ def test_work_of_another_thread_is_background():
     assert busy > 0.05
 
 
-def test_ratios_are_means_of_logarithms():
-    """Twice as long and half as long are, on the mean, equally long."""
-    assert overhead.ratio([0.6931, -0.6931, 0.6931, -0.6931]).startswith("1.0000 (")
+def test_ratios_are_of_logarithms():
+    """Twice as long and half as long are, in the middle, equally long."""
+    assert spread.ratio([0.6931, -0.6931, 0.6931, -0.6931]).startswith("1.0000 (")
+
+
+def test_a_block_that_was_interrupted_moves_a_median_by_nothing():
+    calm = [0.001 * number for number in range(-20, 21)]
+    interrupted = [*calm[:-1], 5.0]
+
+    assert spread.median_interval(interrupted) == spread.median_interval(calm)
+
+
+def test_the_interval_of_a_median_holds_it_19_times_in_20():
+    """The truth from outside: samples drawn from a distribution whose median is 0."""
+    draw = random.Random(1)
+    held = 0
+    for _ in range(2000):
+        low, _, high = spread.median_interval([draw.gauss(0, 1) for _ in range(40)])
+        held += low <= 0 <= high
+
+    assert 0.94 <= held / 2000 <= 0.985
 
 
 def test_the_feeder_moves_counters_in_place(tmp_path):
