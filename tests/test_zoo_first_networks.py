@@ -428,6 +428,36 @@ def test_enet_looks_ever_wider(stage):
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "block", "side", "channels", "slope"),
+    [
+        ("enet", "stage1.0", "side", 64, 0.25),  # a fresh PReLU's slope
+        ("enet", "stage4.0", "side", 64, 0),
+        ("erfnet", "stage2.0", "layers", 64, 0),
+        ("linknet", "encoders.0.1", "layers", 64, 0),
+    ],
+)
+@torch.no_grad()
+def test_a_residual_block_activates_its_sum(name, block, side, channels, slope):
+    layer = fresh(name).get_submodule(block).eval()
+    silence(layer, side)
+    x = torch.randn(1, channels, 4, 4)
+
+    assert torch.equal(layer(x), F.leaky_relu(x, slope))
+
+
+@torch.no_grad()
+def test_enet_halves_by_pooling_and_empty_channels():
+    down = fresh("enet").down1.eval()
+    silence(down, "side")
+    x = torch.randn(1, 16, 8, 8)
+    halved, _ = down(x)
+
+    assert torch.equal(halved[:, :16], F.leaky_relu(F.max_pool2d(x, 2), 0.25))
+    assert halved.shape == (1, 64, 4, 4)
+    assert not halved[:, 16:].any()
+
+
 @torch.no_grad()
 def test_enets_empty_channels_have_the_precision_of_the_others():
     down = fresh("enet").down1.bfloat16().eval()
@@ -459,8 +489,15 @@ def test_squeeze_unet_is_the_attention_network_with_its_gates_open():
         up = ours.get_submodule(f"step{step}.up").out_channels
         weights[key] = weights[key].roll(up, dims=1)
     ours.load_state_dict(weights)
+    seen = {ours: [], gated: []}
+    for model, outputs in seen.items():
+        for step in (model.step1, model.step2, model.step3, model.step4, model.head):
+            step.register_forward_hook(
+                lambda layer, inputs, output, outputs=outputs: outputs.append(output / output.std())
+            )
+        model(noise())
 
-    torch.testing.assert_close(ours(noise()), gated(noise()), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(seen[ours], seen[gated], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("silenced", ["step1.up", "step2.up", "step3.up", "step4.up", "step4"])
