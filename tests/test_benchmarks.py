@@ -237,7 +237,7 @@ def test_a_dry_run_predicts_minutes_and_kilojoules_and_trains_nothing(suite, tmp
         (("--seeds=-1",), "--seeds -1"),
         (("--seeds=0,0",), "same seed twice"),
         (("--batch-size=1",), "batch_size"),
-        (("--image-size=50",), "50"),
+        (("--image-size=15",), "15"),
         (("--device=tpu",), "--device tpu"),
         (("--device=cuda:99",), "--device cuda:99"),
         (("--budget=huge",), "huge"),

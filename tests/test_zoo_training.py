@@ -16,6 +16,7 @@ from torch.utils.data import RandomSampler
 import zoo
 from tests.simulated.tiny_slices import losses, network, slices, small_recipe, split
 from zoo import training
+from zoo._size import macs_per_slice
 
 
 @pytest.fixture
@@ -214,9 +215,24 @@ def without_val(folder):
     return replace(data, val=replace(data.val, items=()))
 
 
-def test_slices_of_a_size_that_does_not_fit_are_refused_before_any_is_read(data):
-    with pytest.raises(ValueError, match=r"unet: input of 40 x 40 pixels; .* to 48 x 48"):
-        zoo.train(small_recipe(), replace(data, image_size=40, transform=None))
+def test_slices_of_a_size_that_does_not_fit_are_padded_and_the_account_says_so(tmp_path, monkeypatch):
+    seen = []
+
+    def watched(*arguments):
+        made = network()
+        made.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].shape[-2:]))
+        return made
+
+    monkeypatch.setattr("zoo.training.create", watched)
+    trained = zoo.train(small_recipe(epochs=1), slices(tmp_path, size=40))
+
+    assert set(seen) == {(48, 48)}
+    assert trained.setup.applied["padded_to"] == 48
+    assert trained.macs_per_slice == macs_per_slice("unet", 48)
+
+
+def test_slices_of_a_size_that_fits_are_not_padded(data):
+    assert zoo.train(small_recipe(epochs=1), data).setup.applied["padded_to"] is None
 
 
 def test_a_machine_without_bf16_says_so(monkeypatch):

@@ -8,8 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 # First: importing one of these folders later would put its module in the place of the function of that name.
 import zoo.architectures
+import zoo.classifiers
+import zoo.extras
 import zoo.techniques  # noqa: F401
-from zoo._registry import architectures, create, techniques
+from zoo._registry import (
+    architectures,
+    classifiers,
+    create,
+    create_classifier,
+    extras,
+    networks,
+    techniques,
+)
 from zoo.recipe import Recipe, recipe
 from zoo.results import Diverged, Epoch, Scores, Setup, Trained
 
@@ -27,9 +37,13 @@ __all__ = [
     "Setup",
     "Trained",
     "architectures",
+    "classifiers",
     "create",
+    "create_classifier",
     "epochs",
     "evaluate",
+    "extras",
+    "networks",
     "recipe",
     "techniques",
     "train",

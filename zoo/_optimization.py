@@ -8,15 +8,14 @@ from monai.losses import DiceLoss
 from monai.optimizers import LearningRateFinder, Novograd
 from torch import Tensor, nn
 
-from zoo._hardware import autocast
+from zoo._forward import logits_of
 from zoo._loaders import Loader
 from zoo.recipe import Recipe
 
 
 def loss_of(recipe: Recipe, model: nn.Module, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Run the model on (N, 1, H, W) in the recipe's precision; return the loss, in fp32, and the logits."""
-    with autocast(recipe):
-        logits = model(image)
+    """Run the model on (N, 1, H, W) as the recipe says; return the loss, in fp32, and the logits."""
+    logits = logits_of(recipe, model, image)
     return dice_loss(logits, mask), logits
 
 
@@ -56,10 +55,10 @@ def find_learning_rate(recipe: Recipe, model: nn.Module, loader: Loader) -> tupl
     Returns the rate, within the range searched, and an account. Where none can be read, because the loss is
     no finite number from early on, it is the recipe's own rate, and `found` is None.
     """
-    in_precision = _InPrecision(model, recipe)
+    wrapped = _AsTheRecipeSays(model, recipe)
     finder = LearningRateFinder(
-        in_precision,
-        optimizer(recipe, in_precision, recipe.lr_find_low),
+        wrapped,
+        optimizer(recipe, wrapped, recipe.lr_find_low),
         _Loss(),
         recipe.device,
         verbose=False,
@@ -91,16 +90,15 @@ def _clamp(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)
 
 
-class _InPrecision(nn.Module):
-    """A model that opens the recipe's autocast itself: MONAI's finder knows none for CPUs."""
+class _AsTheRecipeSays(nn.Module):
+    """A model in the recipe's precision, on slices of any size: MONAI's finder knows of neither."""
 
     def __init__(self, model: nn.Module, recipe: Recipe) -> None:
         super().__init__()
         self.model, self.recipe = model, recipe
 
     def forward(self, image: Tensor) -> Tensor:
-        with autocast(self.recipe):
-            return self.model(image)
+        return logits_of(self.recipe, self.model, image)
 
 
 class _Loss(nn.Module):

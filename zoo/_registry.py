@@ -17,8 +17,23 @@ if TYPE_CHECKING:
 
 
 def architectures() -> tuple[str, ...]:
-    """Name the networks: the files of `zoo/architectures`, without importing them."""
+    """Name the study's networks: the files of `zoo/architectures`, without importing them."""
     return _files("architectures")
+
+
+def extras() -> tuple[str, ...]:
+    """Name the networks beyond the study: the files of `zoo/extras`, without importing them."""
+    return _files("extras")
+
+
+def networks() -> tuple[str, ...]:
+    """Name every network that segments: the study's, then the extras."""
+    return architectures() + extras()
+
+
+def classifiers() -> tuple[str, ...]:
+    """Name the networks that classify whole slices: the files of `zoo/classifiers`."""
+    return _files("classifiers")
 
 
 def techniques() -> tuple[str, ...]:
@@ -26,16 +41,54 @@ def techniques() -> tuple[str, ...]:
     return _files("techniques")
 
 
-def create(name: str, in_channels: int = 1, classes: int = 1) -> "nn.Module":
-    """Build a network with fresh weights; it maps (N, in_channels, H, W) to logits (N, classes, H, W).
+def create(name: str, in_channels: int = 1, classes: int = 1, pretrained: bool = False) -> "nn.Module":
+    """Build a network, fresh or pretrained; it maps (N, in_channels, H, W) to logits (N, classes, H, W).
+
+    Only some extras have pretrained weights, of their encoders; nothing is downloaded unless asked for.
 
     Raises:
-        ValueError: if there is no such network, or a number of channels or classes is not positive.
+        ValueError: if there is no such network, it has no pretrained weights, or a number of channels or
+            classes is not positive.
+        OSError: if pretrained weights cannot be had.
     """
-    for word, number in (("in_channels", in_channels), ("classes", classes)):
-        if number < 1:
-            raise ValueError(f"{word} is {number}; expected 1 or more.")
-    return load("architectures", name).build(in_channels, classes)
+    _require_positive(in_channels=in_channels, classes=classes)
+    network = load_network(name)
+    if not pretrained:
+        return network.build(in_channels, classes)
+    if not hasattr(network, "PRETRAINED"):
+        raise ValueError(f"{name} has no pretrained weights; leave out `pretrained`.")
+    return network.build(in_channels, classes, pretrained=True)
+
+
+def create_classifier(name: str, image_size: int, in_channels: int = 1, classes: int = 1) -> "nn.Module":
+    """Build a classifier with fresh weights; it maps (N, in_channels, S, S), S = image_size, to (N, classes).
+
+    Raises:
+        ValueError: if there is no such classifier, it cannot take slices of that size, or a number is not
+            positive.
+    """
+    _require_positive(image_size=image_size, in_channels=in_channels, classes=classes)
+    return load("classifiers", name).build(image_size, in_channels, classes)
+
+
+def side_to_pad_to(name: str, side: int) -> int:
+    """Return the smallest side, in pixels, that a network takes and that is not below `side`.
+
+    That is a multiple of its `MULTIPLE`, and at least its `SMALLEST` where it has one.
+    """
+    network = load_network(name)
+    side = max(side, getattr(network, "SMALLEST", 1))
+    return -(-side // network.MULTIPLE) * network.MULTIPLE
+
+
+def load_network(name: str) -> ModuleType:
+    """Import the file of a network, the study's or an extra.
+
+    Raises:
+        ValueError: if there is no such network, with the nearest names.
+    """
+    require(name, networks(), "architecture")
+    return load("architectures" if name in architectures() else "extras", name)
 
 
 def load(folder: str, name: str) -> ModuleType:
@@ -59,6 +112,12 @@ def require(name: str, names: Collection[str], kind: str) -> None:
     near = difflib.get_close_matches(str(name), names)
     advice = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(sorted(names))}."
     raise ValueError(f"unknown {kind} {name!r}; {advice}")
+
+
+def _require_positive(**numbers: int) -> None:
+    for word, number in numbers.items():
+        if number < 1:
+            raise ValueError(f"{word} is {number}; expected 1 or more.")
 
 
 @cache

@@ -10,7 +10,7 @@ from torch import nn
 from zoo import _loaders as loaders
 from zoo._hardware import convolution_fp32, unavailable
 from zoo._optimization import find_learning_rate
-from zoo._size import macs_per_slice
+from zoo._registry import side_to_pad_to
 from zoo.recipe import Recipe
 
 
@@ -28,7 +28,6 @@ def check(recipe: Recipe, data: Any, seed: int) -> None:
         slices = len(getattr(data, name))
         if slices < fewest:
             raise ValueError(f"the {name} split has {slices} slices; expected {fewest} or more.")
-    macs_per_slice(recipe.architecture, data.image_size)  # refuses a size that the network cannot take
 
 
 def learning_rate(
@@ -46,6 +45,7 @@ def learning_rate(
 
 def applied(
     recipe: Recipe,
+    data: Any,
     loader: loaders.Loader,
     loading: dict[str, Any],
     rate: float,
@@ -55,6 +55,7 @@ def applied(
     return {
         "device": recipe.device,
         "threads": torch.get_num_threads(),
+        "padded_to": _padded_to(recipe, data.image_size),
         "precision": recipe.precision,
         "convolution_fp32": convolution_fp32(recipe),
         "optimizer": recipe.optimizer,
@@ -69,6 +70,11 @@ def applied(
         "augment": _augment(recipe),
         "without_effect": _without_effect(recipe, loader),
     }
+
+
+def _padded_to(recipe: Recipe, image_size: int) -> int | None:
+    side = side_to_pad_to(recipe.architecture, image_size)
+    return None if side == image_size else side
 
 
 def _augment(recipe: Recipe) -> dict[str, float] | None:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from zoo._dice import counts, scores
-from zoo._hardware import autocast, threads
+from zoo._forward import logits_of
+from zoo._hardware import threads
 from zoo.recipe import Recipe
 from zoo.results import Scores
 
@@ -15,6 +16,7 @@ from zoo.results import Scores
 def evaluate(model: nn.Module, split: Any, recipe: Recipe) -> Scores:
     """Score a model on a split's arrays, on the recipe's device, in its precision and batch size.
 
+    Slices of a size that the network cannot take are padded, and its logits cropped.
     `split` is a `fixtures.Split`, or has its `images` and `masks` (N, 1, H, W), `subject` and `volume`. The
     model is left on that device, in the mode it had.
 
@@ -40,8 +42,7 @@ def _count(model: nn.Module, split: Any, recipe: Recipe) -> Tensor:
             torch.from_numpy(np.array(array[start : start + recipe.batch_size])).to(recipe.device)
             for array in (split.images, split.masks)
         )
-        with autocast(recipe):
-            rows.append(counts(model(image_NCHW), mask_NCHW))
+        rows.append(counts(logits_of(recipe, model, image_NCHW), mask_NCHW))
     return torch.cat(rows).cpu()
 
 

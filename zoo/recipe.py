@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from itertools import combinations
 from typing import Any
 
-from zoo._registry import architectures, load, require, techniques
+from zoo._registry import load, networks, require, techniques
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Recipe:
     early_stop_min_delta: float = 1e-3  # absolute fall of the validation loss that counts as progress
 
     def __post_init__(self) -> None:
-        require(self.architecture, architectures(), "architecture")
+        require(self.architecture, networks(), "architecture")
         object.__setattr__(self, "betas", tuple(self.betas))  # JSON gives lists
         for name, expected, holds in _RULES:
             if not holds(getattr(self, name)):

@@ -42,10 +42,10 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Setup | Epoch,
 
     `data` is a `fixtures.Slices`, or has its `train`, `val`, `image_size` and `transform`. Closing the
     generator ends the loaders' workers. What the caller does between two epochs is in nobody's seconds.
+    Slices of a size that the network cannot take are padded, and its logits cropped.
 
     Raises:
-        ValueError: for a recipe that cannot run here, a seed below 0, too few slices, or slices of a size
-            that the network cannot take.
+        ValueError: for a recipe that cannot run here, a seed below 0, or too few slices.
         Diverged: if a loss is not finite.
     """
     check(recipe, data, seed)
@@ -63,7 +63,8 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Setup | Epoch,
         val_loader = loaders.val_loader(val_set, recipe, seed)
         stack.enter_context(loaders.closing(train_loader, val_loader))
         torch.manual_seed(seed)  # so that a search before changes nothing but the learning rate
-        setup = Setup(time.perf_counter() - started, applied(recipe, train_loader, loading, rate, search))
+        account = applied(recipe, data, train_loader, loading, rate, search)
+        setup = Setup(time.perf_counter() - started, account)
         yield setup
 
         history: list[Epoch] = []

@@ -23,6 +23,8 @@ from torch import Tensor, nn
 
 from zoo.architectures._input import require_multiple
 
+MULTIPLE = 16
+
 
 class Fire(nn.Module):
     """Squeeze to few channels by 1x1, then expand by 1x1 and 3x3 side by side: 2 · expand channels out."""
@@ -91,7 +93,7 @@ class AttentionSqueezeUNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Segment slices (N, in_channels, H, W) into logits (N, classes, H, W)."""
-        require_multiple(x, 16, "attention_squeeze_unet")
+        require_multiple(x, MULTIPLE, "attention_squeeze_unet")
         stem = self.stem(x)  # 64 @ 1/2
         skip1 = self.pool(stem)  # 64 @ 1/4: the skips are the pooled maps, but for the deepest and the stem
         skip2 = self.pool(self.fires1(skip1))  # 128 @ 1/8

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from zoo.architectures._input import require_multiple
 
+MULTIPLE = 16
+
 WIDTHS = (64, 128, 256, 512, 1024)
 
 
@@ -46,7 +48,7 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Segment slices (N, in_channels, H, W) into logits (N, classes, H, W)."""
-        require_multiple(x, 16, "unet")
+        require_multiple(x, MULTIPLE, "unet")
         skips = []
         for stage in self.encoder:
             x = stage(x)  # 64 @ 1, 128 @ 1/2, 256 @ 1/4, 512 @ 1/8
