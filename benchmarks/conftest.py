@@ -33,17 +33,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option("--device", default="auto", metavar="auto|cpu|cuda[:i]", help="where to train (default: auto)")
     option("--technique", metavar="a+b", help="run this combination of techniques instead of each one")
     option(
+        "--extras", action="store_true", help="beside the study's networks, run those of MONAI and smp, too"
+    )
+    option(
         "--skip-bad", action="store_true", help="leave out files that cannot be read; the record lists them"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "case(arch, technique): what a case is, for -m \"case(arch='unet')\"")
+    config.addinivalue_line("markers", "extra: a network beyond the study's (--extras)")
     if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
         raise pytest.UsageError("-n: cases that run side by side share their joules; leave out -n")
     try:
         chosen = budget(config)
-        for arch, technique in itertools.product(zoo.architectures(), techniques(config)):
+        for arch, technique in itertools.product(architectures(config), techniques(config)):
             zoo.recipe(arch, technique, epochs=chosen.epochs, batch_size=chosen.batch_size)
     except ValueError as mistake:
         raise pytest.UsageError(str(mistake)) from None
@@ -77,6 +81,17 @@ def seeds(text: str) -> tuple[int, ...]:
     return found
 
 
+def architectures(config: pytest.Config) -> tuple[str, ...]:
+    return zoo.networks() if config.getoption("extras") else zoo.architectures()
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say what is left out, for whoever looks for an extra and finds no case."""
+    if config.getoption("extras"):
+        return None
+    return f"joulebench: the study's {len(zoo.architectures())} networks (--extras: {len(zoo.extras())} more)"
+
+
 def techniques(config: pytest.Config) -> tuple[str, ...]:
     asked = config.getoption("technique")
     return (asked,) if asked else zoo.techniques()
@@ -86,13 +101,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One case per architecture and technique; the id is ARCHITECTURE-TECHNIQUE."""
     if not {"arch", "technique"} <= set(metafunc.fixturenames):
         return
-    pairs = itertools.product(zoo.architectures(), techniques(metafunc.config))
+    pairs = itertools.product(architectures(metafunc.config), techniques(metafunc.config))
     metafunc.parametrize(("arch", "technique"), [case(*pair) for pair in pairs])
 
 
 def case(arch: str, technique: str) -> object:
-    mark = pytest.mark.case(arch=arch, technique=technique)
-    return pytest.param(arch, technique, id=f"{arch}-{technique}", marks=mark)
+    marks = [pytest.mark.case(arch=arch, technique=technique)]
+    if arch in zoo.extras():
+        marks.append(pytest.mark.extra)
+    return pytest.param(arch, technique, id=f"{arch}-{technique}", marks=marks)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

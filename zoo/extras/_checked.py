@@ -1,0 +1,18 @@
+"""A library's network behind the zoo's size check: what every extra is."""
+
+from torch import Tensor, nn
+
+from zoo.architectures._input import require_multiple
+
+
+class Checked(nn.Module):
+    """Run a library's network on slices of the sizes that it takes."""
+
+    def __init__(self, net: nn.Module, multiple: int, name: str) -> None:
+        super().__init__()
+        self.net, self.multiple, self.name = net, multiple, name
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Segment slices (N, in_channels, H, W) into logits (N, classes, H, W)."""
+        require_multiple(x, self.multiple, self.name)
+        return self.net(x)

@@ -1,0 +1,1 @@
+"""What every extra is made of: a library's network behind the zoo's size check."""

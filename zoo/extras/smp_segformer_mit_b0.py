@@ -1,0 +1,23 @@
+"""SegFormer: Simple and Efficient Design for Semantic Segmentation with Transformers.
+
+E. Xie, W. Wang, Z. Yu, A. Anandkumar, J. M. Álvarez, P. Luo, 2021. arXiv:2105.15203
+
+Slices (N, in_channels, H, W) to logits (N, classes, H, W); H and W multiples of 32; 3,711,265 parameters at
+one channel in and one class out.
+
+segmentation-models-pytorch's (smp), with its defaults, as people use it today. The encoder is the paper's
+MiT-B0; the logits, at 1/4, are enlarged to the input's size, as in the paper's evaluation. Weights are fresh
+unless ImageNet's are asked for.
+"""
+
+from torch import nn
+
+from zoo.extras._smp import network
+
+MULTIPLE = 32
+PRETRAINED = "ImageNet"
+
+
+def build(in_channels: int, classes: int, pretrained: bool = False) -> nn.Module:
+    """Build smp's Segformer on MiT-B0."""
+    return network("Segformer", "mit_b0", in_channels, classes, pretrained, MULTIPLE)
