@@ -206,7 +206,9 @@ def die_once():
     if not Path("once").exists():
         Path("once").touch()
         if os.fork() == 0:
-            time.sleep(1.0)
+            end = time.monotonic() + 60.0
+            while not Path("go").exists() and time.monotonic() < end:
+                time.sleep(0.05)
             os._exit(0)
         os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -220,6 +222,7 @@ def test_what_a_killed_run_leaves_behind_does_not_count_against_the_next(tmp_pat
     claimed = list((tmp_path / "claims").iterdir())
 
     project.run("--energy-resume")
+    (tmp_path / "go").touch()
     killed.end()
 
     assert killed.process.returncode == -signal.SIGKILL
