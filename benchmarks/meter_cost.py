@@ -6,6 +6,7 @@ their work, but what the driver would take is missing, and what the simulation t
 
 from __future__ import annotations
 
+import hashlib
 import math
 import random
 import statistics
@@ -26,7 +27,9 @@ from tests.simulated.nvml import Gpu, Library
 from tests.simulated.powercap import SERVER, Powercap
 
 SETTLING_SECONDS = 0.1  # CodeCarbon lets nobody read within 55 ms of the last time
-UNIT_STEPS = 20_000  # of the fixed piece of work: about a millisecond
+UNIT_STEPS = 20_000  # of the fixed pieces of work: a millisecond or so
+UNIT_BYTES = bytes(500_000)
+Work = Callable[[], object]
 # Moves the counters of the files given as a driver would, in place: no reader ever finds half a number.
 FEEDER = """
 import os, sys, time
@@ -132,49 +135,49 @@ def _share(seconds: float) -> float:
     return (time.process_time() - time.thread_time() - cpu) / (time.perf_counter() - wall)
 
 
-def blocks(meters: Meters, rounds: int, block_seconds: float) -> list[Round]:
+def blocks(meters: Meters, work: Work, rounds: int, block_seconds: float) -> list[Round]:
     """Run the same work three times within seconds, once with meters, in random order; so many times."""
-    units = max(1, round(block_seconds / _unit_seconds()))
+    units = max(1, round(block_seconds / _unit_seconds(work)))
     order = random.Random(0)  # noqa: S311 -- an order, not a secret
     meters.sampler.stop()
-    return [_round(meters, units, order) for _ in range(rounds)]
+    return [_round(meters, work, units, order) for _ in range(rounds)]
 
 
-def _round(meters: Meters, units: int, order: random.Random) -> Round:
+def _round(meters: Meters, work: Work, units: int, order: random.Random) -> Round:
     arms = ["metered", "bare", "again"]
     order.shuffle(arms)
-    spent = {arm: _block(meters if arm == "metered" else None, units) for arm in arms}
+    spent = {arm: _block(meters if arm == "metered" else None, work, units) for arm in arms}
     return Round(spent["metered"], spent["bare"], spent["again"])
 
 
-def _block(meters: Meters | None, units: int) -> Spent:
+def _block(meters: Meters | None, work: Work, units: int) -> Spent:
     if meters is not None:
         meters.sampler.start()
     time.sleep(SETTLING_SECONDS)
     wall, cpu = time.perf_counter(), time.process_time()
     for _ in range(units):
-        unit()
+        work()
     spent = Spent(time.perf_counter() - wall, time.process_time() - cpu)
     if meters is not None:
         meters.sampler.stop()
     return spent
 
 
-def unit() -> int:
-    """Do a fixed piece of work."""
+def in_python() -> int:
+    """Do a fixed piece of work that holds Python's lock, which polling needs too: the worst case."""
     total = 0
     for step in range(UNIT_STEPS):
         total += step * step
     return total
 
 
-def _unit_seconds() -> float:
-    def once() -> float:
-        start = time.perf_counter()
-        unit()
-        return time.perf_counter() - start
+def outside_python() -> bytes:
+    """Do a fixed piece of work that gives Python's lock back meanwhile, as the kernels of a network do."""
+    return hashlib.sha256(UNIT_BYTES).digest()
 
-    return statistics.median(once() for _ in range(50))
+
+def _unit_seconds(work: Work) -> float:
+    return statistics.median(_timed(work) for _ in range(50))
 
 
 def edge_seconds(names: str, times: int = 2000) -> list[float]:
@@ -199,7 +202,7 @@ def codecarbon_start_seconds(times: int = 3) -> list[float]:
     return [_asked(code) for _ in range(times)] if codecarbon.diagnose(()).works else []
 
 
-def _timed(work: Callable[[], object]) -> float:
+def _timed(work: Work) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start

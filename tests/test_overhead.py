@@ -51,7 +51,7 @@ def test_work_of_another_thread_is_background():
 
     def poll():
         while not stop.is_set():
-            meter_cost.unit()
+            meter_cost.in_python()
 
     threading.Thread(target=poll, daemon=True).start()
     busy = meter_cost._share(0.3)
