@@ -146,4 +146,4 @@ def test_what_measuring_cost_is_added_up(open_fakes):
 
     assert meters.cost.readings == 2
     assert meters.cost.cpu_seconds > 0
-    assert meters.cost.wall_seconds >= meters.cost.cpu_seconds
+    assert meters.cost.wall_seconds > 0

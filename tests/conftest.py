@@ -1,0 +1,13 @@
+"""What every test stands on: meters that claim simulated devices do not disturb who measures real ones here."""
+
+import pytest
+
+from energy import claims
+
+
+@pytest.fixture(autouse=True)
+def _own_claims(tmp_path_factory):
+    # Not by `monkeypatch`, which would then be undone after every other fixture of the test.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claims, "FOLDER", tmp_path_factory.getbasetemp() / "claims")
+        yield
