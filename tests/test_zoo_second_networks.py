@@ -570,13 +570,19 @@ def test_fpenets_stages_give_their_first_and_their_last_block():
 
 @torch.no_grad()
 def test_fpenets_deep_map_weighs_channels_and_its_flat_map_pixels():
-    up = fresh("fpenet").up2.eval()
-    high, low = torch.randn(1, 64, 4, 4), torch.randn(1, 32, 8, 8)
-    both = up(high, low)
+    """A gate without weight is sigmoid(0), a half everywhere; so the other one can be read off the sum."""
+    high, low = torch.randn(1, 64, 4, 4).double(), torch.randn(1, 32, 8, 8).double()
+    up = fresh("fpenet").up2.eval().double()
     flat, deep = up.low(low), up.high(high)
     deep = nn.functional.interpolate(deep, (8, 8), mode="bilinear", align_corners=True)
-    up.channel.weight.fill_(0)  # sigmoid(0): every channel weighs a half
-    up.spatial.weight.fill_(0)  # and so does every pixel
+    by_pixel, up.spatial.weight.data = up.spatial.weight.data, torch.zeros_like(up.spatial.weight)
+    channels = (up(high, low) - deep / 2) / flat
+    up.spatial.weight.data = by_pixel
+    up.channel.weight.fill_(0)
+    pixels = (up(high, low) - flat / 2) / deep
 
-    torch.testing.assert_close(up(high, low), (flat + deep) / 2)
-    assert not torch.allclose(both, (flat + deep) / 2)
+    torch.testing.assert_close(channels, channels.mean((2, 3), keepdim=True).expand_as(channels))
+    torch.testing.assert_close(pixels, pixels.mean(1, keepdim=True).expand_as(pixels))
+    assert channels.min().item() == pytest.approx(0.5)  # rectified before the sigmoid
+    assert 0.51 < channels.max() < 1
+    assert 0 < pixels.min() < pixels.max() < 1
