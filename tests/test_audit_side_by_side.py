@@ -5,6 +5,7 @@ wrong shows that the simulated machine treats them well.
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -162,7 +163,12 @@ def test_the_audit_finds_a_meter_that_takes_a_reset_for_energy():
             print(verdict(apart(script, Naive), []))
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},  # each cell changes its folder
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
     assert done.stdout.splitlines() == [RIGHT, SILENT], done.stderr
