@@ -67,6 +67,15 @@ class Count:
         assert self.edge_joules >= 0, self.edge_joules
         assert self.domain != "machine" or self.witness, "the whole machine is never a part of a total"
 
+    def at(self, **figures: Any) -> Count:
+        """Return this count as of another instant, with other figures.
+
+        As dataclasses.replace in a fifth of the time and unchecked: it is inside every window's edges.
+        """
+        count = object.__new__(Count)
+        count.__dict__.update(self.__dict__, **figures)
+        return count
+
     @property
     def key(self) -> tuple[str, str, str]:
         """Return what makes this count the same one in every reading."""

@@ -55,25 +55,14 @@ class Follower:
 
     def count(self, edge_joules: float, resolution_seconds: float, ahead_joules: float = 0.0) -> Count:
         """Return the count as of the last attempt, `ahead_joules` further on; unknown if that failed."""
-        same = self.template
-        return (
-            Count(  # not dataclasses.replace, which takes twice as long: this is inside every window's edges
-                same.domain,
-                same.device,
-                same.source,
-                same.kind,
-                self.joules + ahead_joules if self.problem is None else None,
-                self.covered_seconds,
-                same.low_factor,
-                same.high_factor,
-                edge_joules,
-                resolution_seconds,
-                same.witness,
-                self.problem,
-                self.joules,
-                self.sampling_joules,
-                same.model,
-            )
+        return self.template.at(
+            joules=self.joules + ahead_joules if self.problem is None else None,
+            covered_seconds=self.covered_seconds,
+            edge_joules=edge_joules,
+            resolution_seconds=resolution_seconds,
+            reason=self.problem,
+            last_joules=self.joules,
+            sampling_joules=self.sampling_joules,
         )
 
     def _good(self, seconds: float) -> None:

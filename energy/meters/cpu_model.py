@@ -74,7 +74,7 @@ class CpuModel:
         self._tree, self._clock = tree, clock
         self._lock = threading.RLock()
         self._noted: tuple[Fault, ...] = ()
-        self._model = power.as_model()
+        self._template = _template(power)
         self._start_cpu_seconds = tree.seconds()
         self._start_seconds = clock()
 
@@ -110,20 +110,27 @@ class CpuModel:
         return self._count(joules, None, seconds)
 
     def _count(self, joules: float | None, reason: str | None, seconds: float = 0.0) -> Count:
-        low, high = self.power.band
         # Own time is exact; a descendant's user and system time are each cut to whole ticks.
         steps = 2 * TICK_SECONDS * self._tree.descendants
-        return Count(
-            domain="cpu",
-            device="machine",
-            source="cpu_seconds_model",
-            kind="modelled",
+        return self._template.at(
             joules=joules,
             covered_seconds=seconds,
-            low_factor=low,
-            high_factor=high,
             edge_joules=self.power.busy_watts * steps,
             resolution_seconds=TICK_SECONDS if steps else 0.0,
             reason=reason,
-            model=self._model,
         )
+
+
+def _template(power: CpuPower) -> Count:
+    return Count(
+        domain="cpu",
+        device="machine",
+        source="cpu_seconds_model",
+        kind="modelled",
+        joules=None,
+        covered_seconds=0.0,
+        low_factor=power.band[0],
+        high_factor=power.band[1],
+        reason="not read yet",
+        model=power.as_model(),
+    )
