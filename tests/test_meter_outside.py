@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy.meters import _log_track, outside
+from energy.meters import _log_source, _log_track, outside
 from energy.meters._meter import MeterUnavailable
 from energy.reading import Reading
 from tests.simulated.machine import Constant, Machine, Ramp, Square, Step, run
@@ -336,6 +336,7 @@ def test_a_line_that_is_still_being_written_is_waited_for(tmp_path):
         (f"{stamp(1005)},100", "not after that of the sample before it"),
         (f"{stamp(4600)},100", "in the future; check the logger's clock and time zone"),
         ("\x00\xff\xfe,1", "expected"),
+        (f"{stamp(1009.5)}\r1,100", "is no line of CSV"),
     ],
 )
 def test_a_bad_line_is_a_fault_that_names_it_and_costs_nothing(tmp_path, line, reason):
@@ -619,6 +620,7 @@ def test_without_a_source_there_is_no_outside_meter():
         (["{", "}"], "is not JSON"),
         (['{"time": 1790000990, "watts": 1, "kwh": 1}'], "found 1 time and 2 value columns"),
         (["\x7fELF\x00\x01"], "found 0 time and 0 value columns"),
+        (["\x7fELF\r\x01"], "line 1: '\\x7fELF\\r\\x01' is no line of CSV"),
         (["time,watts", "12:00,100"], "line 2: time is '12:00', expected ISO 8601"),
         (["time,watts", "0.5,100", "1.5,100"], "line 2: time is 0.5, expected ISO 8601 or Unix seconds"),
         (["time,watts", f"{stamp(8200)},100"], "line 2: its time is 7200.0 s in the future"),
@@ -788,6 +790,21 @@ def test_a_chatty_command_is_neither_blocked_nor_waited_for(tmp_path):
 
     wait_for(lambda: meter.counts_at(start + 0.2) is not None, meter)
     meter.close()
+
+
+def test_a_command_that_prints_without_a_pause_is_read_a_piece_at_a_time(tmp_path, monkeypatch):
+    """Waiting for the end of what has none would take all memory; 400 bytes are 100 lines."""
+    monkeypatch.setattr(_log_source, "MOST_BYTES", 400)
+    script = "import os\nwhile True:\n    os.write(1, 1000 * b'50.\\n')\n"
+    source = _log_source.Command(command(tmp_path, script)[1:])
+
+    lines = []
+    deadline = time.monotonic() + 20.0
+    while not lines and time.monotonic() < deadline:
+        lines = source.lines()
+    source.close("the test is over")
+
+    assert [text for _, text in lines] == 100 * ["50."]
 
 
 def test_half_a_line_of_a_command_is_waited_for(tmp_path):

@@ -124,7 +124,10 @@ def _names(columns: Iterable[str]) -> tuple[str, str]:
 
 
 def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in next(csv.reader([line]), [])]
+    try:
+        return [cell.strip() for cell in next(csv.reader([line]), [])]
+    except csv.Error as problem:  # a carriage return in the middle, as bytes that are no text have
+        raise ValueError(f"{line[:80]!r} is no line of CSV ({problem})") from problem
 
 
 def _ptd_fields(line: str) -> Mapping[str, object]:

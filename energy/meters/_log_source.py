@@ -20,6 +20,7 @@ Line = tuple[int, str]  # its number in the log, and its text
 
 TAIL_BYTES = 2**16  # of a log that is long already; what was before is history
 LONGEST_BYTES = 2**16  # of a line; a file without line ends is no log
+MOST_BYTES = 2**16  # of a command's output in one go: what prints without end must not be read without end
 STOP_SECONDS = 2.0  # how long a command may take to end
 
 
@@ -176,9 +177,10 @@ class Command:
             return []
         code = self._process.poll()  # before reading, so that what it printed last is read
         out, errors = self._pipes()
-        for _, text in self._errors.feed(errors.read() or b"", last=code is not None):
+        last = code is not None
+        for _, text in self._errors.feed(errors.read(MOST_BYTES) or b"", last):
             self._said = text
-        found = self._out.feed(out.read() or b"", last=code is not None)
+        found = self._out.feed(out.read(MOST_BYTES) or b"", last)
         if code is not None:
             self._release(f"the command {self.name} ended with exit code {code}{self._last_words()}")
         return found
