@@ -26,7 +26,11 @@ SHAPES = {
 def metered(root, shape=SHAPES["constant"], **changes):
     machine = Machine(shape)
     events = Events(root, machine, **changes)
-    return machine, events, perf.open(system=root, kernel=events, clock=machine.now)
+    return machine, events, opened(root, machine, events, sleep=lambda seconds: None)
+
+
+def opened(root, machine, events, sleep):
+    return perf.open(system=root, kernel=events, clock=machine.now, sleep=sleep)
 
 
 def window(machine, meter, seconds):
@@ -49,6 +53,18 @@ def test_the_truth_lies_in_the_band_without_any_polling(tmp_path, shape, seconds
     assert energy.joules() == pytest.approx(truth, rel=1e-6)
     assert energy.band()[0] <= truth <= energy.band()[1]
     assert energy.flags() == ()
+
+
+def test_a_short_window_right_after_opening_has_uncertain_edges_too(tmp_path):
+    machine = Machine(SHAPES["constant"])
+    meter = opened(tmp_path, machine, Events(tmp_path, machine), sleep=machine.advance)
+
+    before = take(machine, meter)
+    machine.advance(0.0015)
+    energy = take(machine, meter) - before
+
+    assert min(part.edge_joules for part in energy.domains) > 0
+    assert energy.flags() == ("window_too_short",)
 
 
 def test_packages_and_their_memory_count_and_nothing_that_overlaps_them(tmp_path):

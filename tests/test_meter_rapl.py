@@ -42,6 +42,20 @@ def test_the_truth_lies_in_the_band_and_is_met_to_one_percent(tmp_path, shape, s
     assert energy.flags() == ()
 
 
+@pytest.mark.parametrize("seconds", [0.0004, 0.0015, 0.02, 0.06])
+def test_a_short_window_right_after_opening_has_uncertain_edges_too(tmp_path, seconds):
+    machine = Machine(Constant(120.0))
+    _, meter = metered(tmp_path, machine)
+    machine.advance(0.0003)
+
+    before = take(machine, meter)
+    machine.advance(seconds)
+    energy = take(machine, meter) - before
+
+    assert energy.band()[0] <= 120.0 * seconds <= energy.band()[1]
+    assert energy.flags() == ("window_too_short",)
+
+
 def test_packages_and_their_dram_count_and_nothing_that_overlaps_them(tmp_path):
     machine = Machine(Constant(100.0))
     _, meter = metered(tmp_path, machine, *SERVER)

@@ -65,7 +65,21 @@ def test_a_zone_that_comes_back_has_counted_meanwhile(tmp_path):
     energy, truth = around(tree, meter, tree.remove, after=tree.restore)
 
     assert energy.joules() == pytest.approx(truth, rel=1e-3)
-    assert (energy.flags(), [fault.kind for fault in energy.faults]) == ((), ["unreadable"])
+    assert energy.band()[0] <= truth <= energy.band()[1]
+    assert energy.flags() == ("gap",)
+
+
+def test_a_zone_that_comes_back_above_where_it_was_may_have_been_reset(tmp_path):
+    tree, meter = metered(tmp_path, start_uj=100_000_000)
+    reset_at = tree.machine.now() + 15.0
+
+    energy, truth = around(
+        tree, meter, tree.remove, seconds=30.0, after=lambda: tree.restore(reset_at=reset_at)
+    )
+
+    assert energy.joules() < truth
+    assert energy.band()[0] <= truth <= energy.band()[1]
+    assert energy.flags() == ("gap",)
 
 
 def test_a_zone_that_comes_back_from_zero_has_been_reset(tmp_path):

@@ -53,6 +53,11 @@ class Follower:
         """Note that others use the device too, so that the figure is more than the work that is measured."""
         self._fault("shared", seconds, seconds, 0.0, reason)
 
+    def doubt(self, start: float, end: float, joules: float, reason: str) -> None:
+        """Note that `joules` were counted from `start` to `end` (s), and that they may be a part of all."""
+        at_stake = max(0.0, self.max_watts * (end - start) - joules)
+        self._fault("gap", start, end, at_stake, reason)
+
     def count(self, edge_joules: float, resolution_seconds: float, ahead_joules: float = 0.0) -> Count:
         """Return the count as of the last attempt, `ahead_joules` further on; unknown if that failed."""
         return self.template.at(

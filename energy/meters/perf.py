@@ -67,6 +67,7 @@ def open(  # noqa: A001 -- every meter file has one
     system: Path = Path("/"),
     kernel: Kernel | None = None,
     clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Perf:
     """Open the energy events of all packages and their DRAM.
 
@@ -88,7 +89,10 @@ def open(  # noqa: A001 -- every meter file has one
         for _, descriptor in opened:
             kernel.close(descriptor)
         raise _refused(problem, surroundings(system)) from None
-    return Perf(opened, kernel, clock)
+    meter = Perf(opened, kernel, clock)
+    sleep(rapl.PACE_SECONDS)
+    meter.counts()
+    return meter
 
 
 def diagnose(

@@ -8,7 +8,8 @@ A counter wraps at `max_energy_range_uj`, after minutes under load. It is read e
 escapes, and a jump that the package could not have drawn is a reset (suspend, reloaded module), not a wrap.
 After a pause nearly every jump could have been drawn, so a fall that nobody watched is a reset too: a wrap
 among them is lost and flagged, where a reset taken for a wrap would be energy that nobody used. A zone that
-vanishes is lost until it comes back; its counter has gone on meanwhile, or has been reset.
+vanishes is lost until it comes back. Its counter has gone on meanwhile, or has been reset and has passed
+where it was: what it shows more is counted, and the rest of what may have been drawn is at stake.
 
 The files are kept open, so that the edge of a window costs microseconds. Permissions are checked when a file
 is opened: losing them in the middle of a run stops nothing.
@@ -32,6 +33,7 @@ DOMAINS = ("cpu", "ram")
 ROOT = Path("/sys/class/powercap")
 PERIOD_SECONDS = 1.0
 WATCHED_PERIODS = 5  # samples further apart than this cannot tell a wrap from a reset
+PACE_SECONDS = 0.06  # after it a counter's power is known, without which no edge has an uncertainty
 STEP_SECONDS = 0.001  # Intel SDM vol. 3B, 16.10: the energy status is updated about every millisecond
 # Assumed: nobody states an error. RAPL is "highly correlated" with the plug (Khan et al., RAPL in Action,
 # TOMPECS 2018); for DRAM it follows the trend with a constant offset (Desrochers et al., MEMSYS 2016).
@@ -52,7 +54,10 @@ def open(  # noqa: A001 -- every meter file has one
     Raises:
         MeterUnavailable: there are no packages, or their counters are closed to this user.
     """
-    return Rapl(usable(root, sleep, system), clock)
+    meter = Rapl(usable(root, sleep, system), clock)
+    sleep(PACE_SECONDS)
+    meter.poll()
+    return meter
 
 
 def diagnose(gpus: Sequence[str] | None = None, *, root: Path = ROOT, system: Path = Path("/")) -> Diagnosis:
@@ -95,7 +100,10 @@ class Followed:
         wraps_at = self.file.zone.range_joules
         fell = joules < self.last_joules
         self.counter.range_joules = None if fell and self._reset(arrived - self.last_seconds) else wraps_at
+        before = self.counter.joules
         self.counter.see(asked, arrived, joules)
+        if self.gone is not None and self.counter.joules > before:
+            self.counter.doubt(self.last_seconds, arrived, self.counter.joules - before, self.gone.reason)
         self.gone, self.last_seconds, self.last_joules = None, arrived, joules
 
     def _reset(self, seconds: float) -> bool:
