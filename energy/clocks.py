@@ -15,9 +15,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from energy.fault import Fault
+from energy.fault import Fault, keep
 
 PERIOD_SECONDS = 0.5
 LATE_SECONDS = 1.0  # a busy machine delays a poll by less
@@ -168,9 +168,9 @@ class ClockWatch:
         fault = Fault(kind, "clock", "", before.monotonic_seconds, _seconds(before, after), 0.0, reason)
         last = self._faults[-1] if self._faults else None
         if last is not None and last.kind == kind == "paused" and _touch(last, fault):
-            self._faults[-1] = replace(last, seconds=last.seconds + fault.seconds)
+            self._faults[-1] = last.joined(fault)
         else:
-            self._faults.append(fault)
+            keep(self._faults, fault)
 
 
 def _seconds(before: Instant, after: Instant) -> float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 # Fault kind -> validity flag. "unreadable" has none: the next attempt made it good.
@@ -24,6 +24,10 @@ FLAGS: Mapping[str, str] = MappingProxyType(
 OPEN_ENDED = ("lost", "shared")  # faults that last from their instant on, if no length is given
 OF_THE_DEVICE = ("shared", "double", "throttled")  # whatever source reads it
 OF_THE_WINDOW = ("suspend", "clock_step", "paused")  # whatever was read
+# A sensor that fails every other second for a day would make 43 000 faults, which each reading would have to
+# look through and each record to hold.
+MOST_FAULTS = 100
+JOINED = " (several, joined)"
 
 
 @dataclass(frozen=True)
@@ -62,3 +66,38 @@ class Fault:
         endless = self.kind in OPEN_ENDED and not self.seconds
         ends = float("inf") if endless else self.at_seconds + self.seconds
         return self.at_seconds <= end_seconds and ends >= start_seconds
+
+    def joined(self, later: Fault) -> Fault:
+        """Return one fault for this and a later one of its kind; what lies between them belongs to it."""
+        ends = max(self.at_seconds + self.seconds, later.at_seconds + later.seconds)
+        stakes = (self.joules_at_stake, later.joules_at_stake)
+        stake = None if None in stakes else sum(joules for joules in stakes if joules is not None)
+        return replace(self, seconds=ends - self.at_seconds, joules_at_stake=stake)
+
+
+def keep(faults: list[Fault], fault: Fault) -> None:
+    """Append a fault; if there are too many then, join pairs of the older half that are of one kind.
+
+    So a list stays short, the latest faults stay as they were, and no joule at stake is forgotten: a window
+    has a wider band and more flags than it might, never less.
+    """
+    faults.append(fault)
+    if len(faults) > MOST_FAULTS:
+        half = len(faults) // 2
+        faults[:half] = _in_pairs(faults[:half])
+
+
+def _in_pairs(faults: Iterable[Fault]) -> list[Fault]:
+    kept: list[Fault] = []
+    waiting: dict[tuple[str, str, str], int] = {}  # where the one is that has no partner yet
+    for fault in faults:
+        key = (fault.kind, fault.source, fault.device)
+        place = waiting.pop(key, None)
+        if place is not None:
+            pair = kept[place].joined(fault)
+            kept[place] = replace(pair, reason=pair.reason.removesuffix(JOINED) + JOINED)
+        else:
+            if fault.seconds or fault.kind not in OPEN_ENDED:  # the end of what has none cannot be named
+                waiting[key] = len(kept)
+            kept.append(fault)
+    return kept

@@ -7,8 +7,9 @@ nothing, becomes a fault with the joules that may be missing because of it. It n
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from energy.fault import keep
 from energy.reading import Count, Fault
 
 STUCK_SECONDS = (
@@ -87,7 +88,7 @@ class Follower:
         if self.faults and (merged := _merged(self.faults[-1], fault)):
             self.faults[-1] = merged
         else:
-            self.faults.append(fault)
+            keep(self.faults, fault)
 
 
 @dataclass
@@ -238,5 +239,4 @@ def _merged(last: Fault, fault: Fault) -> Fault | None:
         return None
     if last.joules_at_stake is None or fault.joules_at_stake is None:
         return None
-    seconds = fault.at_seconds + fault.seconds - last.at_seconds
-    return replace(last, seconds=seconds, joules_at_stake=last.joules_at_stake + fault.joules_at_stake)
+    return last.joined(fault)

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from energy.fault import Fault
+from energy.fault import Fault, keep
 
 TEMPERATURE_GPU = 0  # nvml.h, NVML_TEMPERATURE_GPU
 CLOCK_SM, CLOCK_MEMORY = 1, 2  # nvml.h, nvmlClockType_t
@@ -62,7 +62,8 @@ class Episode:
             names = names and sorted({*names, *until.reason.split(", ")})
             self.present = until
         if not names:
-            self.past += [self.present] if self.present is not None else []
+            if self.present is not None:
+                keep(self.past, self.present)
             self.present = None
         elif self.present is None:
             self.present = Fault(self.kind, self.source, self.device, seconds, 0.0, 0.0, ", ".join(names))

@@ -104,7 +104,7 @@ class Log:
             problems = self._take(self.source.lines())
         if self.ended or (problems and self.track.last_seconds is None):
             raise MeterUnavailable(f"{self.source.given}: {self.ended or problems[0]}.", MEND)
-        self.ledger.entries.clear()
+        self.ledger.clear()
 
     def _notice_step(self) -> None:
         """Note that the wall clock was set: lines on their way may be misplaced by as much."""

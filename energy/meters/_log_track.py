@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field, replace
 
+from energy.fault import keep
 from energy.meters._log_format import MAX_WATTS
 from energy.reading import Fault
 
@@ -28,25 +29,33 @@ class Ledger:
 
     source: str
     device: str
-    entries: list[tuple[Fault, int]] = field(default_factory=list)
+    _past: list[Fault] = field(default_factory=list)
+    _last: Fault | None = None
+    _times: int = 0  # how many the last one is made of
 
     def note(self, kind: str, start: float, end: float, stake: float | None, reason: str) -> None:
         """Add a fault from `start` to `end` (s) that may hide `stake` joules, or widen the last one by it."""
-        fault = Fault(kind, self.source, self.device, start, end - start, stake, reason)
-        if self.entries:
-            last, times = self.entries[-1]
-            if last.kind == kind and start <= last.at_seconds + last.seconds:
-                self.entries[-1] = _joined(last, fault), times + 1
-                return
-        self.entries.append((fault, 1))
+        fault, last = Fault(kind, self.source, self.device, start, end - start, stake, reason), self._last
+        if last is not None and last.kind == kind and start <= last.at_seconds + last.seconds:
+            self._last, self._times = last.joined(fault), self._times + 1
+            return
+        for ended in self._present():
+            keep(self._past, ended)
+        self._last, self._times = fault, 1
 
     def faults(self) -> tuple[Fault, ...]:
         """Return all faults, oldest first."""
-        faults = [
-            fault if times == 1 else replace(fault, reason=f"{fault.reason} (the first of {times})")
-            for fault, times in self.entries
-        ]
-        return tuple(sorted(faults, key=lambda fault: fault.at_seconds))
+        return tuple(sorted([*self._past, *self._present()], key=lambda fault: fault.at_seconds))
+
+    def clear(self) -> None:
+        """Forget all faults."""
+        self._past, self._last = [], None
+
+    def _present(self) -> list[Fault]:
+        """Return the last fault, which may go on."""
+        if self._last is None or self._times == 1:
+            return [self._last] if self._last is not None else []
+        return [replace(self._last, reason=f"{self._last.reason} (the first of {self._times})")]
 
 
 @dataclass(frozen=True)
@@ -228,11 +237,3 @@ class Track:
         for name in ("_seconds", "_watts", "_joules", "_covered", "_sampling", "_swing"):
             column = getattr(self, name)
             setattr(self, name, array("d", [column[i] for i in keep]))
-
-
-def _joined(last: Fault, fault: Fault) -> Fault:
-    end = max(last.at_seconds + last.seconds, fault.at_seconds + fault.seconds)
-    stakes = (last.joules_at_stake, fault.joules_at_stake)
-    known = [stake for stake in stakes if stake is not None]
-    stake = sum(known) if len(known) == len(stakes) else None
-    return replace(last, seconds=end - last.at_seconds, joules_at_stake=stake)

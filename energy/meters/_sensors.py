@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from energy.fault import keep
 from energy.meters._follow import Counter, Integral
 from energy.reading import Count, Fault
 
@@ -102,7 +103,7 @@ class SensorMeter:
 
     def note(self, fault: Fault) -> None:
         """Keep a fault that somebody else observed."""
-        self._noted.append(fault)
+        keep(self._noted, fault)
 
     def close(self) -> None:
         """Ask no more, and give back what `open` took."""

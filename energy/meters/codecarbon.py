@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from energy.fault import keep
 from energy.meters import _boards
 from energy.meters._meter import Diagnosis, MeterUnavailable
 from energy.meters._tracker import build, look, silence, stop
@@ -120,7 +121,7 @@ class CodeCarbon:
 
     def note(self, fault: Fault) -> None:
         """Keep a fault that somebody else observed."""
-        self._faults.append(fault)
+        keep(self._faults, fault)
 
     def close(self) -> None:
         """Stop the tracker and its threads."""
@@ -142,7 +143,7 @@ class CodeCarbon:
         now = time.monotonic()
         if self._latest.total is None:
             problem = "CodeCarbon's flush() failed and delivered no figures"
-            self._faults.append(Fault("unreadable", self.name, "", now, 0.0, 0.0, problem))
+            keep(self._faults, Fault("unreadable", self.name, "", now, 0.0, 0.0, problem))
             return problem
         self._keep(now, self._latest.total)
         return None

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from energy.fault import keep
 from energy.meters._cpu_power import CpuPower, estimate, processor, table_watts, visible_cpus
 from energy.meters._cpu_seconds import PROC, TICK_SECONDS, Tree
 from energy.meters._meter import Diagnosis, MeterUnavailable
@@ -73,7 +74,7 @@ class CpuModel:
         self.power = power
         self._tree, self._clock = tree, clock
         self._lock = threading.RLock()
-        self._noted: tuple[Fault, ...] = ()
+        self._noted: list[Fault] = []
         self._template = _template(power)
         self._start_cpu_seconds = tree.seconds()
         self._start_seconds = clock()
@@ -91,11 +92,11 @@ class CpuModel:
 
     def faults(self) -> tuple[Fault, ...]:
         """Return what others noted: reading the process table does not fail."""
-        return self._noted
+        return tuple(self._noted)
 
     def note(self, fault: Fault) -> None:
         """Keep a fault that somebody else observed."""
-        self._noted += (fault,)
+        keep(self._noted, fault)
 
     def close(self) -> None:
         """Close what the process table was read through."""

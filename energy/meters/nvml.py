@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from energy.fault import keep
 from energy.meters import _boards
 from energy.meters._gpu import PERIOD_SECONDS, Gpu
 from energy.meters._meter import Diagnosis, MeterUnavailable
@@ -117,7 +118,7 @@ class Nvml:
 
     def note(self, fault: Fault) -> None:
         """Keep a fault that somebody else observed."""
-        self._noted.append(fault)
+        keep(self._noted, fault)
 
     def close(self) -> None:
         """Release NVML, which counts its users."""

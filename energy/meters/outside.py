@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from energy.fault import keep
 from energy.meters._log import ARRIVAL_PERIOD_SECONDS, Log
 from energy.meters._log_source import Command, LogFile, Source
 from energy.meters._log_track import Point
@@ -152,7 +153,7 @@ class Outside:
 
     def note(self, fault: Fault) -> None:
         """Keep a fault that somebody else observed."""
-        self._noted.append(fault)
+        keep(self._noted, fault)
 
     def close(self) -> None:
         """Let go of the log, or end the command; in a forked child do nothing, they are the parent's."""

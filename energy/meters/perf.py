@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from energy.fault import keep
 from energy.meters import _perf, rapl
 from energy.meters._follow import Counter
 from energy.meters._meter import Diagnosis, MeterUnavailable
@@ -145,7 +146,7 @@ class Perf:
 
     def note(self, fault: Fault) -> None:
         """Keep a fault that somebody else observed."""
-        self._noted.append(fault)
+        keep(self._noted, fault)
 
     def close(self) -> None:
         """Close the events; closing twice does nothing."""

@@ -24,6 +24,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from energy.fault import keep
 from energy.meters._follow import Counter
 from energy.meters._meter import Diagnosis, MeterUnavailable
 from energy.meters._powercap import GONE, Zone, ZoneFile, usable
@@ -161,7 +162,7 @@ class Rapl:
 
     def note(self, fault: Fault) -> None:
         """Keep a fault that somebody else observed."""
-        self._noted.append(fault)
+        keep(self._noted, fault)
 
     def close(self) -> None:
         """Close the files and read no more."""
