@@ -222,14 +222,20 @@ def _is_measured(item: pytest.Item) -> bool:
 
 
 def _case_name(item: pytest.Item) -> str:
-    """Name a case by its parameters, as `-k` sees them; a test without parameters by its own name."""
+    """Name a case by its parameters, as `-k` sees them; a test without any that have a name, by its own."""
     callspec = getattr(item, "callspec", None)
-    return item.name if callspec is None else str(callspec.id)
+    return str(callspec.id) if callspec is not None and callspec.id else item.name
 
 
 def storage(config: pytest.Config) -> Path:
     """Return the folder of the results: as asked, or `results/` beside the project's ini file."""
-    return Path(config.getoption("energy_storage") or config.rootpath / "results")
+    asked = config.getoption("energy_storage")
+    return _from_here(config, asked) if asked else config.rootpath / "results"
+
+
+def _from_here(config: pytest.Config, path: str) -> Path:
+    """Return where a path of the command line leads, also once a test has changed the working folder."""
+    return config.invocation_params.dir / path
 
 
 def _settings(config: pytest.Config) -> Settings:
@@ -245,7 +251,7 @@ def _settings(config: pytest.Config) -> Settings:
         storage=storage(config),
         save=bool(option("energy_save") or option("energy_autosave")),
         name=option("energy_save"),
-        json_path=Path(option("energy_json")) if option("energy_json") else None,
+        json_path=_from_here(config, option("energy_json")) if option("energy_json") else None,
         resume=option("energy_resume"),
         grid_g_per_kwh=_grid_g_per_kwh(config.getini("energy_grid_g_per_kwh")),
         # Records are shared: of a path only its last part goes into them.

@@ -433,6 +433,21 @@ def test_a_rotated_log_is_followed(tmp_path, how):
     assert meter.faults() == ()
 
 
+def test_a_log_is_followed_from_whatever_folder_the_program_goes_to(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    machine = Machine(Constant(100.0))
+    logger = Logger(Path("plug.csv"), machine)
+    meter = opened(logger)
+    run(machine, meter, 9.5)
+    logger.path = logger.path.absolute()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    run(machine, meter, 10.0)
+
+    assert between(meter, 1002.0, 1018.0).joules == pytest.approx(1600.0)
+    assert meter.faults() == ()
+
+
 def test_lines_written_just_before_a_rotation_are_not_lost(tmp_path):
     machine, logger, meter = metered(tmp_path)
     run(machine, meter, 9.5)

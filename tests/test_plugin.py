@@ -49,6 +49,36 @@ def test_a_function_that_sorts_a_list_is_measured(project):
     assert {domain["kind"] for domain in record["domains"]} == {"modelled"}
 
 
+def test_a_test_that_changes_its_folder_changes_nothing_about_the_files(project):
+    project.makepyfile("""
+        import os
+
+        def test_elsewhere(energy, tmp_path):
+            os.chdir(tmp_path)
+            energy(sorted, [3, 1, 2])
+        """)
+
+    result = run(project, "--energy-autosave", "--energy-json=run.json")
+
+    result.assert_outcomes(passed=1)
+    assert [record["case"] for record in records(project)] == ["test_elsewhere"]
+    assert (project.path / "run.json").exists()
+
+
+def test_a_parameter_without_a_name_leaves_the_case_that_of_its_test(project):
+    project.makepyfile("""
+        import pytest
+
+        @pytest.mark.parametrize("text", ["", "abc"])
+        def test_sorting(energy, text):
+            energy(sorted, text)
+        """)
+
+    run(project, "--energy-autosave").assert_outcomes(passed=2)
+
+    assert [record["case"] for record in records(project)] == ["test_sorting[]", "abc"]
+
+
 def test_nothing_is_written_unless_asked_for(project):
     project.makepyfile(SORTS)
 

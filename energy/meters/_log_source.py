@@ -81,7 +81,7 @@ class LogFile:
 
     def __init__(self, path: Path) -> None:
         self.name, self.given, self.problem, self.ended = path.name, str(path), None, False
-        self._path = path
+        self._path = path.absolute()  # a rotated log is opened again, and by then this may be another folder
         if path.exists() and not path.is_file():
             raise MeterUnavailable(f"{path} is not a file.", f"For a pipe: `'!cat {path}'`.")
         try:
