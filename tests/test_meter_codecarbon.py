@@ -303,6 +303,38 @@ def test_a_gpu_named_by_uuid_is_billed_alone_by_every_tracker(tmp_path):
     assert provenance == "codecarbon_gpu measured True"
 
 
+@pytest.mark.parametrize(
+    ("meters", "headline"), [("auto", "missing None"), ("codecarbon", "codecarbon_gpu None")]
+)
+def test_a_gpu_that_tells_nothing_is_unknown_and_not_zero(tmp_path, meters, headline):
+    """What CodeCarbon 3.3.2 cannot read, it counts as 0 J."""
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    code = f"""
+        import time
+        from pathlib import Path
+        from tests.simulated.machine import Constant, Machine
+        from tests.simulated.nvml import NOT_SUPPORTED, Gpu, Library
+        machine = Machine(Constant(300.0))
+        machine.now = time.monotonic
+        mute = Gpu(counter_error=NOT_SUPPORTED, power_error=NOT_SUPPORTED, instant=False)
+        sys.modules["pynvml"] = Library(machine, [mute])
+        import energy
+        from energy import claims
+        claims.FOLDER = Path({str(tmp_path / "claims")!r})
+        with energy.open_meters({meters!r}) as opened:
+            first = energy.read(opened)
+            time.sleep(0.7)
+            spent = energy.read(opened) - first
+        (part,) = [part for part in spent.headline() if part.domain == "gpu"]
+        print(part.source, part.joules)
+    """
+
+    result = run_apart(code, tmp_path, PATH=f"{tmp_path}:{os.environ['PATH']}")
+
+    assert result.stdout.strip() == headline
+
+
 def test_a_tracker_that_stops_delivering_makes_the_window_unknown():
     meter = codecarbon.open(())
     before = take(meter)

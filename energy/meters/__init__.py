@@ -199,7 +199,9 @@ def _open_all(gpus: Sequence[str] | None) -> list[Meter]:
                 problems[name] = problem
     there = {name: problem for name, problem in problems.items() if problem.device}
     devices = ",".join(gpus if gpus is not None else (problem.device for problem in there.values()))
-    if opened and devices and not _measures_gpus(opened):
+    # What tells us nothing tells CodeCarbon nothing either, and it takes that for 0 J.
+    ours = [meter for meter in opened if meter.name != "codecarbon"]
+    if opened and devices and not _measures_gpus(ours):
         reasons = " ".join(f"{name}: {problem}" for name, problem in (there or problems).items())
         opened.append(Missing("gpu", devices, reasons or "no meter knows these GPUs"))
     return opened

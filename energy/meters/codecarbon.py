@@ -41,9 +41,10 @@ UNKNOWN_CPU = (0.25, 8.8)
 CONSTANT = (0.2, 2.2)  # half the TDP, whatever the load
 RAM = (0.2, 2.0)
 COUNTER = (0.9, 1.1)  # as in rapl.py
-NVIDIA = (0.95, 1.05)  # as in nvml.py
+NVIDIA = (1 / 1.05, 1 / 0.95)  # as in _gpu.py
 WATTS_PER_UNKNOWN_THREAD = 4  # codecarbon/core/cpu.py, DEFAULT_POWER_PER_CORE
 FLUSH_SECONDS = 0.002  # the time between its measurement and our time stamp
+STILL_SECONDS = 0.5  # the counters of boards move every 20 to 100 ms
 JIFFY_SECONDS = 0.01  # the step of the load figures of the kernel (/proc/stat)
 
 
@@ -91,7 +92,7 @@ class CodeCarbon:
         self.period_seconds: float | None = PERIOD_SECONDS
         self._lock = threading.RLock()
         self._faults: list[Fault] = []
-        self._opened_seconds = self._measured_seconds = time.monotonic()
+        self._opened_seconds = self._measured_seconds = self._gpu_moved_seconds = time.monotonic()
         self._joules: dict[str, float] = {}
         self._watts: dict[str, float] = {}
         self._measure()
@@ -153,11 +154,14 @@ class CodeCarbon:
         for domain in ("cpu", "ram", "gpu"):
             joules = getattr(total, f"{domain}_energy") * JOULES_PER_KWH
             self._watts[domain] = (joules - self._joules.get(domain, 0.0)) / elapsed
+            if domain == "gpu" and self._watts[domain]:
+                self._gpu_moved_seconds = now
             self._joules[domain] = joules
         self._measured_seconds = now
 
     def _count(self, component: Count, problem: str | None) -> Count:
         joules = self._joules.get(component.domain)
+        problem = problem or self._why_still(component.domain)
         return replace(
             component,
             joules=None if problem else joules,
@@ -166,6 +170,13 @@ class CodeCarbon:
             covered_seconds=self._measured_seconds - self._opened_seconds,
             edge_joules=self._watts.get(component.domain, 0.0) * component.resolution_seconds,
         )
+
+    def _why_still(self, domain: str) -> str | None:
+        """Say that a GPU's count stands still: what CodeCarbon cannot read, it counts as 0 J."""
+        still = self._measured_seconds - self._gpu_moved_seconds
+        if domain != "gpu" or still <= STILL_SECONDS:
+            return None
+        return f"CodeCarbon has counted 0 J for {still:.1f} s, and no GPU draws nothing"
 
 
 def _domain(part: Any, gpus: str) -> str | None:
