@@ -62,7 +62,7 @@ def folder(monkeypatch):
     def replace(**found):
         def file(name):
             def open_(gpus=None):
-                if isinstance(found[name], Exception):
+                if isinstance(found[name], BaseException):
                     raise found[name]
                 return found[name]
 
@@ -115,6 +115,17 @@ def test_a_meter_asked_for_by_name_must_work_and_the_others_are_closed(folder):
 
     with pytest.raises(energy.MeterUnavailable, match="no driver install it"):
         energy.open_meters("aaa,nvml")
+
+    assert works.closed
+
+
+@pytest.mark.parametrize("problem", [RuntimeError("a bug"), KeyboardInterrupt()])
+def test_what_no_meter_may_raise_closes_those_that_are_open(folder, problem):
+    works = Ticking()
+    folder(aaa=works, bbb=problem)
+
+    with pytest.raises(type(problem)):
+        energy.open_meters("auto")
 
     assert works.closed
 

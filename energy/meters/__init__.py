@@ -197,6 +197,9 @@ def _open_all(gpus: Sequence[str] | None) -> list[Meter]:
         except MeterUnavailable as problem:
             if "gpu" in meter_file(name).DOMAINS:
                 problems[name] = problem
+        except BaseException:
+            close(opened)
+            raise
     there = {name: problem for name, problem in problems.items() if problem.device}
     devices = ",".join(gpus if gpus is not None else (problem.device for problem in there.values()))
     # What tells us nothing tells CodeCarbon nothing either, and it takes that for 0 J.
