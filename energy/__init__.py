@@ -47,6 +47,8 @@ Names and units (everything is in SI; kJ are for tables):
 
 - `open_meters(names="auto") -> Meters`, `read(meters) -> Reading`, `close(meters)`: the instrument; leaving
   the `with` block closes, too. `Meter` is what each of the `Meters` is.
+- `settle(meters, readings)`: the readings again with what only arrived after them: an outside meter's log
+  (`open_meters(outside=SOURCE)`), and faults that were seen later.
 - `diagnose()`: a `Diagnosis` of each meter, whether it works here. `MeterUnavailable`: why one does not.
 - `Reading`: `seconds` on the monotonic clock, one `Count` of `joules` per source and device, and faults.
 - `Energy`, the difference of two readings: `seconds`, `joules()` and `joules("gpu")`, `band()` in joules,
@@ -59,7 +61,7 @@ In a test, the `energy` fixture does all this: `energy(sorted, numbers)`; see `e
 Importing this opens nothing and imports no vendor's library.
 """
 
-from energy.meters import Meters, close, diagnose, open_meters, read
+from energy.meters import Meters, close, diagnose, open_meters, read, settle
 from energy.meters._meter import Diagnosis, Meter, MeterUnavailable
 from energy.reading import Count, DomainEnergy, Energy, Fault, Reading
 
@@ -79,4 +81,5 @@ __all__ = [
     "diagnose",
     "open_meters",
     "read",
+    "settle",
 ]

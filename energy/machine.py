@@ -20,8 +20,6 @@ OTHER_LOAD_LIMIT = 0.10
 # How often the process tree is read again because a process ended meanwhile: its time would be nowhere.
 TRIES = 5
 CPU_TIMES = ("user", "system", "children_user", "children_system")
-# A clock that differs from another by more than this over one window was set or stood still.
-CLOCK_TOLERANCE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -62,19 +60,8 @@ def state() -> State:
 
 
 def flags(before: State, after: State) -> tuple[str, ...]:
-    """Name what disturbed the window between two states: `host_suspended`, `clock_step`, `oversubscribed`."""
-    seconds = after.monotonic_seconds - before.monotonic_seconds
-    found = []
-    if before.boot_seconds is not None and after.boot_seconds is not None:
-        # The boot clock runs on through a suspend, the monotonic clock does not.
-        if after.boot_seconds - before.boot_seconds - seconds > CLOCK_TOLERANCE_SECONDS:
-            found.append("host_suspended")
-        seconds = after.boot_seconds - before.boot_seconds
-    if abs(after.wall_seconds - before.wall_seconds - seconds) > CLOCK_TOLERANCE_SECONDS:
-        found.append("clock_step")
-    if other_load(before, after) > OTHER_LOAD_LIMIT:
-        found.append("oversubscribed")
-    return tuple(found)
+    """Name what disturbed the window between two states: `oversubscribed`, or nothing."""
+    return ("oversubscribed",) if other_load(before, after) > OTHER_LOAD_LIMIT else ()
 
 
 def other_load(before: State, after: State) -> float:

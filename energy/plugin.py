@@ -222,9 +222,9 @@ def _is_measured(item: pytest.Item) -> bool:
 
 
 def _case_name(item: pytest.Item) -> str:
-    """Name a case by its parameters, as `-k` sees them; a test without any that have a name, by its own."""
+    """Name a case by its test; in a suite whose marker `case` says that the parameters are it, by them."""
     callspec = getattr(item, "callspec", None)
-    return str(callspec.id) if callspec is not None and callspec.id else item.name
+    return item.name if callspec is None or not item.get_closest_marker("case") else str(callspec.id)
 
 
 def storage(config: pytest.Config) -> Path:

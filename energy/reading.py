@@ -16,7 +16,7 @@ What is unknown is None with a reason, never 0: one unknown part makes the total
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from energy.fault import Fault
@@ -84,18 +84,26 @@ class Count:
 
 @dataclass(frozen=True)
 class Reading:
-    """All counts at one instant (monotonic clock), and every fault known by then."""
+    """All counts at one instant (monotonic clock), and every fault known by then.
+
+    origin: what the counts were read from; joules of different origins have different zeros.
+    """
 
     seconds: float
     counts: tuple[Count, ...]
     faults: tuple[Fault, ...] = ()
+    origin: object = field(default=None, compare=False, repr=False)
 
     def __sub__(self, earlier: Reading) -> Energy:
         """Return the energy of the window from `earlier` to here.
 
         Raises:
-            ValueError: the readings are in the wrong order.
+            ValueError: the readings are in the wrong order, or of different meters.
         """
+        if self.origin is not earlier.origin:
+            raise ValueError(
+                "the readings are of meters that were opened apart: subtract readings of the same"
+            )
         seconds = self.seconds - earlier.seconds
         if seconds < 0:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""What every test stands on: meters that claim simulated devices do not disturb who measures real ones here."""
+"""What every test stands on: meters that claim simulated devices disturb nobody who measures real ones."""
 
 import pytest
 

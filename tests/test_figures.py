@@ -256,14 +256,6 @@ def test_a_gpu_without_a_temperature_has_no_rise_and_the_cpus_is_not_shown_for_i
     assert "GPU tells no temperature" in reason
 
 
-def test_a_suspended_host_is_flagged():
-    assert machine.flags(state(0), state(60, boot_seconds=90.0, wall_seconds=1e9 + 90)) == ("host_suspended",)
-
-
-def test_a_clock_that_was_set_is_flagged():
-    assert machine.flags(state(0), state(60, wall_seconds=1e9 - 3540)) == ("clock_step",)
-
-
 def test_load_of_other_programs_is_flagged_and_our_own_is_not():
     cores = len(machine.allowed_cpus())
     ours = state(60, busy_cpu_seconds=50.0 * cores, own_cpu_seconds=50.0 * cores)

@@ -65,7 +65,7 @@ def test_a_test_that_changes_its_folder_changes_nothing_about_the_files(project)
     assert (project.path / "run.json").exists()
 
 
-def test_a_parameter_without_a_name_leaves_the_case_that_of_its_test(project):
+def test_a_case_is_named_by_its_test_so_that_two_with_equal_parameters_stay_two(project):
     project.makepyfile("""
         import pytest
 
@@ -76,7 +76,7 @@ def test_a_parameter_without_a_name_leaves_the_case_that_of_its_test(project):
 
     run(project, "--energy-autosave").assert_outcomes(passed=2)
 
-    assert [record["case"] for record in records(project)] == ["test_sorting[]", "abc"]
+    assert [record["case"] for record in records(project)] == ["test_sorting[]", "test_sorting[abc]"]
 
 
 def test_nothing_is_written_unless_asked_for(project):
@@ -255,7 +255,10 @@ def test_a_run_that_ctrl_c_ended_can_be_resumed(project):
     resumed.assert_outcomes(passed=1, skipped=1)
     newest = max((project.path / "out").glob("*/*.json"))
     cases = [case["extra_info"]["energy"] for case in json.loads(newest.read_text())["benchmarks"]]
-    assert {record["case"]: record["status"] for record in cases} == {"first": "ok", "second": "ok"}
+    assert {record["case"]: record["status"] for record in cases} == {
+        "test_case[first]": "ok",
+        "test_case[second]": "ok",
+    }
 
 
 def test_a_resumed_run_keeps_what_its_selection_leaves_out(project):

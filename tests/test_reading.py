@@ -36,6 +36,11 @@ def test_readings_in_the_wrong_order_are_refused():
         Reading(10.0, ()) - Reading(20.0, ())
 
 
+def test_readings_of_meters_that_were_opened_apart_are_refused():
+    with pytest.raises(ValueError, match="opened apart"):
+        Reading(20.0, (), (), object()) - Reading(10.0, (), (), object())
+
+
 def test_the_band_holds_gain_and_both_edges():
     spent = window(
         [counter(0.0, 0.0, low_factor=0.9, high_factor=1.2, edge_joules=3.0)],

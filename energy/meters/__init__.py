@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, cast
 
@@ -36,6 +37,7 @@ class Meters(list[Meter]):
 
     def __init__(self, meters: Iterable[Meter] = ()) -> None:
         super().__init__(meters)
+        self.origin = object()
         self.clocks = ClockWatch()
         self.claims = Claims(count.device for meter in self for count in meter.counts())
         watches = [(self.clocks.poll, clocks.PERIOD_SECONDS), (self.claims.look, claims.PERIOD_SECONDS)]
@@ -117,7 +119,7 @@ def read(meters: Sequence[Meter]) -> Reading:
     meters.look_around()
     meters.cost.readings += 1
     meters.cost.since(began)
-    return Reading(seconds, counts, meters.faults())
+    return Reading(seconds, counts, meters.faults(), meters.origin)
 
 
 def settle(meters: Sequence[Meter], readings: Sequence[Reading]) -> list[Reading]:
@@ -176,7 +178,7 @@ def _await(meter: Late, seconds: float) -> None:
 def _settled(late: Sequence[Late], reading: Reading, faults: tuple[Fault, ...]) -> Reading:
     known = {count.key: count for meter in late for count in meter.counts_at(reading.seconds) or ()}
     counts = tuple(known.get(count.key, count) for count in reading.counts)
-    return Reading(reading.seconds, counts, faults)
+    return replace(reading, counts=counts, faults=faults)
 
 
 def _open_outside(source: str, opened: Sequence[Meter]) -> Meter:

@@ -127,8 +127,8 @@ class Counter(Follower):
             self.problem = f"the counter has stood still for {seconds - self._moved_seconds:.1f} s"
 
     def edge_joules(self) -> float:
-        """Return how stale the count may be: one step at the power drawn lately."""
-        return max(self._watts) * self.step_seconds
+        """Return how stale the count may be: one step at the power drawn lately, at most if unknown."""
+        return (max(self._watts) or self.max_watts) * self.step_seconds
 
     def _stuck(self, seconds: float) -> bool:
         return seconds - self._moved_seconds > STUCK_SECONDS + 2 * self.step_seconds

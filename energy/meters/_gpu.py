@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from energy.meters._boards import GPU_IS_LOST, RESET_REQUIRED, Board
 from energy.meters._follow import Counter, Integral
 from energy.meters._gpu_context import Context
 from energy.meters._sampled import SampledCounter
+from energy.meters._sensors import PERIOD_SECONDS, NoValue, Sensor
 from energy.meters._step import STEP_SECONDS, observed_step
 from energy.reading import Count, Fault
 
-PERIOD_SECONDS = 0.1  # as often as most boards have a new value (arXiv 2312.02741, table 2)
 # arXiv 2312.02741: boards show between 0.95 and 1.05 of the truth, linearly; so the truth is what they show
 # divided by that.
 GAIN = (1 / 1.05, 1 / 0.95)
@@ -25,18 +24,6 @@ AMPERE = 7  # nvml.h, NVML_DEVICE_ARCH_AMPERE
 BURST_FACTOR = 2.0  # over the power limit, for milliseconds
 PLAUSIBLE_WATTS = 2000.0  # where the board does not tell its limit
 UNINITIALIZED = 1  # nvml.h: somebody else has shut NVML down
-
-
-class NoValue(Exception):  # noqa: N818 -- no error: the sensor has nothing to say
-    """The sensor answered, and said nothing."""
-
-
-@dataclass(frozen=True)
-class Sensor:
-    """Something to ask, and what follows its answers. `ask` returns joules or watts."""
-
-    follower: Counter | Integral
-    ask: Callable[[], float]
 
 
 class Gpu:

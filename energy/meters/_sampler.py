@@ -43,6 +43,7 @@ class Sampler:
     def __init__(self, meters: Sequence[Meter], watches: Sequence[Watch] = ()) -> None:
         now = time.monotonic()
         self._meters = {meter: now + period for meter in meters if (period := meter.period_seconds)}
+        self._sources = {meter: sorted({count.source for count in meter.counts()}) for meter in self._meters}
         self._watches = {watch: now + watch[1] for watch in watches}
         self._faults: list[Fault] = []
         self._thread: _Thread | None = None
@@ -122,7 +123,8 @@ class Sampler:
             meter.poll()
         except Exception as problem:  # a bug in one meter must stop neither the others nor training
             seconds = time.monotonic() - start
-            meter.note(Fault("unreadable", meter.name, "", start, seconds, None, f"poll failed: {problem!r}"))
+            for source in self._sources[meter]:
+                meter.note(Fault("unreadable", source, "", start, seconds, None, f"poll failed: {problem!r}"))
 
     def _look(self, watch: Watch) -> None:
         start = time.monotonic()

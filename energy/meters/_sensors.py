@@ -11,7 +11,7 @@ from energy.fault import keep
 from energy.meters._follow import Counter, Integral
 from energy.reading import Count, Fault
 
-PERIOD_SECONDS = 0.1
+PERIOD_SECONDS = 0.1  # as often as most boards have a new value (arXiv 2312.02741, table 2)
 
 
 class NoValue(Exception):  # noqa: N818 -- no error: the sensor has nothing to say

@@ -18,8 +18,9 @@ from typing import Any
 
 from energy.fault import keep
 from energy.meters import _boards
-from energy.meters._gpu import PERIOD_SECONDS, Gpu
+from energy.meters._gpu import Gpu
 from energy.meters._meter import Diagnosis, MeterUnavailable
+from energy.meters._sensors import PERIOD_SECONDS
 from energy.reading import Count, Fault
 
 DOMAINS = ("gpu",)
