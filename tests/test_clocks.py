@@ -270,6 +270,7 @@ from energy.meters._sampler import Sampler
 class Meter:
     name, period_seconds, closed = "fake", 0.1, False
     def poll(self): pass
+    def counts(self): return ()
 
 watch = ClockWatch()
 sampler = Sampler([Meter()], [(watch.poll, 0.5)])
