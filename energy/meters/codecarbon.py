@@ -48,7 +48,9 @@ STILL_SECONDS = 0.5  # the counters of boards move every 20 to 100 ms
 JIFFY_SECONDS = 0.01  # the step of the load figures of the kernel (/proc/stat)
 
 
-def open(gpus: Sequence[str] | None = None, *, library: Any = None) -> CodeCarbon:  # noqa: A001
+def open(  # noqa: A001 -- every meter file has one
+    gpus: Sequence[str] | None = None, *, library: Any = None
+) -> CodeCarbon:
     """Start a tracker of the whole machine, and of these GPUs (UUIDs, as in nvml.py) if NVML knows them.
 
     Raises:
