@@ -83,6 +83,8 @@ class Claims:
     def others(self) -> tuple[Claim, ...]:
         """Return the claims of all who have billed one of our devices since ours began."""
         with self._lock:
+            if not self._ended and not self._alive:
+                return ()
             claims = (*self._ended, *self._alive.values())
             return tuple(claim for claim in claims if any(_shared(self.devices, claim.devices)))
 
@@ -91,10 +93,13 @@ class Claims:
 
         Both are billed the whole device: the figures of both may be too high, and nothing is missing.
         """
+        others = self.others()
+        if not others:
+            return ()
         now = self._clock()
         return tuple(
             self._fault(claim, ours, theirs, now)
-            for claim in self.others()
+            for claim in others
             for ours, theirs in _shared(self.devices, claim.devices)
         )
 

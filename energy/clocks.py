@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from energy.fault import Fault, keep
 
@@ -30,8 +30,7 @@ NO_BOOT_CLOCK = (
 )
 
 
-@dataclass(frozen=True)
-class Instant:
+class Instant(NamedTuple):
     """All clocks at one instant; boot_seconds and main_cpu_seconds are None where the system has none.
 
     main_cpu_seconds: CPU time of the main thread.
@@ -127,8 +126,10 @@ class ClockWatch:
             self._polled = self._polled or polled
             self._suspend(before, self._seen)
             self._step(before, self._seen)
-            self._pause(before, self._seen)
-            if polled or self._is_late():
+            late = self._is_late()
+            if late:
+                self._pause(before, self._seen)
+            if polled or late:
                 self._due_seconds = self._seen.monotonic_seconds + self._period_seconds
 
     def _suspend(self, before: Instant, after: Instant) -> None:
@@ -140,9 +141,10 @@ class ClockWatch:
             self._fault("suspend", before, after, f"the machine was suspended for {asleep:.1f} s")
 
     def _step(self, before: Instant, after: Instant) -> None:
-        seconds = _seconds(before, after)
         if before.boot_seconds is not None and after.boot_seconds is not None:
             seconds = after.boot_seconds - before.boot_seconds
+        else:
+            seconds = _seconds(before, after)
         step = (after.wall_seconds - before.wall_seconds) - seconds
         if abs(step) > TOLERANCE_SECONDS + SLEW * seconds:
             self.stepped_seconds += step
@@ -153,7 +155,7 @@ class ClockWatch:
         idle = _seconds(before, after)
         if before.main_cpu_seconds is not None and after.main_cpu_seconds is not None:
             idle -= after.main_cpu_seconds - before.main_cpu_seconds
-        if self._is_late() and idle > LATE_SECONDS + self._slack_seconds(before):
+        if idle > LATE_SECONDS + self._slack_seconds(before):
             reason = "this process stood still (stopped, frozen, or kept from the CPU)"
             self._fault("paused", before, after, reason)
 

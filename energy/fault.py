@@ -75,6 +75,11 @@ class Fault:
         return replace(self, seconds=ends - self.at_seconds, joules_at_stake=stake)
 
 
+def in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    """Return the faults as they happened, oldest first."""
+    return tuple(sorted(faults, key=_at_seconds))
+
+
 def keep(faults: list[Fault], fault: Fault) -> None:
     """Append a fault; if there are too many then, join pairs of the older half that are of one kind.
 
@@ -85,6 +90,10 @@ def keep(faults: list[Fault], fault: Fault) -> None:
     if len(faults) > MOST_FAULTS:
         half = len(faults) // 2
         faults[:half] = _in_pairs(faults[:half])
+
+
+def _at_seconds(fault: Fault) -> float:
+    return fault.at_seconds
 
 
 def _in_pairs(faults: Iterable[Fault]) -> list[Fault]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from energy.fault import in_order
 from energy.reading import Energy, Reading
 
 
@@ -13,5 +14,5 @@ def of(energy: Energy, first: Reading) -> list[dict[str, Any]]:
 
     `at_seconds` counts from the window's start; what had begun before it is negative.
     """
-    faults = sorted(energy.faults, key=lambda fault: fault.at_seconds)
+    faults = in_order(energy.faults)
     return [asdict(fault) | {"at_seconds": fault.at_seconds - first.seconds} for fault in faults]

@@ -18,7 +18,7 @@ from energy.meters._folder import names as meter_names
 from energy.meters._meter import Contextual, Diagnosis, Late, Meter, MeterUnavailable
 from energy.meters._missing import Missing
 from energy.meters._sampler import Sampler
-from energy.reading import Fault, Reading
+from energy.reading import Count, Fault, Reading
 
 __all__ = ["Meters", "close", "context", "diagnose", "meter_names", "open_meters", "read", "settle"]
 
@@ -112,14 +112,16 @@ def read(meters: Sequence[Meter]) -> Reading:
                 f"the meter {meter.name} was opened by process {meter.pid} and is read by its child "
                 f"{pid}: read it in the parent, or open meters of its own in the child"
             )
-    counts = tuple(count for meter in meters for count in meter.counts())
+    counts: list[Count] = []
+    for meter in meters:
+        counts += meter.counts()
     seconds = time.monotonic()
     if not isinstance(meters, Meters):
-        return Reading(seconds, counts, _faults(meters))
+        return Reading(seconds, tuple(counts), _faults(meters))
     meters.look_around()
     meters.cost.readings += 1
     meters.cost.since(began)
-    return Reading(seconds, counts, meters.faults(), meters.origin)
+    return Reading(seconds, tuple(counts), meters.faults(), meters.origin)
 
 
 def settle(meters: Sequence[Meter], readings: Sequence[Reading]) -> list[Reading]:
@@ -162,7 +164,10 @@ def diagnose(gpus: Sequence[str] | None = None) -> tuple[Diagnosis, ...]:
 
 
 def _faults(meters: Iterable[Meter]) -> tuple[Fault, ...]:
-    return tuple(fault for meter in meters for fault in meter.faults())
+    faults: list[Fault] = []
+    for meter in meters:
+        faults += meter.faults()
+    return tuple(faults)
 
 
 def _split(names: str | Sequence[str]) -> list[str]:

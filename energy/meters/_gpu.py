@@ -72,12 +72,14 @@ class Gpu:
         if not self._sensors:
             self.counter.miss(f"the board tells neither energy nor power: {self.problem}")
             return (self.counter.count(0.0, 0.0),)
-        return tuple(self._counted(sensor.follower) for sensor in self._sensors)
+        return tuple([self._counted(sensor.follower) for sensor in self._sensors])
 
     def faults(self) -> list[Fault]:
         """Return all faults since the meter was opened."""
-        own = [fault for sensor in self._sensors for fault in sensor.follower.faults]
-        return own + self._context.faults(self._clock())
+        faults = self._context.faults(self._clock())
+        for sensor in self._sensors:
+            faults += sensor.follower.faults
+        return faults
 
     def look(self) -> None:
         """Look for throttling, and for strangers on the board."""

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field, replace
 
-from energy.fault import keep
+from energy.fault import in_order, keep
 from energy.meters._log_format import MAX_WATTS
 from energy.reading import Fault
 
@@ -45,7 +45,7 @@ class Ledger:
 
     def faults(self) -> tuple[Fault, ...]:
         """Return all faults, oldest first."""
-        return tuple(sorted([*self._past, *self._present()], key=lambda fault: fault.at_seconds))
+        return in_order([*self._past, *self._present()])
 
     def clear(self) -> None:
         """Forget all faults."""

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from energy.fault import keep
+from energy.fault import in_order, keep
 from energy.meters._follow import Counter, Integral
 from energy.reading import Count, Fault
 
@@ -98,8 +98,10 @@ class SensorMeter:
     def faults(self) -> tuple[Fault, ...]:
         """Return all faults since the meter was opened."""
         with self._lock:
-            faults = [fault for sensor in self.sensors for fault in sensor.follower.faults]
-            return tuple(sorted(faults + self._noted, key=lambda fault: fault.at_seconds))
+            faults = [*self._noted]
+            for sensor in self.sensors:
+                faults += sensor.follower.faults
+        return in_order(faults)
 
     def note(self, fault: Fault) -> None:
         """Keep a fault that somebody else observed."""

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from energy.fault import keep
+from energy.fault import in_order, keep
 from energy.meters import _boards
 from energy.meters._gpu import Gpu
 from energy.meters._meter import Diagnosis, MeterUnavailable
@@ -102,10 +102,12 @@ class Nvml:
     def counts(self) -> tuple[Count, ...]:
         """Read every GPU now and return the joules since the meter was opened."""
         with self._lock:
-            if not self.closed:
-                for gpu in self.gpus:
+            counts: list[Count] = []
+            for gpu in self.gpus:
+                if not self.closed:
                     gpu.sample(ATTEMPTS)
-            return tuple(count for gpu in self.gpus for count in gpu.counts())
+                counts += gpu.counts()
+            return tuple(counts)
 
     def context(self) -> dict[str, Any]:
         """Return the state of every GPU now, by UUID; it takes many calls, so not inside a window."""
@@ -114,8 +116,10 @@ class Nvml:
     def faults(self) -> tuple[Fault, ...]:
         """Return all faults since the meter was opened."""
         with self._lock:
-            faults = [fault for gpu in self.gpus for fault in gpu.faults()]
-            return tuple(sorted(faults + self._noted, key=lambda fault: fault.at_seconds))
+            faults = [*self._noted]
+            for gpu in self.gpus:
+                faults += gpu.faults()
+        return in_order(faults)
 
     def note(self, fault: Fault) -> None:
         """Keep a fault that somebody else observed."""

@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from energy.fault import keep
+from energy.fault import in_order, keep
 from energy.meters._log import ARRIVAL_PERIOD_SECONDS, Log
 from energy.meters._log_source import Command, LogFile, Source
 from energy.meters._log_track import Point
@@ -148,8 +148,7 @@ class Outside:
     def faults(self) -> tuple[Fault, ...]:
         """Return all faults since the meter was opened."""
         with self._lock:
-            faults = [*self._log.ledger.faults(), *self._noted]
-            return tuple(sorted(faults, key=lambda fault: fault.at_seconds))
+            return in_order([*self._log.ledger.faults(), *self._noted])
 
     def note(self, fault: Fault) -> None:
         """Keep a fault that somebody else observed."""

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from energy.fault import keep
+from energy.fault import in_order, keep
 from energy.meters import _perf, rapl
 from energy.meters._follow import Counter
 from energy.meters._meter import Diagnosis, MeterUnavailable
@@ -142,7 +142,7 @@ class Perf:
         """Return all faults since the meter was opened."""
         with self._lock:
             faults = [fault for _, _, counter in self._events for fault in counter.faults]
-            return tuple(sorted(faults + self._noted, key=lambda fault: fault.at_seconds))
+            return in_order(faults + self._noted)
 
     def note(self, fault: Fault) -> None:
         """Keep a fault that somebody else observed."""

@@ -24,7 +24,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from energy.fault import keep
+from energy.fault import in_order, keep
 from energy.meters._follow import Counter
 from energy.meters._meter import Diagnosis, MeterUnavailable
 from energy.meters._powercap import GONE, Zone, ZoneFile, usable
@@ -156,9 +156,12 @@ class Rapl:
     def faults(self) -> tuple[Fault, ...]:
         """Return all faults since the meter was opened."""
         with self._lock:
-            faults = [fault for followed in self._followed for fault in followed.counter.faults]
-            gone = [followed.gone for followed in self._followed if followed.gone]
-            return tuple(sorted(faults + gone + self._noted, key=lambda fault: fault.at_seconds))
+            faults = [*self._noted]
+            for followed in self._followed:
+                faults += followed.counter.faults
+                if followed.gone:
+                    faults.append(followed.gone)
+        return in_order(faults)
 
     def note(self, fault: Fault) -> None:
         """Keep a fault that somebody else observed."""
