@@ -39,7 +39,7 @@ def train_and_test(case: Case, recipe: zoo.Recipe, suite: Suite, seed: int, live
         trained = watch(zoo.epochs(recipe, suite.slices, seed), case, repeat, recipe, live)
     scores = zoo.evaluate(trained.model, suite.slices.test, recipe)
     repeat.facts |= {
-        "applied": trained.setup.applied,
+        "applied": trained.applied,
         "best_epoch": trained.best_epoch,
         "dice_by_volume": scores.dice_by_volume,
     }

@@ -13,7 +13,7 @@ from monai.transforms import Compose
 
 import zoo
 from tests.simulated.tiny_slices import KEYS, discs, slices, split
-from zoo import _loaders as loaders
+from zoo._feeding import loaders
 
 SIZE = 33  # odd, so that a middle pixel exists and a rotation keeps it
 

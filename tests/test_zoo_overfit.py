@@ -6,7 +6,7 @@ import torch
 
 import zoo
 from zoo._dice import counts, pooled
-from zoo._optimization import dice_loss
+from zoo._learning import losses as loss_functions
 
 # Pixels, learning rate (Adam) and steps allowed: about a third more than were needed. Networks whose logits
 # come from 1/16 of the size need larger slices to draw an edge; those without normalisation smaller rates.
@@ -67,7 +67,7 @@ def test_a_network_learns_eight_slices_by_heart(name):
         logits = model(images)
         reached.append(pooled(counts(logits, masks)))
         optimizer.zero_grad()
-        dice_loss(logits, masks).backward()
+        loss_functions.dice(logits, masks).backward()
         optimizer.step()
 
     assert max(reached) >= 0.95

@@ -12,9 +12,10 @@ from torch import nn
 
 import zoo
 from tests.simulated.tiny_slices import losses, network, slices, small_recipe, split
-from zoo import _loaders as loaders
-from zoo import _optimization as optimization
 from zoo import training
+from zoo._feeding import loaders
+from zoo._learning import losses as loss_functions
+from zoo._learning import optimizers, rate_search
 
 
 @pytest.fixture
@@ -25,16 +26,15 @@ def data(tmp_path):
 @pytest.fixture(autouse=True)
 def small_network(monkeypatch):
     """Train a network of 85 weights under the name of a big one."""
-    for module in ("zoo.training", "zoo.warming"):
-        monkeypatch.setattr(f"{module}.create", network)
+    monkeypatch.setattr("zoo._model.building.create", network)
 
 
 def validation_losses(monkeypatch, *values: float) -> list[dict[str, torch.Tensor]]:
     """Let the validation say these losses, the last one for ever; collect the weights it saw."""
     seen = []
 
-    def validate(recipe, model, loader, epoch):
-        seen.append({name: value.clone() for name, value in model.state_dict().items()})
+    def validate(learner, feed, epoch):
+        seen.append({name: value.clone() for name, value in learner.model.state_dict().items()})
         return values[min(epoch, len(values)) - 1], 0.5
 
     monkeypatch.setattr(training, "_validate", validate)
@@ -53,14 +53,14 @@ def test_bf16_is_seen_inside_the_network_and_never_in_the_loss(data, monkeypatch
         model[0].register_forward_hook(lambda layer, inputs, output: inside.append(output.dtype))
         return model
 
-    class Dice(optimization.DiceLoss):
+    class Dice(loss_functions.DiceLoss):
         def forward(self, logits, mask):
             into_loss.append(logits.dtype)
             losses_seen.append(super().forward(logits, mask))
             return losses_seen[-1]
 
-    monkeypatch.setattr(training, "create", watched)
-    monkeypatch.setattr(optimization, "DiceLoss", Dice)
+    monkeypatch.setattr("zoo._model.building.create", watched)
+    monkeypatch.setattr(loss_functions, "DiceLoss", Dice)
     trained = zoo.train(small_recipe(precision=precision), data)
 
     assert set(inside) == {torch.bfloat16 if precision == "bf16" else torch.float32}
@@ -73,7 +73,7 @@ def test_novograd_takes_the_steps_of_its_paper():
     """By hand: one second moment per layer, started at the first norm, with AMSGrad's running maximum."""
     layer = nn.Linear(2, 1, bias=False)
     weights = layer.weight.detach().clone().numpy().astype(np.float64)
-    optimizer = optimization.optimizer(small_recipe("novograd"), layer, learning_rate=0.1)
+    optimizer = optimizers.build(small_recipe("novograd"), layer, learning_rate=0.1)
     first, second, largest = np.zeros((1, 2)), None, 0.0
     for gradient in np.array([[[3.0, 4.0]], [[0.6, 0.8]], [[-30.0, 40.0]]]):
         layer.weight.grad = torch.from_numpy(gradient).float()
@@ -136,7 +136,7 @@ def test_the_weights_kept_are_those_of_the_lowest_validation_loss(data, monkeypa
 
 def search(data, wanted, model):
     loader = loaders.train_loader(loaders.datasets(wanted, data)[0], wanted, seed=0)
-    return optimization.find_learning_rate(wanted, model, loader)
+    return rate_search.find(wanted, model, loader)
 
 
 def test_the_search_reads_a_hundred_batches_and_leaves_the_weights_bit_for_bit(data):
@@ -153,7 +153,7 @@ def test_the_search_reads_a_hundred_batches_and_leaves_the_weights_bit_for_bit(d
 
 def test_the_search_finds_where_the_loss_falls_most_steeply(monkeypatch):
     """The loss is made to fall around the 60th of 100 rates, spaced evenly in their logarithms."""
-    finder = optimization.LearningRateFinder(
+    finder = rate_search.LearningRateFinder(
         network(), torch.optim.Adam(network().parameters()), nn.Identity(), verbose=False
     )
     finder.history = {
@@ -161,7 +161,7 @@ def test_the_search_finds_where_the_loss_falls_most_steeply(monkeypatch):
         "loss": [1 - 1 / (1 + math.exp(-(step - 60))) for step in range(100)],
     }
 
-    assert optimization._steepest(finder, skip=10) == pytest.approx(1e-5 * 1e4 ** (60 / 99), rel=0.1)
+    assert rate_search._steepest(finder, skip=10) == pytest.approx(1e-5 * 1e4 ** (60 / 99), rel=0.1)
 
 
 def test_a_search_that_finds_nothing_keeps_the_recipe_s_rate(tmp_path, data, capfd):
@@ -185,7 +185,7 @@ def test_a_search_runs_in_the_recipe_s_precision(data):
 
 @pytest.mark.parametrize("others", ["", "+augment"])
 def test_a_search_changes_the_rate_and_nothing_else(data, others, monkeypatch):
-    monkeypatch.setattr(training, "create", lambda name: nn.Sequential(nn.Dropout(0.1), network()))
+    monkeypatch.setattr("zoo._model.building.create", lambda name: nn.Sequential(nn.Dropout(0.1), network()))
     searched = zoo.train(small_recipe("lr_find" + others, lr_find_steps=20), data)
     rate = searched.setup.applied["lr_find"]["used"]
     plain = zoo.train(small_recipe((others or "+baseline")[1:], learning_rate=rate), data)
@@ -238,7 +238,7 @@ def test_the_setup_s_seconds_hold_the_cache_and_the_search(data, monkeypatch):
         threading.Event().wait(0.3)
         return 0.01, {}
 
-    monkeypatch.setattr("zoo._setup.find_learning_rate", search)
+    monkeypatch.setattr("zoo._setup.rate_search.find", search)
     setup = zoo.train(small_recipe("cache+lr_find", epochs=1), data).setup
 
     assert setup.seconds > setup.applied["loading"]["fill_seconds"] + 0.3

@@ -27,8 +27,7 @@ def data(tmp_path):
 @pytest.fixture(autouse=True)
 def small_network(monkeypatch):
     """Train a network of 85 weights under the name of a big one."""
-    for module in ("zoo.training", "zoo.warming"):
-        monkeypatch.setattr(f"{module}.create", network)
+    monkeypatch.setattr("zoo._model.building.create", network)
 
 
 def soft_dice_loss(logits: np.ndarray, masks: np.ndarray) -> float:
@@ -104,9 +103,7 @@ def test_an_epoch_s_loss_weighs_batches_by_their_slices(tmp_path, monkeypatch):
     data = slices(tmp_path, train=6)
     said = iter([0.25, 1.0])
     monkeypatch.setattr(training, "_validate", lambda *_: (0.5, 0.5))
-    monkeypatch.setattr(
-        training, "loss_of", lambda recipe, model, image, mask: (0 * model(image).sum() + next(said), None)
-    )
+    monkeypatch.setattr(training.Learner, "step", lambda learner, image, mask: torch.tensor(next(said)))
 
     trained = zoo.train(small_recipe(epochs=1), data)
 
@@ -178,9 +175,7 @@ def test_a_loss_that_is_no_number_names_its_epoch_and_step(tmp_path, data, part,
 def test_divergence_names_the_step_where_it_began(data, monkeypatch):
     said = iter([0.5, 0.5, 0.5, math.inf])
     monkeypatch.setattr(training, "_validate", lambda *_: (0.5, 0.5))
-    monkeypatch.setattr(
-        training, "loss_of", lambda recipe, model, image, mask: (0 * model(image).sum() + next(said), None)
-    )
+    monkeypatch.setattr(training.Learner, "step", lambda learner, image, mask: torch.tensor(next(said)))
 
     with pytest.raises(zoo.Diverged, match="training loss of epoch 2 is inf at step 2 of 2"):
         zoo.train(small_recipe(), data)
@@ -223,7 +218,7 @@ def test_slices_of_a_size_that_does_not_fit_are_padded_and_the_account_says_so(t
         made.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].shape[-2:]))
         return made
 
-    monkeypatch.setattr("zoo.training.create", watched)
+    monkeypatch.setattr("zoo._model.building.create", watched)
     trained = zoo.train(small_recipe(epochs=1), slices(tmp_path, size=40))
 
     assert set(seen) == {(48, 48)}
@@ -288,7 +283,7 @@ def test_a_training_that_fails_in_a_step_leaves_no_worker(data, monkeypatch, per
     def fail(*_):
         raise MemoryError("somebody keeps this traceback, and with it the loop's iterator")
 
-    monkeypatch.setattr(training, "loss_of", fail)
+    monkeypatch.setattr(training.Learner, "step", fail)
     before = len(multiprocessing.active_children())
     with pytest.raises(MemoryError) as kept:
         zoo.train(small_recipe(workers=2, persistent_workers=persistent), data)
@@ -308,7 +303,7 @@ def test_threads_are_set_for_the_training_and_set_back(data):
 
 def test_a_warm_up_takes_its_steps_and_leaves_the_random_state(data, monkeypatch):
     models = []
-    monkeypatch.setattr("zoo.warming.create", lambda name: models.append(network()) or models[0])
+    monkeypatch.setattr("zoo._model.building.create", lambda name: models.append(network()) or models[0])
     before = torch.random.get_rng_state(), np.random.get_state()[1].tolist(), torch.get_num_threads()
 
     seconds = zoo.warm_up(small_recipe("augment"), data, batches=3)

@@ -21,7 +21,7 @@ from zoo._registry import (
     techniques,
 )
 from zoo.recipe import Recipe, recipe
-from zoo.results import Diverged, Epoch, Scores, Setup, Trained
+from zoo.results import Diverged, Epoch, Ineffective, Scores, Setup, Trained
 
 if TYPE_CHECKING:
     from zoo._hardware import unavailable
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Diverged",
     "Epoch",
+    "Ineffective",
     "Recipe",
     "Scores",
     "Setup",

@@ -1,11 +1,13 @@
 """What this machine can run."""
 
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
+from zoo._registry import load, techniques
 from zoo.recipe import Recipe
 
 BF16_INSTRUCTIONS = (
@@ -26,6 +28,22 @@ def unavailable(recipe: Recipe) -> str | None:
         )
     if recipe.precision == "bf16" and not _has_bf16(device):
         return f"bf16 on {recipe.device}: this hardware computes no bfloat16, and emulation would mislead"
+    return next(filter(None, (_lacking(name, device) for name in recipe.technique.split("+"))), None)
+
+
+def _lacking(technique: str, device: torch.device) -> str | None:
+    """Say what a technique needs and has not got here, by what its file says of itself.
+
+    CUDA_ONLY: why it can only act on a CUDA GPU. PACKAGE: what it imports beyond the dependencies; it comes
+    with the extra `techniques`. A bundle has neither: parts that cannot act are named in its account.
+    """
+    if technique not in techniques():
+        return None
+    file = load("techniques", technique)
+    if device.type != "cuda" and hasattr(file, "CUDA_ONLY"):
+        return f"{technique} on {device}: {file.CUDA_ONLY}"
+    if hasattr(file, "PACKAGE") and importlib.util.find_spec(file.PACKAGE) is None:
+        return f"{technique} needs {file.PACKAGE}: pip install 'joulebench[techniques]'"
     return None
 
 

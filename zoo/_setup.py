@@ -7,9 +7,11 @@ import torch
 from monai.data import Dataset
 from torch import nn
 
-from zoo import _loaders as loaders
+from zoo._feeding import loaders
+from zoo._feeding.feed import Feed
 from zoo._hardware import convolution_fp32, unavailable
-from zoo._optimization import find_learning_rate
+from zoo._learning import rate_search
+from zoo._learning.learner import Learner
 from zoo._registry import side_to_pad_to
 from zoo.recipe import Recipe
 
@@ -31,25 +33,19 @@ def check(recipe: Recipe, data: Any, seed: int) -> None:
 
 
 def learning_rate(
-    recipe: Recipe, model: nn.Module, dataset: Dataset, seed: int
+    recipe: Recipe, model: nn.Module, train_set: Dataset, seed: int
 ) -> tuple[float, dict[str, Any] | None]:
     """Search the learning rate if the recipe says so; return it, and an account of the search."""
     if not recipe.lr_find_steps:
         return recipe.learning_rate, None
-    loader = loaders.train_loader(
-        dataset, recipe, seed
-    )  # its own, so that the training's order stays as it is
+    # A loader of its own, so that the training's order stays as it is.
+    loader = loaders.train_loader(train_set, recipe, seed)
     with loaders.closing(loader):
-        return find_learning_rate(recipe, model, loader)
+        return rate_search.find(recipe, model, loader)
 
 
 def applied(
-    recipe: Recipe,
-    data: Any,
-    loader: loaders.Loader,
-    loading: dict[str, Any],
-    rate: float,
-    search: dict[str, Any] | None,
+    recipe: Recipe, data: Any, feed: Feed, learner: Learner, search: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Say in JSON-able values what the recipe's choices did on this machine."""
     return {
@@ -59,16 +55,11 @@ def applied(
         "precision": recipe.precision,
         "convolution_fp32": convolution_fp32(recipe),
         "optimizer": recipe.optimizer,
-        "learning_rate": rate,
+        "learning_rate": learner.learning_rate,
         "lr_find": search,
-        "loading": loading,
-        "workers": loader.num_workers,
-        "prefetch": loader.prefetch_factor,
-        "persistent_workers": loader.persistent_workers,
-        "pin_memory": loader.pin_memory,
-        "slices_per_epoch": len(loader) * recipe.batch_size if loader.drop_last else len(loader.dataset),
+        **feed.applied,
         "augment": _augment(recipe),
-        "without_effect": _without_effect(recipe, loader),
+        "without_effect": _without_effect(recipe, feed),
     }
 
 
@@ -83,10 +74,10 @@ def _augment(recipe: Recipe) -> dict[str, float] | None:
     return {key: value for key, value in asdict(recipe).items() if key.startswith(("rotation_", "flip_"))}
 
 
-def _without_effect(recipe: Recipe, loader: loaders.Loader) -> list[str]:
+def _without_effect(recipe: Recipe, feed: Feed) -> list[str]:
     """List the choices that cannot act here, so that a figure equal to the baseline's explains itself."""
     found = []
-    if recipe.pin_memory and not loader.pin_memory:
+    if recipe.pin_memory and not feed.applied["pin_memory"]:
         found.append("pin_memory: acts with CUDA only")
     if recipe.early_stop_patience is not None and recipe.early_stop_patience >= recipe.epochs:
         found.append(f"early_stop: patience {recipe.early_stop_patience}, {recipe.epochs} epochs")

@@ -11,6 +11,10 @@ class Diverged(FloatingPointError):  # noqa: N818 - it names a status of the rec
     """The loss is no longer a finite number; the message names the epoch and the step."""
 
 
+class Ineffective(RuntimeError):  # noqa: N818 - as above: the case has failed
+    """A technique that was asked for did nothing; its figures would be the baseline's under another name."""
+
+
 @dataclass(frozen=True)
 class Setup:
     """What happened before the first epoch: cache fill, learning-rate search, building.
@@ -42,6 +46,7 @@ class Trained:
     model: "nn.Module"  # in eval mode, with the weights of the best epoch
     epochs: tuple[Epoch, ...]
     setup: Setup
+    applied: dict[str, Any]  # what each choice really did: that of the set-up, and what only the end can tell
     seconds: float  # set-up and epochs, without what the caller did in between
     best_epoch: int  # the one with the lowest validation loss
     params: int

@@ -14,13 +14,13 @@ from contextlib import ExitStack
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from zoo import _loaders as loaders
 from zoo._dice import counts, pooled
+from zoo._feeding.feed import Feed, opened
 from zoo._hardware import forget_gpu_peak, gpu_peak_mib, threads
-from zoo._optimization import loss_of, optimizer, schedule
-from zoo._registry import create
+from zoo._learning.learner import Learner
+from zoo._model.building import build
 from zoo._setup import applied, check, learning_rate
 from zoo._size import macs_per_slice, parameters
 from zoo.recipe import Recipe
@@ -54,31 +54,28 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Setup | Epoch,
         started = time.perf_counter()
         forget_gpu_peak(recipe)
         torch.manual_seed(seed)
-        model = create(recipe.architecture).to(recipe.device)
-        train_set, val_set, loading = loaders.datasets(recipe, data)
-        rate, search = learning_rate(recipe, model, train_set, seed)
-        optimize = optimizer(recipe, model, rate)
-        plateau = schedule(recipe, optimize)
-        train_loader = loaders.train_loader(train_set, recipe, seed)
-        val_loader = loaders.val_loader(val_set, recipe, seed)
-        stack.enter_context(loaders.closing(train_loader, val_loader))
+        model = build(recipe)
+        feed = stack.enter_context(opened(recipe, data, seed))
+        rate, search = learning_rate(recipe, model, feed.train_set, seed)
+        learner = Learner(recipe, model, rate)
         torch.manual_seed(seed)  # so that a search before changes nothing but the learning rate
-        account = applied(recipe, data, train_loader, loading, rate, search)
-        setup = Setup(time.perf_counter() - started, account)
+        setup = Setup(time.perf_counter() - started, applied(recipe, data, feed, learner, search))
         yield setup
 
         history: list[Epoch] = []
         best, progress = None, (0, math.inf)
         for number in range(1, recipe.epochs + 1):
             started = time.perf_counter()
-            rate = optimize.param_groups[0]["lr"]
-            loss, slices = _train(recipe, model, optimize, train_loader, number)
-            val_loss, val_dice = _validate(recipe, model, val_loader, number)
-            if plateau:
-                plateau.step(val_loss)
+            learner.begin_epoch(number)
+            rate = learner.learning_rate
+            loss, slices = _train(learner, feed, number)
+            val_loss, val_dice = _validate(learner, feed, number)
+            learner.end_epoch(val_loss)
             better = best is None or val_loss < best.val_loss
             if better:
-                weights = {name: value.to("cpu", copy=True) for name, value in model.state_dict().items()}
+                weights = {
+                    name: value.to("cpu", copy=True) for name, value in learner.judged.state_dict().items()
+                }
             seconds = time.perf_counter() - started
             history.append(Epoch(number, loss, val_loss, val_dice, rate, seconds, slices))
             best = history[-1] if better else best
@@ -88,43 +85,36 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Setup | Epoch,
                 progress = (number, val_loss)
             if recipe.early_stop_patience and number - progress[0] >= recipe.early_stop_patience:
                 break
-        model.load_state_dict(weights)
+        learner.judged.load_state_dict(weights)
     return Trained(
-        model=model.eval(),
+        model=learner.judged.eval(),
         epochs=tuple(history),
         setup=setup,
+        applied=setup.applied | learner.applied(),
         seconds=setup.seconds + sum(epoch.seconds for epoch in history),
         best_epoch=best.number,
-        params=parameters(model),
+        params=parameters(learner.judged),
         macs_per_slice=macs_per_slice(recipe.architecture, data.image_size),
         peak_gpu_mib=gpu_peak_mib(recipe),
         stopped_early=len(history) < recipe.epochs,
     )
 
 
-def _train(
-    recipe: Recipe, model: nn.Module, optimize: torch.optim.Optimizer, loader: loaders.Loader, epoch: int
-) -> tuple[float, int]:
-    model.train()
+def _train(learner: Learner, feed: Feed, epoch: int) -> tuple[float, int]:
     losses, sizes = [], []
-    with loaders.batches(loader, recipe.device) as batches:
+    with feed.train() as batches:
         for image_NCHW, mask_NCHW in batches:
-            loss, _ = loss_of(recipe, model, image_NCHW, mask_NCHW)
-            optimize.zero_grad()
-            loss.backward()
-            optimize.step()
-            losses.append(loss.detach())
+            losses.append(learner.step(image_NCHW, mask_NCHW))
             sizes.append(len(image_NCHW))
     return _mean(losses, sizes, f"training loss of epoch {epoch}"), sum(sizes)
 
 
-@torch.no_grad()
-def _validate(recipe: Recipe, model: nn.Module, loader: loaders.Loader, epoch: int) -> tuple[float, float]:
-    model.eval()
+def _validate(learner: Learner, feed: Feed, epoch: int) -> tuple[float, float]:
+    learner.judged.eval()
     losses, pixels = [], []
-    with loaders.batches(loader, recipe.device) as batches:
+    with feed.val() as batches:
         for image_NCHW, mask_NCHW in batches:
-            loss, logits_NCHW = loss_of(recipe, model, image_NCHW, mask_NCHW)
+            loss, logits_NCHW = learner.judge(image_NCHW, mask_NCHW)
             losses.append(loss)
             pixels.append(counts(logits_NCHW, mask_NCHW))
     sizes = [len(batch) for batch in pixels]

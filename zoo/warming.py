@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from monai.data import Dataset
 
-from zoo import _loaders as loaders
+from zoo._feeding import loaders
 from zoo._hardware import synchronize, threads
-from zoo._optimization import loss_of, optimizer
-from zoo._registry import create
+from zoo._learning.learner import Learner
+from zoo._model.building import build
 from zoo._setup import check
 from zoo.recipe import Recipe
 
@@ -32,16 +32,12 @@ def warm_up(recipe: Recipe, data: Any, batches: int = 2) -> float:
 
 
 def _last_of(recipe: Recipe, data: Any, batches: int) -> float:
-    model = create(recipe.architecture).to(recipe.device).train()
-    optimize = optimizer(recipe, model, recipe.learning_rate)
+    learner = Learner(recipe, build(recipe).train(), recipe.learning_rate)
     same = Dataset(data.train.items[: recipe.batch_size], loaders.transforms(recipe, data)[0])
     loader = loaders.in_process(same, recipe)
     started = time.perf_counter()
     for batch in islice(chain.from_iterable(repeat(loader)), batches):
-        loss, _ = loss_of(recipe, model, batch["image"].to(recipe.device), batch["mask"].to(recipe.device))
-        optimize.zero_grad()
-        loss.backward()
-        optimize.step()
+        learner.step(batch["image"].to(recipe.device), batch["mask"].to(recipe.device))
         synchronize(recipe)
         ended = time.perf_counter()
         seconds, started = ended - started, ended

@@ -1,55 +1,18 @@
-"""Loss, optimiser, schedule and learning-rate search, as the recipe names them."""
+"""The learning-rate search: MONAI's LearningRateFinder, on the model as the recipe runs it."""
 
 import math
 from typing import Any
 
-import torch
-from monai.losses import DiceLoss
-from monai.optimizers import LearningRateFinder, Novograd
+from monai.optimizers import LearningRateFinder
 from torch import Tensor, nn
 
+from zoo._feeding.loaders import Loader
 from zoo._forward import logits_of
-from zoo._loaders import Loader
+from zoo._learning import losses, optimizers
 from zoo.recipe import Recipe
 
 
-def loss_of(recipe: Recipe, model: nn.Module, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Run the model on (N, 1, H, W) as the recipe says; return the loss, in fp32, and the logits."""
-    logits = logits_of(recipe, model, image)
-    return dice_loss(logits, mask), logits
-
-
-def dice_loss(logits: Tensor, mask: Tensor) -> Tensor:
-    """Compute 1 - soft Dice over the pixels of the whole batch, in fp32.
-
-    Half precision can turn it into NaN or a false 1. Pooled over the batch, slices without brain still have a
-    gradient; taken slice by slice they would have none.
-    """
-    return DiceLoss(sigmoid=True, batch=True)(logits.float(), mask.float())
-
-
-def optimizer(recipe: Recipe, model: nn.Module, learning_rate: float) -> torch.optim.Optimizer:
-    """Build the recipe's optimiser for all weights of a model."""
-    kind = {"adam": torch.optim.Adam, "novograd": Novograd}[recipe.optimizer]
-    return kind(model.parameters(), lr=learning_rate, betas=recipe.betas, amsgrad=recipe.amsgrad)
-
-
-def schedule(
-    recipe: Recipe, optimize: torch.optim.Optimizer
-) -> torch.optim.lr_scheduler.ReduceLROnPlateau | None:
-    """Build the schedule that the validation loss drives, if the recipe has one."""
-    if recipe.plateau_patience is None:
-        return None
-    return torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimize,
-        factor=recipe.plateau_factor,
-        patience=recipe.plateau_patience,
-        threshold=recipe.plateau_threshold,
-        min_lr=recipe.plateau_floor,
-    )
-
-
-def find_learning_rate(recipe: Recipe, model: nn.Module, loader: Loader) -> tuple[float, dict[str, Any]]:
+def find(recipe: Recipe, model: nn.Module, loader: Loader) -> tuple[float, dict[str, Any]]:
     """Search the rate at which the loss falls most steeply; the model keeps its weights.
 
     Returns the rate, within the range searched, and an account. Where none can be read, because the loss is
@@ -58,8 +21,8 @@ def find_learning_rate(recipe: Recipe, model: nn.Module, loader: Loader) -> tupl
     wrapped = _AsTheRecipeSays(model, recipe)
     finder = LearningRateFinder(
         wrapped,
-        optimizer(recipe, wrapped, recipe.lr_find_low),
-        _Loss(),
+        optimizers.build(recipe, wrapped, recipe.lr_find_low),
+        _Loss(recipe),
         recipe.device,
         verbose=False,
     )
@@ -102,7 +65,11 @@ class _AsTheRecipeSays(nn.Module):
 
 
 class _Loss(nn.Module):
-    """The loss as a module, which MONAI's finder wants."""
+    """The recipe's loss as a module, which MONAI's finder wants."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        self.loss = losses.build(recipe)
 
     def forward(self, logits: Tensor, mask: Tensor) -> Tensor:
-        return dice_loss(logits, mask)
+        return self.loss(logits, mask)

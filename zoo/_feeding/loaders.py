@@ -163,8 +163,13 @@ def closing(*loaders: Loader) -> Iterator[None]:
         yield
     finally:
         for loader in loaders:
-            _stop(loader._iterator)
-            loader._iterator = None
+            end(loader)
+
+
+def end(loader: Loader) -> None:
+    """End the persistent workers of a loader."""
+    _stop(loader._iterator)
+    loader._iterator = None
 
 
 def _stop(passes: Any) -> None:

@@ -1,0 +1,1 @@
+"""How slices reach the device: read, transformed, batched."""

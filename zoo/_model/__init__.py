@@ -1,0 +1,1 @@
+"""What becomes of a network before and while it is trained."""
