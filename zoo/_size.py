@@ -24,6 +24,14 @@ def weightless(architecture: str, in_channels: int = 1) -> nn.Module:
         return create(architecture, in_channels).to("meta")
 
 
+def logits_shape(architecture: str, image_size: int) -> tuple[int, ...]:
+    """Return the shape (classes, H, W) of one slice's logits, of the padded size, without computing them."""
+    side = side_to_pad_to(architecture, image_size)
+    with torch.no_grad():
+        logits = weightless(architecture).eval()(torch.empty(1, 1, side, side, device="meta"))
+    return tuple(logits.shape[1:])
+
+
 @cache
 def macs_per_slice(architecture: str, image_size: int, in_channels: int = 1) -> int:
     """Count the multiply-accumulates of one forward pass of one slice, without computing it.

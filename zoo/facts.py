@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo._registry import extras, load_network, networks
-from zoo._size import activation_bytes_per_slice, macs_per_slice, parameters, weightless
+from zoo._size import activation_bytes_per_slice, logits_shape, macs_per_slice, parameters, weightless
 
 IMAGE_SIZE = 256  # pixels of 1 mm in the study (Mazurek et al. 2024)
 LINKS = {
@@ -30,6 +30,7 @@ class Facts:
     extra: bool  # beyond the study's nineteen
     parameters: int
     macs: int  # multiply-accumulates of one forward pass
+    logits: tuple[int, ...]  # (classes, H, W)
     activation_bytes: int  # kept for the backward pass, in fp32
     paper: str  # such as "Ronneberger et al. 2015"
     identifier: str  # such as "arXiv:1505.04597"; "cited in ..." where the paper has none of its own
@@ -53,6 +54,7 @@ def facts(name: str, image_size: int = IMAGE_SIZE) -> Facts:
         extra=name in extras(),
         parameters=parameters(weightless(name)),
         macs=macs_per_slice(name, image_size),
+        logits=logits_shape(name, image_size),
         activation_bytes=activation_bytes_per_slice(name, image_size),
         paper=paper,
         identifier=identifier,
@@ -88,7 +90,7 @@ def _cited(authors: str) -> str:
     return " & ".join(surnames) if len(surnames) == 2 else f"{surnames[0]} et al."
 
 
-HEADER = ("network", "parameters", "MACs at 256 px", "kept per slice", "paper", "")
+HEADER = ("network", "parameters", "MACs at 256 px", "logits", "kept per slice", "paper", "")
 
 
 def text(rows: list[Facts]) -> str:
@@ -97,7 +99,7 @@ def text(rows: list[Facts]) -> str:
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEADER))]
     lines = []
     for line in cells:
-        columns = zip(line, widths, "<>>><<", strict=True)
+        columns = zip(line, widths, "<>>>><<", strict=True)
         lines.append("  ".join(f"{cell:{side}{width}}" for cell, width, side in columns).rstrip())
     lines.insert(1, "-" * max(map(len, lines)))
     return "\n".join(lines)
@@ -106,8 +108,8 @@ def text(rows: list[Facts]) -> str:
 def markdown(rows: list[Facts]) -> str:
     """Lay facts out as a table for the README."""
     linked = [_cells(row, f"{row.paper}, [{row.identifier}]({row.link})") for row in rows]
-    bold = [(f"`{name}`", *rest) for name, *rest in linked]
-    lines = [HEADER, ("---", "--:", "--:", "--:", "---", "---"), *bold]
+    named = [(f"`{name}`", *rest) for name, *rest in linked]
+    lines = [HEADER, ("---", "--:", "--:", "--:", "--:", "---", "---"), *named]
     return "\n".join(f"| {' | '.join(line)} |".replace("|  |", "| |") for line in lines)
 
 
@@ -116,7 +118,8 @@ def _cells(row: Facts, paper: str) -> tuple[str, ...]:
     return (
         row.name,
         f"{row.parameters:,}",
-        f"{row.macs / 1e9:.2f} G",
+        f"{row.macs / 1e6:,.1f} M",
+        " × ".join(map(str, row.logits)),
         kept,
         paper,
         "extra" if row.extra else "",

@@ -3,17 +3,18 @@
 from torch import Tensor
 
 
-def require_multiple(x: Tensor, multiple: int, network: str) -> None:
-    """Refuse a batch (N, C, H, W) whose height or width the network cannot halve evenly.
+def require_multiple(x: Tensor, multiple: int, network: str, smallest: int = 1) -> None:
+    """Refuse a batch (N, C, H, W) whose height or width the network cannot halve evenly, or is too small.
 
     Raises:
         ValueError: naming the multiple and the size to pad to.
     """
     height, width = x.shape[-2:]
-    if height % multiple == 0 and width % multiple == 0 and height and width:
+    if all(side >= smallest and side % multiple == 0 for side in (height, width)):
         return
-    wanted = " x ".join(str(max(1, -(-side // multiple)) * multiple) for side in (height, width))
+    wanted = " x ".join(str(-(-max(side, smallest) // multiple) * multiple) for side in (height, width))
+    least = f", {smallest} or more" if smallest > multiple else ""
     raise ValueError(
-        f"{network}: input of {height} x {width} pixels; height and width must be multiples of {multiple}. "
+        f"{network}: input of {height} x {width} pixels; height and width must be multiples of {multiple}{least}. "
         f"Pad the slices to {wanted}, or choose an image size that is a multiple of {multiple}."
     )

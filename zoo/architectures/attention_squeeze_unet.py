@@ -8,13 +8,14 @@ arXiv:1804.03999) on its skips; the fire modules are SqueezeNet's (F. Iandola et
 Mazurek et al. 2024 (arXiv:2405.15778) chose this network in the end.
 
 Slices (N, in_channels, H, W) to logits (N, classes, H, W); H and W multiples of 16; 2,586,109 parameters at
-one channel in and one class out.
+one channel in and one class out; no published count is known to us.
 
 Choices, where the sources disagree:
 - Fire module: convolution, ReLU, batch normalisation, as in the authors' Keras code; the code of the 2024
   study normalises before the ReLU. The stem keeps the authors' ReLU, which that code lost.
 - No dropout, as in the authors' code; another public copy drops half of the deepest features.
-- Initial weights are PyTorch's defaults, not Keras's.
+- Initial weights and batch normalisation's epsilon (1e-5) are PyTorch's defaults, not Keras's; stem and pools
+  are padded on all sides, where Keras pads below and at the right.
 - The authors' code and the study's end in a sigmoid; this network returns logits.
 """
 

@@ -19,7 +19,6 @@ from zoo.architectures._convolutions import convolution, rectified
 from zoo.architectures._input import require_multiple
 
 MULTIPLE = 32
-SMALLEST = 64  # at 32, batch normalisation would see a single pixel of context per slice
 DROP = 0.1
 # expansion, channels out, repeats, stride of the first
 BOTTLENECKS = ((1, 32, 1, 1), (6, 32, 1, 1), (6, 48, 3, 2), (6, 64, 3, 2), (6, 96, 2, 1), (6, 128, 2, 1))

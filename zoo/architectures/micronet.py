@@ -4,7 +4,7 @@ Chen et al., 2018, as cited and compared by Mazurek et al. 2024 (arXiv:2405.1577
 its author's public Keras code. Fire modules are SqueezeNet's (F. Iandola et al., arXiv:1602.07360).
 
 Slices (N, in_channels, H, W) to logits (N, classes, H, W); H and W multiples of 4; 1,055,824 parameters at
-one channel in and one class out.
+one channel in and one class out; no published count is known to us.
 
 Differences from the author's code: logits, no softmax. The study's code built a far smaller network under
 this name, which ends in a sigmoid: 64 channels at every scale (162,113 parameters), with biases around the

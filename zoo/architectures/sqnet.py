@@ -5,7 +5,7 @@ M. Hofmarcher, M. Widrich, U. Bodenhofer, B. Nessler, S. Hochreiter, 2016.
 NIPS workshop on machine learning for intelligent transportation systems, openreview.net/forum?id=S1uHiFyyg
 
 Slices (N, in_channels, H, W) to logits (N, classes, H, W); H and W multiples of 16; 16,229,921 parameters at
-one channel in and one class out.
+one channel in and one class out; no published count is known to us.
 
 A SqueezeNet (F. Iandola et al., arXiv:1602.07360) with ELUs (D.-A. Clevert et al., arXiv:1511.07289) instead
 of ReLUs, four parallel dilated convolutions at its deepest, and refined skips. No normalisation at all: the

@@ -8,7 +8,8 @@ one channel in and one class out; the paper says 2.6 M.
 The layers are those of the public Keras code on which the Attention Squeeze U-Net builds, so that the two
 networks of this zoo differ in the attention gates alone. Hence, as there, no dropout (one public copy drops
 half of the deepest features) and fire modules that rectify before they normalise. The study names this
-network, but its code has none. Initial weights are PyTorch's defaults; no sigmoid: logits.
+network, but its code has none. Unlike the Keras code: PyTorch's initial weights and epsilon (1e-5), stem and
+pools padded on all sides, not below and at the right only, and logits, no sigmoid.
 """
 
 import torch

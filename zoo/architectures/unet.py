@@ -3,7 +3,8 @@
 O. Ronneberger, P. Fischer, T. Brox, 2015. arXiv:1505.04597, doi:10.1007/978-3-319-24574-4_28
 
 Slices (N, in_channels, H, W) to logits (N, classes, H, W); H and W multiples of 16; 31,036,481 parameters at
-one channel in and one class out. The reference network of Mazurek et al. 2024 (arXiv:2405.15778).
+one channel in and one class out; the paper gives no count that we know of. The reference network of Mazurek
+et al. 2024 (arXiv:2405.15778).
 
 Differences from the paper: padded convolutions, so that the output has the input's size and no skip is
 cropped; batch normalisation after each 3x3 convolution instead of a bias; no dropout at the bottleneck. The

@@ -6,7 +6,8 @@ Slices (N, in_channels, H, W) to logits (N, classes, H, W); H and W multiples of
 one channel in and one class out.
 
 MONAI's BasicUNet with its defaults, as people use it today: the U-Net that its authors published for Fiji,
-with leaky ReLUs, instance normalisation with learnt scales, and half the study's U-Net's widths from 32 on.
+with leaky ReLUs, instance normalisation with learnt scales, and 32 channels at first, half the study's
+U-Net's, then a quarter of its widths (32 to 256).
 """
 
 from torch import nn
@@ -22,4 +23,4 @@ def build(in_channels: int, classes: int) -> nn.Module:
     from monai.networks.nets import BasicUNet
 
     net = BasicUNet(spatial_dims=2, in_channels=in_channels, out_channels=classes)
-    return Checked(net, MULTIPLE, "monai_basic_unet")
+    return Checked(net, MULTIPLE, "monai_basic_unet", SMALLEST)

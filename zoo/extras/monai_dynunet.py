@@ -33,4 +33,4 @@ def build(in_channels: int, classes: int) -> nn.Module:
         strides=[1] + [2] * HALVINGS,
         upsample_kernel_size=[2] * HALVINGS,
     )
-    return Checked(net, MULTIPLE, "monai_dynunet")
+    return Checked(net, MULTIPLE, "monai_dynunet", SMALLEST)

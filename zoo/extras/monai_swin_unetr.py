@@ -22,4 +22,4 @@ def build(in_channels: int, classes: int) -> nn.Module:
     from monai.networks.nets import SwinUNETR
 
     net = SwinUNETR(in_channels=in_channels, out_channels=classes, spatial_dims=2)
-    return Checked(net, MULTIPLE, "monai_swin_unetr")
+    return Checked(net, MULTIPLE, "monai_swin_unetr", SMALLEST)
