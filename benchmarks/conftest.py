@@ -6,16 +6,21 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 import fixtures
 import zoo
-from benchmarks import reference
+import zoo.power
+from benchmarks import ladder_options, ladder_table, reference
 from benchmarks.planner import Planner
 from benchmarks.suite import BUDGETS, Budget, Suite, measured_device, resolve_device
 from energy import machine
 from energy.hookspecs import Plan
+from energy.live import Live
+from energy.plugin import SESSION
 from energy.session import Device
 
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
@@ -32,6 +37,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option("--batch-size", type=int, metavar="N", help="slices per step, instead of the budget's")
     option("--device", default="auto", metavar="auto|cpu|cuda[:i]", help="where to train (default: auto)")
     option("--technique", metavar="a+b", help="run this combination of techniques instead of each one")
+    ladder_options.add(option)
+    option(
+        "--allow-power-limit",
+        action="store_true",
+        help="let power_limit_* lower the GPU's power limit; it is put back, also after a crash; needs root",
+    )
     option(
         "--extras", action="store_true", help="beside the study's networks, run those of MONAI and smp, too"
     )
@@ -49,6 +60,8 @@ def pytest_configure(config: pytest.Config) -> None:
         chosen = budget(config)
         for arch, technique in itertools.product(architectures(config), techniques(config)):
             zoo.recipe(arch, technique, epochs=chosen.epochs, batch_size=chosen.batch_size)
+        for technique in ladder_options.order(config):
+            zoo.recipe(ladder_options.arch(config), technique)
     except ValueError as mistake:
         raise pytest.UsageError(str(mistake)) from None
 
@@ -81,6 +94,12 @@ def seeds(text: str) -> tuple[int, ...]:
     return found
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the ladder out where nobody asks for it; pytest does not ask about files that are named."""
+    left_out = collection_path.name == ladder_options.FILE and config.getoption("ladder") is None
+    return left_out or None
+
+
 def architectures(config: pytest.Config) -> tuple[str, ...]:
     return zoo.networks() if config.getoption("extras") else zoo.architectures()
 
@@ -99,6 +118,9 @@ def techniques(config: pytest.Config) -> tuple[str, ...]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One case per architecture and technique; the id is ARCHITECTURE-TECHNIQUE."""
+    if {"arch", "order"} <= set(metafunc.fixturenames):
+        metafunc.parametrize(("arch", "order"), [ladder_options.case(metafunc.config)])
+        return
     if not {"arch", "technique"} <= set(metafunc.fixturenames):
         return
     pairs = itertools.product(architectures(metafunc.config), techniques(metafunc.config))
@@ -113,16 +135,23 @@ def case(arch: str, technique: str) -> object:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Train the reference first: every other case is measured against its Dice."""
-    items.sort(key=lambda item: f"[{reference.CASE}]" not in item.name)
+    """Train the reference first, against whose Dice all are measured; climb last, on what was measured."""
+    items.sort(
+        key=lambda item: (item.path.name == ladder_options.FILE, f"[{reference.CASE}]" not in item.name)
+    )
 
 
 @pytest.fixture(scope="session")
 def suite(request: pytest.FixtureRequest) -> Suite:
     """What the user asked for, with the data read; a mistake ends the run before anything is trained."""
     try:
-        return make_suite(request.config)
-    except ValueError as mistake:
+        made = make_suite(request.config)
+        for uuid in zoo.power.undo_leftovers() if made.device != "cpu" else ():
+            Live(request.config).say(
+                f"{uuid}: a run that was killed had left its power limit lowered; undone"
+            )
+        return made
+    except (ValueError, zoo.power.PowerLimitError) as mistake:
         pytest.exit(f"joulebench: {mistake}", returncode=pytest.ExitCode.USAGE_ERROR)
 
 
@@ -132,7 +161,8 @@ def make_suite(config: pytest.Config) -> Suite:
     slices = fixtures.load(
         config.getoption("slices"), chosen.image_size, skip_bad=config.getoption("skip_bad")
     )
-    return Suite(chosen, slices, device, threads=machine.physical_cores())
+    allowed = config.getoption("allow_power_limit")
+    return Suite(chosen, slices, device, threads=machine.physical_cores(), allow_power_limit=allowed)
 
 
 @pytest.fixture(scope="session")
@@ -147,5 +177,12 @@ def pytest_energy_plan(config: pytest.Config, items: list[pytest.Item]) -> Itera
     except ValueError as mistake:
         pytest.exit(f"joulebench: {mistake}", returncode=pytest.ExitCode.USAGE_ERROR)
     return planner.plans(
-        [(item.callspec.params["arch"], item.callspec.params["technique"]) for item in items]
+        list(dict.fromkeys(itertools.chain.from_iterable(map(ladder_options.trainings, items))))
     )
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Show the ladder, if one was climbed."""
+    run = config.stash.get(SESSION, None)
+    for line in ladder_table.of_run(run.records) if run is not None and run.is_ours else ():
+        terminalreporter.write_line(line)

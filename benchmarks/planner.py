@@ -54,7 +54,7 @@ class Planner:
     def plan(self, arch: str, technique: str) -> Plan:
         """Predict one case, every seed of it."""
         name, recipe = f"{arch}-{technique}", self.suite.recipe(arch, technique)
-        if reason := zoo.unavailable(recipe):
+        if reason := self.suite.unavailable(recipe):
             return Plan(name, 0.0, 0.0, f"will be skipped: {reason}")
         stored = self._stored(arch, technique)
         if stored is None:

@@ -53,18 +53,30 @@ class Suite:
     device: str
     threads: int
     code: str = field(default_factory=lambda: source_digest())
+    allow_power_limit: bool = False
 
     def recipe(self, arch: str, technique: str) -> zoo.Recipe:
-        """Return the recipe of a case: the technique applied to the suite's settings."""
+        """Return the recipe of a case: the technique applied to the suite's settings.
+
+        Where the technique needs to know the last epoch beforehand, the budget's early stopping is left out.
+        """
         changes: dict[str, Any] = {
             "epochs": self.budget.epochs,
             "batch_size": self.budget.batch_size,
             "device": self.device,
             "threads": self.threads,
         }
-        if self.budget.early_stop is not None:
+        if self.budget.early_stop is not None and not zoo.recipe(arch, technique).fixed_length:
             changes["early_stop_patience"] = self.budget.early_stop
         return zoo.recipe(arch, technique, **changes)
+
+    def unavailable(self, recipe: zoo.Recipe) -> str | None:
+        """Say why a recipe cannot be run here, or may not, or None."""
+        if reason := zoo.unavailable(recipe):
+            return reason
+        if recipe.power_limit_percent is not None and not self.allow_power_limit:
+            return "changes a setting of the GPU; give --allow-power-limit to allow it, it is put back"
+        return None
 
     def described_budget(self) -> dict[str, Any]:
         """Return the budget as it stands in a record."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-import zoo
 from benchmarks import reference, training
 from benchmarks.suite import Suite
 from energy.case import Case
@@ -16,7 +15,7 @@ def test_training(
     arch: str, technique: str, suite: Suite, energy: Case, energy_session: Session, energy_live: Live
 ) -> None:
     recipe = suite.recipe(arch, technique)
-    if reason := zoo.unavailable(recipe):
+    if reason := suite.unavailable(recipe):
         pytest.skip(reason)
     keys = suite.keys(energy_session.fingerprint, recipe)
     if energy_session.reuse(energy.name, keys, suite.code):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Generator
+from contextlib import closing
 
 import zoo
 from benchmarks import progress
@@ -35,8 +36,9 @@ def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live
 
 def train_and_test(case: Case, recipe: zoo.Recipe, suite: Suite, seed: int, live: Live) -> None:
     """Train one seed inside a window and test it outside; then the network goes, before the next seed."""
-    with case.window(seed) as repeat:
-        trained = watch(zoo.epochs(recipe, suite.slices, seed), case, repeat, recipe, live)
+    # Closed here, not when the last reference to it goes: an interrupted training gives back what it holds.
+    with case.window(seed) as repeat, closing(zoo.epochs(recipe, suite.slices, seed)) as steps:
+        trained = watch(steps, case, repeat, recipe, live)
     scores = zoo.evaluate(trained.model, suite.slices.test, recipe)
     repeat.facts |= {
         "applied": trained.applied,
@@ -54,7 +56,7 @@ def train_and_test(case: Case, recipe: zoo.Recipe, suite: Suite, seed: int, live
 
 
 def watch(
-    steps: Generator[zoo.Setup | zoo.Epoch, None, zoo.Trained],
+    steps: Generator[zoo.Taught | zoo.Setup | zoo.Epoch, None, zoo.Trained],
     case: Case,
     repeat: Repeat,
     recipe: zoo.Recipe,
@@ -68,6 +70,10 @@ def watch(
         except StopIteration as end:
             trained: zoo.Trained = end.value
             return trained
+        if isinstance(step, zoo.Taught):
+            repeat.facts["teacher"] = dataclasses.asdict(step)
+            repeat.window.mark("teacher")
+            continue
         if isinstance(step, zoo.Setup):
             repeat.window.mark("setup")
             continue

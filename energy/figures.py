@@ -105,17 +105,19 @@ def _codecarbon(energy: Energy) -> Cell:
 def _per_epoch(repeat: Repeat) -> dict[str, Cell]:
     """Derive the figures of the training loop from the readings at the ends of its epochs."""
     window = repeat.window
+    teacher = [mark for mark in window.marks if mark.kind == "teacher"]
     setup = [mark for mark in window.marks if mark.kind == "setup"]
+    begun = teacher[-1].reading if teacher else window.first
     steady, count = _steady(repeat)
     slices = sum(mark.facts.get("slices", 0) for mark in _epochs(repeat)[-count:])
     row: dict[str, Cell] = {
         "kj_per_epoch": _scaled(total_joules(steady), 1 / (count * JOULES_PER_KJ)),
         "s_per_epoch": (steady.seconds / count, None),
         "slices_per_s": (slices / steady.seconds, None),
-        "setup_kj": _kilojoules(total_joules(setup[-1].reading - window.first))
-        if setup
-        else (None, NO_SETUP),
+        "setup_kj": _kilojoules(total_joules(setup[-1].reading - begun)) if setup else (None, NO_SETUP),
     }
+    if teacher:
+        row["teacher_kj"] = _kilojoules(total_joules(begun - window.first))
     if "target_dice" in repeat.facts:
         row["kj_to_dice"] = _kj_to_dice(repeat, repeat.facts["target_dice"])
     return row

@@ -36,6 +36,7 @@ _ALL = (
     Metric("ram_kj", "kJ", "lower", "energy of the memory over the training window"),
     Metric("idle_kj", "kJ", "lower", "part of total_kj that the idle machine would have drawn anyway"),
     Metric("setup_kj", "kJ", "lower", "part of total_kj before the first epoch: cache, LR search, tracing"),
+    Metric("teacher_kj", "kJ", "lower", "part of total_kj that trained the network which teaches this one"),
     Metric("codecarbon_kj", "kJ", None, "CodeCarbon's own total, the second witness"),
     Metric("outside_kj", "kJ", None, "energy of the whole machine, by a meter outside of it"),
     Metric("seconds", "s", "lower", "wall time of the training window"),

@@ -79,7 +79,10 @@ def test_k_attention_squeeze_selects_its_cases_and_nothing_else(suite):
 @pytest.mark.parametrize(
     ("selection", "cases"),
     [
-        (("-k", "attention_squeeze and novograd"), {"attention_squeeze_unet-novograd"}),
+        (
+            ("-k", "attention_squeeze and novograd"),
+            {f"attention_squeeze_unet-novograd{kind}" for kind in ("", "_amsgrad", "_betas", "_foreach")},
+        ),
         (("-k", "[unet-novograd]"), {"unet-novograd"}),
         (("-m", "case(arch='unet', technique='cache')"), {"unet-cache"}),
         (

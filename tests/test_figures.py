@@ -77,6 +77,20 @@ def test_total_parts_and_epochs_are_what_a_hand_calculation_gives():
     assert row["kj_to_dice"][0] == pytest.approx((550 + 2 * 700) / 1000)
 
 
+def test_the_teacher_s_energy_is_a_part_of_the_total_beside_the_set_up_s():
+    repeat = training(epochs=3)
+    plain = measured(repeat, None, None)
+    repeat.window.marks.insert(0, Mark("teacher", reading(4.0, 4 * SETUP_CPU_WATTS, 4 * RAM_WATTS), {}))
+    row = measured(repeat, None, None)
+
+    assert row["teacher_kj"][0] == pytest.approx(4 * 55 / 1000)
+    assert row["setup_kj"][0] == pytest.approx(6 * 55 / 1000)
+    assert "teacher_kj" not in plain
+    assert {name: row[name] for name in ("total_kj", "kj_per_epoch")} == {
+        name: plain[name] for name in ("total_kj", "kj_per_epoch")
+    }
+
+
 def test_a_single_epoch_is_its_own_steady_state_without_the_set_up():
     row = measured(training(epochs=1), None, None)
 

@@ -73,7 +73,7 @@ def test_novograd_takes_the_steps_of_its_paper():
     """By hand: one second moment per layer, started at the first norm, with AMSGrad's running maximum."""
     layer = nn.Linear(2, 1, bias=False)
     weights = layer.weight.detach().clone().numpy().astype(np.float64)
-    optimizer = optimizers.build(small_recipe("novograd"), layer, learning_rate=0.1)
+    optimizer = optimizers.build(small_recipe("novograd_amsgrad"), layer, learning_rate=0.1)
     first, second, largest = np.zeros((1, 2)), None, 0.0
     for gradient in np.array([[[3.0, 4.0]], [[0.6, 0.8]], [[-30.0, 40.0]]]):
         layer.weight.grad = torch.from_numpy(gradient).float()

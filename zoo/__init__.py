@@ -21,7 +21,7 @@ from zoo._registry import (
     techniques,
 )
 from zoo.recipe import Recipe, recipe
-from zoo.results import Diverged, Epoch, Ineffective, Scores, Setup, Trained
+from zoo.results import Diverged, Epoch, Ineffective, Scores, Setup, Taught, Trained
 
 if TYPE_CHECKING:
     from zoo._hardware import unavailable
@@ -36,6 +36,7 @@ __all__ = [
     "Recipe",
     "Scores",
     "Setup",
+    "Taught",
     "Trained",
     "architectures",
     "classifiers",

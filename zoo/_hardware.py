@@ -7,7 +7,10 @@ from pathlib import Path
 
 import torch
 
+from zoo import power
+from zoo._formats import DTYPES, lacking
 from zoo._registry import load, techniques
+from zoo._unsuited import unsuited
 from zoo.recipe import Recipe
 
 BF16_INSTRUCTIONS = (
@@ -26,20 +29,26 @@ def unavailable(recipe: Recipe) -> str | None:
         return (
             f"device {recipe.device} was asked for, but there are {torch.cuda.device_count()} CUDA GPUs here"
         )
-    if recipe.precision == "bf16" and not _has_bf16(device):
+    if reason := lacking(recipe, device):
+        return reason
+    if "bf16" in (recipe.precision, recipe.weights) and not _has_bf16(device):
         return f"bf16 on {recipe.device}: this hardware computes no bfloat16, and emulation would mislead"
-    return next(filter(None, (_lacking(name, device) for name in recipe.technique.split("+"))), None)
+    missing = next(filter(None, (_lacking(name, device) for name in recipe.technique.split("+"))), None)
+    return missing or unsuited(recipe) or power.unavailable(recipe)
 
 
 def _lacking(technique: str, device: torch.device) -> str | None:
     """Say what a technique needs and has not got here, by what its file says of itself.
 
-    CUDA_ONLY: why it can only act on a CUDA GPU. PACKAGE: what it imports beyond the dependencies; it comes
-    with the extra `techniques`. A bundle has neither: parts that cannot act are named in its account.
+    NOWHERE: why no network here can use it. CUDA_ONLY: why it can only act on a CUDA GPU. PACKAGE: what it
+    imports beyond the dependencies; it comes with the extra `techniques`. A bundle has none: parts that
+    cannot act are named in its account.
     """
     if technique not in techniques():
         return None
     file = load("techniques", technique)
+    if hasattr(file, "NOWHERE"):
+        return f"{technique}: {file.NOWHERE}"
     if device.type != "cuda" and hasattr(file, "CUDA_ONLY"):
         return f"{technique} on {device}: {file.CUDA_ONLY}"
     if hasattr(file, "PACKAGE") and importlib.util.find_spec(file.PACKAGE) is None:
@@ -60,10 +69,32 @@ def _cpu_instructions() -> set[str]:
     return set(cpuinfo.read_text().split()) if cpuinfo.exists() else set()
 
 
-def autocast(recipe: Recipe) -> torch.autocast:
-    """Open the recipe's precision for a forward pass."""
-    on = recipe.precision == "bf16"
-    return torch.autocast(torch.device(recipe.device).type, torch.bfloat16, enabled=on)
+def autocast(recipe: Recipe, cache: bool = True) -> torch.autocast:
+    """Open the recipe's precision for a forward pass; without `cache` each use of a weight casts it anew."""
+    kind, on = torch.device(recipe.device).type, recipe.precision != "fp32"
+    dtype = DTYPES[recipe.precision] if on else None
+    return torch.autocast(kind, dtype, enabled=on, cache_enabled=cache)
+
+
+@contextmanager
+def settings(recipe: Recipe) -> Iterator[None]:
+    """Set torch as the recipe says, CPU threads and arithmetic of fp32, and set it back."""
+    with threads(recipe.threads), fp32_math(recipe.fp32_math):
+        yield
+
+
+@contextmanager
+def fp32_math(name: str | None) -> Iterator[None]:
+    """Set how a CUDA GPU computes in fp32, "tf32" or "ieee", and set it back; None leaves it."""
+    kinds = (torch.backends.cudnn.conv, torch.backends.cuda.matmul) if name else ()
+    before = [kind.fp32_precision for kind in kinds]
+    for kind in kinds:
+        kind.fp32_precision = name
+    try:
+        yield
+    finally:
+        for kind, value in zip(kinds, before, strict=True):
+            kind.fp32_precision = value
 
 
 @contextmanager

@@ -4,13 +4,13 @@ from dataclasses import asdict
 from typing import Any
 
 import torch
-from monai.data import Dataset
 from torch import nn
 
+from zoo import _resolution
 from zoo._feeding import loaders
 from zoo._feeding.feed import Feed
 from zoo._hardware import convolution_fp32, unavailable
-from zoo._learning import rate_search
+from zoo._learning import averaging, rate_search
 from zoo._learning.learner import Learner
 from zoo._registry import side_to_pad_to
 from zoo.recipe import Recipe
@@ -32,14 +32,11 @@ def check(recipe: Recipe, data: Any, seed: int) -> None:
             raise ValueError(f"the {name} split has {slices} slices; expected {fewest} or more.")
 
 
-def learning_rate(
-    recipe: Recipe, model: nn.Module, train_set: Dataset, seed: int
-) -> tuple[float, dict[str, Any] | None]:
+def learning_rate(recipe: Recipe, model: nn.Module, feed: Feed) -> tuple[float, dict[str, Any] | None]:
     """Search the learning rate if the recipe says so; return it, and an account of the search."""
     if not recipe.lr_find_steps:
         return recipe.learning_rate, None
-    # A loader of its own, so that the training's order stays as it is.
-    loader = loaders.train_loader(train_set, recipe, seed)
+    loader = feed.search_loader()
     with loaders.closing(loader):
         return rate_search.find(recipe, model, loader)
 
@@ -51,15 +48,17 @@ def applied(
     return {
         "device": recipe.device,
         "threads": torch.get_num_threads(),
-        "padded_to": _padded_to(recipe, data.image_size),
+        "resolution": _resolution.account(recipe, data.image_size),
+        "padded_to": _padded_to(recipe, _resolution.side_seen(recipe, data.image_size)),
         "precision": recipe.precision,
         "convolution_fp32": convolution_fp32(recipe),
         "optimizer": recipe.optimizer,
+        "updates_per_epoch": learner.groups.per_pass,
         "learning_rate": learner.learning_rate,
         "lr_find": search,
         **feed.applied,
         "augment": _augment(recipe),
-        "without_effect": _without_effect(recipe, feed),
+        "without_effect": _without_effect(recipe, feed, learner),
     }
 
 
@@ -74,14 +73,23 @@ def _augment(recipe: Recipe) -> dict[str, float] | None:
     return {key: value for key, value in asdict(recipe).items() if key.startswith(("rotation_", "flip_"))}
 
 
-def _without_effect(recipe: Recipe, feed: Feed) -> list[str]:
+def _without_effect(recipe: Recipe, feed: Feed, learner: Learner) -> list[str]:
     """List the choices that cannot act here, so that a figure equal to the baseline's explains itself."""
     found = []
     if recipe.pin_memory and not feed.applied["pin_memory"]:
         found.append("pin_memory: acts with CUDA only")
-    if recipe.early_stop_patience is not None and recipe.early_stop_patience >= recipe.epochs:
+    growing = _resolution.growing_until(recipe)  # before that, early stopping has no patience to lose
+    if recipe.early_stop_patience is not None and recipe.early_stop_patience + growing >= recipe.epochs:
         found.append(f"early_stop: patience {recipe.early_stop_patience}, {recipe.epochs} epochs")
+    if recipe.resolution_stages and not growing:
+        found.append(f"progressive_resize: {recipe.epochs} epoch")
     # The first epoch is progress; a rate that falls after the last epoch trains nothing.
     if recipe.plateau_patience is not None and recipe.plateau_patience + 2 >= recipe.epochs:
         found.append(f"plateau: patience {recipe.plateau_patience}, {recipe.epochs} epochs")
+    if recipe.accumulate > 1 and feed.steps == 1:
+        found.append(f"grad_accumulate: groups of {recipe.accumulate} batches, 1 batch per epoch")
+    if recipe.average == "ema" and learner.updates < 2:
+        found.append("ema: 1 update")
+    if recipe.average == "swa" and averaging.first_averaged_epoch(recipe) == recipe.epochs:
+        found.append(f"swa: averages 1 of {recipe.epochs} epochs")
     return found

@@ -1,5 +1,6 @@
 """The size of a network: parameters, multiply-accumulates, and what a training step keeps in memory."""
 
+import copy
 from functools import cache
 
 import torch
@@ -39,11 +40,17 @@ def macs_per_slice(architecture: str, image_size: int, in_channels: int = 1) -> 
     Slices are padded as in training. Torch counts two operations per multiply-accumulate, of convolutions and
     matrix products only.
     """
+    return _macs(weightless(architecture, in_channels), architecture, image_size, in_channels)
+
+
+def macs_of(model: nn.Module, architecture: str, image_size: int, in_channels: int = 1) -> int:
+    """Count the same of a network that is no longer the architecture's own, as after pruning."""
+    return _macs(copy.deepcopy(model).to("meta"), architecture, image_size, in_channels)
+
+
+def _macs(model: nn.Module, architecture: str, image_size: int, in_channels: int) -> int:
     side = side_to_pad_to(architecture, image_size)
-    model, batch = (
-        weightless(architecture, in_channels),
-        torch.empty(1, in_channels, side, side, device="meta"),
-    )
+    batch = torch.empty(1, in_channels, side, side, device="meta", dtype=next(model.parameters()).dtype)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model.eval()(batch)
     return counter.get_total_flops() // 2

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from zoo._dice import counts, scores
 from zoo._forward import logits_of
-from zoo._hardware import threads
+from zoo._hardware import settings
 from zoo.recipe import Recipe
 from zoo.results import Scores
 
@@ -27,7 +27,7 @@ def evaluate(model: nn.Module, split: Any, recipe: Recipe) -> Scores:
     was_training = model.training
     model.to(recipe.device).eval()
     try:
-        with threads(recipe.threads):
+        with settings(recipe):
             pixels = _count(model, split, recipe)
     finally:
         model.train(was_training)

@@ -29,21 +29,47 @@ class Recipe:
     batch_size: int = 16  # slices; 2 or more, as batch normalisation needs statistics over slices
     device: str = "cpu"  # or "cuda:0", "cuda:1", ...
     threads: int | None = None  # CPU threads of one operation; None leaves torch's number
+    power_limit_percent: int | None = None  # of the GPU's default, while it trains; None leaves the limit
 
     loss: str = "dice"  # always computed in fp32, whatever the precision
     optimizer: str = "adam"
     learning_rate: float = 1e-3  # the learning-rate search, where on, replaces it
     betas: tuple[float, float] = (0.9, 0.999)
     amsgrad: bool = False
-    precision: str = "fp32"  # "bf16" is autocast: weights and loss stay in fp32
+    accumulate: int = 1  # batches whose mean gradient makes one update of the weights
+    one_cycle_peak: float | None = None  # highest rate of a cycle, in multiples of the first; None: no cycle
+    average: str = "none"  # of the weights, kept in their place: "ema" over updates, "swa" over epochs
+    ema_decay: float = 0.999  # what stays of a moving average in each update, once there were many
+    swa_from: float = 0.75  # share of the epochs after which they are averaged
+    precision: str = "fp32"  # "bf16" and "fp16" are autocast: weights and loss stay in fp32
+    weights: str = "fp32"  # format the network is kept in, its optimiser's state, too: "bf16" or "fp16"
+    fp32_math: str | None = None  # of a CUDA GPU: "tf32" or "ieee"; None leaves torch's choice
+    channels_last: bool = False  # NHWC in memory instead of NCHW
+    compile: bool = False  # torch.compile, before the first epoch
+    cuda_graph: bool = False  # of the network's forward and backward pass, captured before the first epoch
+    checkpointing: bool = False  # stages keep only their input and are computed again in the backward pass
+    fp8_linear: bool = False  # matrix products of Linear layers in 8-bit floating point
 
-    loading: str = "disk"  # one NIfTI file per slice, each epoch; "cache" reads each file once
+    # "disk": one NIfTI file per slice, each epoch; "cache" reads each once; "device" keeps them there
+    loading: str = "disk"
     workers: int = (
         0  # loader processes, for training and for validation each; 0 loads in the training process
     )
     prefetch: int | None = None  # batches each worker prepares ahead; None leaves torch's number
     persistent_workers: bool = False  # workers live as long as the training, not as long as an epoch
     pin_memory: bool = False  # page-locked batches; has an effect with CUDA only
+
+    prune_channels: float = 0.0  # share of each layer's channels that leave in rounds; 0: none
+    prune_weights: float = 0.0  # share of all convolutions' weights set to zero in rounds; 0: none
+    prune_rounds: int = 3  # equal parts, one before each of the epochs 2, 3, ...
+
+    teacher: str | None = None  # network that is trained first and whose answers are learnt; None: none
+    distill_weight: float = 0.5  # of the teacher's answers in the loss; the masks have the rest
+    distill_temperature: float = 2.0  # divides the logits of both; above 1 it shows how sure the teacher is
+
+    empty_kept: float = 1.0  # share of the training slices without brain that is trained on
+    resolution: float = 1.0  # side of what the network sees, as a share; logits are scaled back
+    resolution_stages: tuple[float, ...] = ()  # of training alone, each for an equal part of the epochs
 
     augment: bool = False  # of the training slices; what follows counts only then
     rotation_degrees: float = 90.0  # uniform within plus and minus this angle
@@ -65,10 +91,16 @@ class Recipe:
     def __post_init__(self) -> None:
         require(self.architecture, networks(), "architecture")
         object.__setattr__(self, "betas", tuple(self.betas))  # JSON gives lists
+        object.__setattr__(self, "resolution_stages", tuple(self.resolution_stages))
         for name, expected, holds in RULES:
             if not holds(getattr(self, name)):
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
         _combinations.refuse(self)
+
+    @property
+    def fixed_length(self) -> bool:
+        """Whether a choice needs to know the last epoch beforehand, so that nothing may end the training."""
+        return self.one_cycle_peak is not None or self.average == "swa"
 
 
 def recipe(architecture: str, technique: str = "baseline", **changes: Any) -> Recipe:

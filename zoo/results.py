@@ -16,6 +16,16 @@ class Ineffective(RuntimeError):  # noqa: N818 - as above: the case has failed
 
 
 @dataclass(frozen=True)
+class Taught:
+    """The training of a teacher, before the set-up of its student."""
+
+    architecture: str
+    seconds: float
+    epochs: int
+    val_dice: float  # of the weights that were kept
+
+
+@dataclass(frozen=True)
 class Setup:
     """What happened before the first epoch: cache fill, learning-rate search, building.
 
@@ -47,8 +57,8 @@ class Trained:
     epochs: tuple[Epoch, ...]
     setup: Setup
     applied: dict[str, Any]  # what each choice really did: that of the set-up, and what only the end can tell
-    seconds: float  # set-up and epochs, without what the caller did in between
-    best_epoch: int  # the one with the lowest validation loss
+    seconds: float  # teacher, set-up and epochs, without what the caller did in between
+    best_epoch: int  # the one with the lowest validation loss, of those that judged the network returned
     params: int
     macs_per_slice: int  # multiply-accumulates of one forward pass
     peak_gpu_mib: float | None  # allocated by torch; None on a CPU

@@ -14,17 +14,20 @@ from contextlib import ExitStack
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo._dice import counts, pooled
 from zoo._feeding.feed import Feed, opened
-from zoo._hardware import forget_gpu_peak, gpu_peak_mib, threads
+from zoo._hardware import forget_gpu_peak, gpu_peak_mib, settings
+from zoo._learning.distilling import teachers_recipe
 from zoo._learning.learner import Learner
 from zoo._model.building import build
+from zoo._resolution import growing_until, side_seen
 from zoo._setup import applied, check, learning_rate
-from zoo._size import macs_per_slice, parameters
+from zoo._size import parameters
+from zoo.power import limited
 from zoo.recipe import Recipe
-from zoo.results import Diverged, Epoch, Setup, Trained
+from zoo.results import Diverged, Epoch, Setup, Taught, Trained
 
 
 def train(recipe: Recipe, data: Any, seed: int = 0) -> Trained:
@@ -37,8 +40,10 @@ def train(recipe: Recipe, data: Any, seed: int = 0) -> Trained:
             return end.value
 
 
-def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Setup | Epoch, None, Trained]:
+def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Taught | Setup | Epoch, None, Trained]:
     """Train; yield a Setup when all is ready, then each Epoch when it is over; return the Trained.
+
+    Where the recipe has a teacher, that is trained first, and a Taught comes before the Setup.
 
     `data` is a `fixtures.Slices`, or has its `train`, `val`, `image_size` and `transform`. Closing the
     generator ends the loaders' workers. What the caller does between two epochs is in nobody's seconds.
@@ -50,23 +55,28 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Setup | Epoch,
     """
     check(recipe, data, seed)
     with ExitStack() as stack:
-        stack.enter_context(threads(recipe.threads))
+        stack.enter_context(settings(recipe))
+        power_limit = stack.enter_context(limited(recipe))
+        taught, teacher = yield from _taught(recipe, data, seed)
         started = time.perf_counter()
         forget_gpu_peak(recipe)
         torch.manual_seed(seed)
         model = build(recipe)
         feed = stack.enter_context(opened(recipe, data, seed))
-        rate, search = learning_rate(recipe, model, feed.train_set, seed)
-        learner = Learner(recipe, model, rate)
+        rate, search = learning_rate(recipe, model, feed)
+        learner = Learner(recipe, model, rate, feed.steps, teacher)
+        prepared = learner.prepare(data.image_size, feed.slices, len(data.val))
         torch.manual_seed(seed)  # so that a search before changes nothing but the learning rate
-        setup = Setup(time.perf_counter() - started, applied(recipe, data, feed, learner, search))
+        account = applied(recipe, data, feed, learner, search) | prepared | {"power_limit": power_limit}
+        setup = Setup(time.perf_counter() - started, account)
         yield setup
 
         history: list[Epoch] = []
         best, progress = None, (0, math.inf)
         for number in range(1, recipe.epochs + 1):
             started = time.perf_counter()
-            learner.begin_epoch(number)
+            if learner.begin_epoch(number):  # another network: what was kept no longer counts
+                best, progress = None, (number, math.inf)
             rate = learner.learning_rate
             loss, slices = _train(learner, feed, number)
             val_loss, val_dice = _validate(learner, feed, number)
@@ -83,21 +93,32 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Setup | Epoch,
 
             if val_loss < progress[1] - recipe.early_stop_min_delta:
                 progress = (number, val_loss)
-            if recipe.early_stop_patience and number - progress[0] >= recipe.early_stop_patience:
+            stale = number - max(progress[0], growing_until(recipe))
+            if recipe.early_stop_patience and stale >= recipe.early_stop_patience:
                 break
-        learner.judged.load_state_dict(weights)
+        learner.finish(weights)
     return Trained(
         model=learner.judged.eval(),
         epochs=tuple(history),
         setup=setup,
         applied=setup.applied | learner.applied(),
-        seconds=setup.seconds + sum(epoch.seconds for epoch in history),
+        seconds=taught + setup.seconds + sum(epoch.seconds for epoch in history),
         best_epoch=best.number,
         params=parameters(learner.judged),
-        macs_per_slice=macs_per_slice(recipe.architecture, data.image_size),
+        macs_per_slice=learner.macs_per_slice(side_seen(recipe, data.image_size)),
         peak_gpu_mib=gpu_peak_mib(recipe),
         stopped_early=len(history) < recipe.epochs,
     )
+
+
+def _taught(recipe: Recipe, data: Any, seed: int) -> Generator[Taught, None, tuple[float, nn.Module | None]]:
+    """Train the recipe's teacher, if it has one; return the seconds and the network."""
+    if recipe.teacher is None:
+        return 0.0, None
+    trained = train(teachers_recipe(recipe), data, seed)
+    best = trained.epochs[trained.best_epoch - 1]
+    yield Taught(recipe.teacher, trained.seconds, len(trained.epochs), best.val_dice)
+    return trained.seconds, trained.model
 
 
 def _train(learner: Learner, feed: Feed, epoch: int) -> tuple[float, int]:
@@ -110,7 +131,7 @@ def _train(learner: Learner, feed: Feed, epoch: int) -> tuple[float, int]:
 
 
 def _validate(learner: Learner, feed: Feed, epoch: int) -> tuple[float, float]:
-    learner.judged.eval()
+    learner.begin_validation(feed)
     losses, pixels = [], []
     with feed.val() as batches:
         for image_NCHW, mask_NCHW in batches:

@@ -8,7 +8,8 @@ import torch
 from monai.data import Dataset
 
 from zoo._feeding import loaders
-from zoo._hardware import synchronize, threads
+from zoo._hardware import settings, synchronize
+from zoo._learning.distilling import teachers_recipe
 from zoo._learning.learner import Learner
 from zoo._model.building import build
 from zoo._setup import check
@@ -27,12 +28,13 @@ def warm_up(recipe: Recipe, data: Any, batches: int = 2) -> float:
         raise ValueError(f"batches is {batches}; expected 1 or more.")
     check(recipe, data, seed=0)
     gpus = [] if recipe.device == "cpu" else [torch.device(recipe.device)]
-    with threads(recipe.threads), torch.random.fork_rng(devices=gpus):
+    with settings(recipe), torch.random.fork_rng(devices=gpus):
         return _last_of(recipe, data, batches)
 
 
 def _last_of(recipe: Recipe, data: Any, batches: int) -> float:
-    learner = Learner(recipe, build(recipe).train(), recipe.learning_rate)
+    teacher = build(teachers_recipe(recipe)) if recipe.teacher else None
+    learner = Learner(recipe, build(recipe).train(), recipe.learning_rate, batches, teacher)
     same = Dataset(data.train.items[: recipe.batch_size], loaders.transforms(recipe, data)[0])
     loader = loaders.in_process(same, recipe)
     started = time.perf_counter()

@@ -7,7 +7,7 @@ from monai.optimizers import LearningRateFinder
 from torch import Tensor, nn
 
 from zoo._feeding.loaders import Loader
-from zoo._forward import logits_of
+from zoo._forward import AsTheRecipeSays
 from zoo._learning import losses, optimizers
 from zoo.recipe import Recipe
 
@@ -18,7 +18,7 @@ def find(recipe: Recipe, model: nn.Module, loader: Loader) -> tuple[float, dict[
     Returns the rate, within the range searched, and an account. Where none can be read, because the loss is
     no finite number from early on, it is the recipe's own rate, and `found` is None.
     """
-    wrapped = _AsTheRecipeSays(model, recipe)
+    wrapped = AsTheRecipeSays(model, recipe)
     finder = LearningRateFinder(
         wrapped,
         optimizers.build(recipe, wrapped, recipe.lr_find_low),
@@ -51,17 +51,6 @@ def _steepest(finder: LearningRateFinder, skip: int) -> float | None:
 
 def _clamp(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)
-
-
-class _AsTheRecipeSays(nn.Module):
-    """A model in the recipe's precision, on slices of any size: MONAI's finder knows of neither."""
-
-    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
-        super().__init__()
-        self.model, self.recipe = model, recipe
-
-    def forward(self, image: Tensor) -> Tensor:
-        return logits_of(self.recipe, self.model, image)
 
 
 class _Loss(nn.Module):

@@ -15,6 +15,7 @@ def require_multiple(x: Tensor, multiple: int, network: str, smallest: int = 1) 
     wanted = " x ".join(str(-(-max(side, smallest) // multiple) * multiple) for side in (height, width))
     least = f", {smallest} or more" if smallest > multiple else ""
     raise ValueError(
-        f"{network}: input of {height} x {width} pixels; height and width must be multiples of {multiple}{least}. "
-        f"Pad the slices to {wanted}, or choose an image size that is a multiple of {multiple}."
+        f"{network}: input of {height} x {width} pixels; height and width must be multiples of "
+        f"{multiple}{least}. Pad the slices to {wanted}, or choose an image size that is a multiple of "
+        f"{multiple}."
     )

@@ -19,6 +19,10 @@ from zoo.architectures._convolutions import convolution
 from zoo.architectures._input import require_multiple
 
 MULTIPLE = 8
+UNPRUNABLE = (
+    "down3.layers.1.near and its pair .around read the same channels, one filter each, and are joined; "
+    "a channel of the join would be taken from both, and the filters no longer fit"
+)
 EPSILON = 1e-3  # of batch normalisation, in the authors' code
 
 

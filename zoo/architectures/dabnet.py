@@ -18,6 +18,11 @@ from zoo.architectures._halving import Halving
 from zoo.architectures._input import require_multiple
 
 MULTIPLE = 8
+
+# Pruning leaves these layers whole: what they make is joined to the image itself, and torch-pruning counts
+# the image's channels as theirs.
+WHOLE = ("stem.2.0", "down1.0.convolution", "down2.0")
+
 EPSILON = 1e-3  # of batch normalisation, in the authors' code
 
 

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from zoo.architectures._input import require_multiple
 
 MULTIPLE = 32
+UNPRUNABLE = "decoder.center, the attention to positions, reads channels as pixels; following all takes 6 GB"
 
 
 class EfficientNet(nn.Module):

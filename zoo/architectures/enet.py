@@ -23,6 +23,11 @@ from zoo.architectures._input import require_multiple
 from zoo.architectures._unpool import unpool
 
 MULTIPLE = 8
+
+# Pruning leaves these layers whole: each feeds the sums of a stage whose shortcut is padded with empty
+# channels or unpooled, and torch-pruning follows channels through neither.
+WHOLE = ("stage3.7.side.6", "stage4.1.side.6", "stage5.side.6")
+
 EPSILON = 1e-3  # Torch7's batch normalisation
 
 

@@ -19,6 +19,11 @@ from zoo.architectures._halving import Halving
 from zoo.architectures._input import require_multiple
 
 MULTIPLE = 8
+
+# Pruning leaves this layer whole: what it makes is joined to the image itself, and torch-pruning counts the
+# image's channel as its own.
+WHOLE = ("down1.0.convolution",)
+
 EPSILON = 1e-3  # of batch normalisation, in the authors' code
 
 

@@ -20,6 +20,7 @@ from zoo.architectures._convolutions import convolution
 from zoo.architectures._input import require_multiple
 
 MULTIPLE = 8
+UNPRUNABLE = "head.1 joins the stem with upsampled answers, whose number of channels it does not find"
 BRANCHES = 4
 DROP = 0.2
 WIDE, NARROW = (1, 2, 3, 4), (1, 1, 2, 3)  # dilations, where the map is large, and where it is small

@@ -15,6 +15,10 @@ from zoo.extras._checked import Checked
 
 MULTIPLE = 32
 SMALLEST = 64  # at 32, instance normalisation would see a single pixel
+UNPRUNABLE = (
+    "swinViT.layers3.0.blocks.0.attn.qkv makes several vectors for each token, "
+    "and it takes them for channels of one"
+)
 
 
 def build(in_channels: int, classes: int) -> nn.Module:

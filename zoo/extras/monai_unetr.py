@@ -19,6 +19,9 @@ from torch.nn import functional as F
 from zoo.architectures._input import require_multiple
 
 MULTIPLE = 16  # a patch
+UNPRUNABLE = (
+    "vit.blocks.7.attn.qkv makes several vectors for each token, and it takes them for channels of one"
+)
 GRID = (16, 16)  # patches of a slice of 256 x 256 pixels
 DEPTHS = (3, 6, 9)  # blocks, from 0, whose tokens the decoder sees beside the last ones
 

@@ -15,6 +15,9 @@ from torch import nn
 from zoo.extras._smp import network
 
 MULTIPLE = 32
+UNPRUNABLE = (
+    "encoder.block3.0.attn.kv makes several vectors for each token, and it takes them for channels of one"
+)
 PRETRAINED = "ImageNet"
 
 

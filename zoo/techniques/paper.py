@@ -11,11 +11,11 @@ has no meaning on one device and is not in here; pinned memory acts with CUDA on
 from dataclasses import replace
 
 from zoo.recipe import Recipe
-from zoo.techniques import augment, bf16, cache, early_stop, lr_find, novograd, plateau
+from zoo.techniques import augment, bf16, cache, early_stop, lr_find, novograd_amsgrad, plateau
 
 
 def apply(recipe: Recipe) -> Recipe:
     """Apply all of the above."""
-    for technique in (cache, novograd, lr_find, plateau, augment, bf16, early_stop):
+    for technique in (cache, novograd_amsgrad, lr_find, plateau, augment, bf16, early_stop):
         recipe = technique.apply(recipe)
     return replace(recipe, workers=6, prefetch=2, persistent_workers=True, pin_memory=True)
