@@ -4,23 +4,19 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
-from monai.data import Dataset
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from zoo._feeding import loaders
+from zoo._feeding.resident import DeviceFeed
+from zoo._feeding.selection import selected
 from zoo.recipe import Recipe
 
 Batches = Iterator[tuple[Tensor, Tensor]]
 
 
 class Feed(Protocol):
-    """Batches of image and mask (N, 1, H, W) on the recipe's device.
-
-    Attributes:
-        train_set: the training slices as items, for whoever needs batches of its own.
-    """
-
-    train_set: Dataset
+    """Batches of image and mask (N, 1, H, W) on the recipe's device."""
 
     @property
     def steps(self) -> int:
@@ -45,11 +41,20 @@ class Feed(Protocol):
         """Open one pass over the validation slices, in their order."""
         ...
 
+    def search_loader(self) -> DataLoader:
+        """Return a loader of training batches as items, which leaves the order of the training as it is."""
+        ...
+
+    def close(self) -> None:
+        """End the workers; closing twice does nothing."""
+        ...
+
 
 @contextmanager
 def opened(recipe: Recipe, data: Any, seed: int) -> Iterator[Feed]:
     """Open the recipe's feed; what it holds, workers above all, ends with it."""
-    feed = LoaderFeed(recipe, data, seed)
+    kind = DeviceFeed if recipe.loading == "device" else LoaderFeed
+    feed: Feed = kind(recipe, data, seed)
     try:
         yield feed
     finally:
@@ -65,7 +70,8 @@ class LoaderFeed:
 
     def __init__(self, recipe: Recipe, data: Any, seed: int) -> None:
         self._recipe, self._seed = recipe, seed
-        self.train_set, self._val_set, self._loading = loaders.datasets(recipe, data)
+        items, self._selected = selected(recipe, data.train, seed)
+        self._train_set, self._val_set, self._loading = loaders.datasets(recipe, data, items)
         self._loaders: tuple[loaders.Loader, loaders.Loader] | None = None
 
     @property
@@ -77,7 +83,7 @@ class LoaderFeed:
     def slices(self) -> int:
         """Slices of one training pass."""
         loader = self._open()[0]
-        return len(loader) * self._recipe.batch_size if loader.drop_last else len(self.train_set)
+        return len(loader) * self._recipe.batch_size if loader.drop_last else len(self._train_set)
 
     @property
     def applied(self) -> dict[str, Any]:
@@ -90,6 +96,7 @@ class LoaderFeed:
             "persistent_workers": loader.persistent_workers,
             "pin_memory": loader.pin_memory,
             "slices_per_epoch": self.slices,
+            "selected": self._selected,
         }
 
     def train(self) -> AbstractContextManager[Batches]:
@@ -100,6 +107,10 @@ class LoaderFeed:
         """Open one pass over the validation slices, in their order."""
         return loaders.batches(self._open()[1], self._recipe.device)
 
+    def search_loader(self) -> loaders.Loader:
+        """Return a loader of its own, so that the order of the training stays as it is."""
+        return loaders.train_loader(self._train_set, self._recipe, self._seed)
+
     def close(self) -> None:
         """End the workers; closing twice does nothing."""
         for loader in self._loaders or ():
@@ -108,7 +119,7 @@ class LoaderFeed:
     def _open(self) -> tuple[loaders.Loader, loaders.Loader]:
         if self._loaders is None:
             self._loaders = (
-                loaders.train_loader(self.train_set, self._recipe, self._seed),
+                loaders.train_loader(self._train_set, self._recipe, self._seed),
                 loaders.val_loader(self._val_set, self._recipe, self._seed),
             )
         return self._loaders

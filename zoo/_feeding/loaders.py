@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import radians
 from typing import Any
@@ -79,20 +79,26 @@ def augmentation(recipe: Recipe) -> list[Transform]:
     ]
 
 
-def datasets(recipe: Recipe, data: Any) -> tuple[Dataset, Dataset, dict[str, Any]]:
+def datasets(
+    recipe: Recipe, data: Any, train_items: Sequence[dict[str, str]] | None = None
+) -> tuple[Dataset, Dataset, dict[str, Any]]:
     """Open the training and the validation slices, and say how; a cache is filled here.
+
+    `train_items` are the slices to train on, where those are not all.
 
     Raises:
         ValueError: if a step of the data's transform cannot be cached.
     """
     train, val = transforms(recipe, data)
+    if train_items is None:
+        train_items = data.train.items
     if recipe.loading == "disk":
-        return Dataset(data.train.items, train), Dataset(data.val.items, val), {"from": "disk"}
+        return Dataset(train_items, train), Dataset(data.val.items, val), {"from": "disk"}
     _require_cacheable(val)
     started = time.perf_counter()
     kept = [
-        CacheDataset(split.items, steps, num_workers=max(1, recipe.workers), progress=False)
-        for split, steps in ((data.train, train), (data.val, val))
+        CacheDataset(items, steps, num_workers=max(1, recipe.workers), progress=False)
+        for items, steps in ((train_items, train), (data.val.items, val))
     ]
     slices = sum(len(dataset) for dataset in kept)
     return *kept, {"from": "cache", "slices": slices, "fill_seconds": time.perf_counter() - started}
