@@ -16,9 +16,11 @@ from tests.simulated.sensors import Seen, Sensor
 
 NOT_SUPPORTED, NO_PERMISSION, UNINITIALIZED, LIBRARY_NOT_FOUND = 3, 4, 1, 12
 GPU_IS_LOST, NOT_FOUND, UNKNOWN, FUNCTION_NOT_FOUND = 15, 6, 999, 13
+INVALID_ARGUMENT = 2
 
 MESSAGES = {
     1: "Uninitialized",
+    2: "Invalid Argument",
     3: "Not Supported",
     4: "Insufficient Permissions",
     6: "Not Found",
@@ -59,7 +61,9 @@ class Gpu:
     shape: Shape | None = None  # None: the machine's
     step_seconds: float = 0.1
     gain: float = 1.0
-    limit_watts: float = 700.0
+    limit_watts: float = 700.0  # default and highest; `set_watts` is what somebody has set
+    set_watts: float | None = None
+    cap_watts: float = math.inf  # what another mechanism keeps the board to, whatever is set
     mig: tuple[str, ...] = ()
     instant: bool = True
     counter_error: int | None = None
@@ -100,6 +104,7 @@ class Library:
     machine: object
     gpus: list[Gpu] = field(default_factory=lambda: [Gpu()])
     init_error: int | None = None
+    is_root: bool = True
     users: int = 0
     NVMLError: type = NVMLError
     calls: dict[str, int] = field(default_factory=dict)  # how often each question about a board was asked
@@ -156,7 +161,20 @@ class Library:
 
     def nvmlDeviceGetEnforcedPowerLimit(self, gpu):
         self._ask(gpu, "nvmlDeviceGetEnforcedPowerLimit")
+        return min(self.nvmlDeviceGetPowerManagementLimit(gpu), round(min(gpu.cap_watts, 1e6) * 1000))
+
+    def nvmlDeviceGetPowerManagementDefaultLimit(self, gpu):
         return round(gpu.limit_watts * 1000)
+
+    def nvmlDeviceGetPowerManagementLimit(self, gpu):
+        return round((gpu.limit_watts if gpu.set_watts is None else gpu.set_watts) * 1000)
+
+    def nvmlDeviceSetPowerManagementLimit(self, gpu, milliwatts):
+        self._ask(gpu, "nvmlDeviceSetPowerManagementLimit", None if self.is_root else NO_PERMISSION)
+        lowest, highest = self.nvmlDeviceGetPowerManagementLimitConstraints(gpu)
+        if not lowest <= milliwatts <= highest:
+            raise NVMLError(INVALID_ARGUMENT)
+        gpu.set_watts = milliwatts / 1000
 
     def nvmlDeviceGetMemoryInfo(self, gpu):
         self._ask(gpu, "nvmlDeviceGetMemoryInfo")
