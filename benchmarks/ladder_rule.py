@@ -1,0 +1,113 @@
+"""When a rung of the ladder is kept: its Dice per kJ must be higher, and by more than noise explains."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from energy import calibration
+
+LEVEL = 0.95  # one-sided: the question is whether it is better, not whether it differs
+LEAST_GAIN = 0.01  # below, a technique is not worth its line in a recipe, however sure its gain is
+ON_ONE_SEED = "on one seed, and no noise is known: not certain"
+
+RULE = (
+    "The gain of a seed is ln(Dice/kJ with the technique) - ln(Dice/kJ without), both from that seed; "
+    "the gain of a technique is the mean over the seeds. It is kept if its gain is above "
+    f"{LEAST_GAIN:.0%} and above the noise. With two seeds or more the noise is t({LEVEL}, seeds - 1) "
+    f"standard errors of the mean. With one seed it is t({LEVEL}, windows - 1) * sqrt(2) * the noise of one "
+    "window that `joulebench calibrate` found for the total energy, and says nothing of how Dice varies; "
+    "without that figure it is unknown, and a technique is kept on one seed."
+)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The relative noise of a window's energy on this machine, from so many windows of equal work."""
+
+    share: float
+    windows: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a rung is kept. Gain and need are relative: 0.04 is 4 % more Dice per kJ; None: no figure."""
+
+    kept: bool
+    gain: float | None
+    needed: float | None
+    why: str
+
+
+def judge(held: Sequence[float], tried: Sequence[float | None], noise: Noise | None = None) -> Verdict:
+    """Compare the Dice per kJ of what is held and what is tried, both one per seed, in the same order.
+
+    >>> judge([1.0, 1.0, 1.0], [1.1, 1.1, 1.1]).kept
+    True
+    >>> judge([1.0, 1.0, 1.0], [0.7, 1.1, 1.6]).why
+    'within the noise of 3 seeds'
+
+    Raises:
+        ValueError: what is held has no Dice per kJ above 0; nothing can be compared with it.
+    """
+    if not _all_positive(held):
+        raise ValueError(
+            f"Dice/kJ of what is held is {list(held)}; the ladder needs figures above 0 to go on"
+        )
+    if not _all_positive(tried):
+        return Verdict(False, None, None, f"Dice/kJ is {', '.join(map(_said, tried))}")
+    gains = [math.log(ours / theirs) for ours, theirs in zip(tried, held, strict=True)]
+    gain, least = statistics.fmean(gains), math.log1p(LEAST_GAIN)
+    beyond, whose = _noise_of(gains, noise)
+    kept = gain > max(least, beyond)
+    return Verdict(kept, math.expm1(gain), math.expm1(max(least, beyond)), _why(kept, gain, beyond, whose))
+
+
+def noise_of(folder: Path) -> Noise | None:
+    """Read the noise of a machine's results folder; None where nobody has calibrated, or could not.
+
+    Raises:
+        ValueError: the file is not what `joulebench calibrate` writes.
+    """
+    path = folder / calibration.FILE
+    if not path.exists():
+        return None
+    try:
+        total = json.loads(path.read_text(encoding="utf-8"))["metrics"]["total_kj"]
+        return None if total["noise"] is None else Noise(float(total["noise"]), int(total["n"]))
+    except (ValueError, KeyError, TypeError) as problem:
+        raise ValueError(f"{path}: damaged ({problem!r}); run `joulebench calibrate` again") from problem
+
+
+def _noise_of(gains: Sequence[float], noise: Noise | None) -> tuple[float, str | None]:
+    """Return the gain that noise may pass for, and whose noise that is; 0 and None if it is unknown."""
+    # Half a second to import, and collecting cases does without.
+    from scipy.special import stdtrit
+
+    if len(gains) > 1:
+        error = statistics.stdev(gains) / math.sqrt(len(gains))
+        return float(stdtrit(len(gains) - 1, LEVEL)) * error, f"the noise of {len(gains)} seeds"
+    if noise is not None:
+        beyond = float(stdtrit(noise.windows - 1, LEVEL)) * math.sqrt(2) * noise.share
+        return beyond, f"the energy's noise ({noise.share:.1%}); one seed"
+    return 0.0, None
+
+
+def _why(kept: bool, gain: float, beyond: float, whose: str | None) -> str:
+    if kept:
+        return ON_ONE_SEED if whose is None else f"beyond {whose}"
+    if gain <= 0:
+        return "no gain"
+    return f"within {whose}" if gain <= beyond else f"gains {LEAST_GAIN:.0%} or less"
+
+
+def _all_positive(figures: Sequence[float | None]) -> bool:
+    return bool(figures) and all(figure is not None and figure > 0 for figure in figures)
+
+
+def _said(figure: float | None) -> str:
+    return "unknown" if figure is None else f"{figure:g}"

@@ -1,0 +1,64 @@
+"""How a rung of the ladder is measured: as a case of its own, unless this run has its record already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import zoo
+from benchmarks import reference, training
+from benchmarks.ladder import Result
+from benchmarks.suite import Suite
+from energy.live import Live
+from energy.session import Session
+
+
+@dataclass(frozen=True)
+class Rungs:
+    """Measures recipes in one run."""
+
+    suite: Suite
+    session: Session
+    live: Live
+    unet: reference.Reference
+
+    def measure(self, recipe: zoo.Recipe) -> Result:
+        """Train and test every seed, with a record like any case's; a failure is a result, too."""
+        if reason := self.suite.unavailable(recipe):
+            return Result(skipped=reason)
+        return result_of(self._found(recipe) or self._trained(recipe))
+
+    def _found(self, recipe: zoo.Recipe) -> dict[str, Any] | None:
+        """Return the record that this run, or the one it goes on with, has of the recipe."""
+        name, keys = _name(recipe), self.suite.keys(self.session.fingerprint, recipe)
+        for record in self.session.records:
+            if record["case"] == name and record["keys"] == keys:
+                return record
+        return self.session.reuse(name, keys, self.suite.code)
+
+    def _trained(self, recipe: zoo.Recipe) -> dict[str, Any]:
+        keys = self.suite.keys(self.session.fingerprint, recipe)
+        try:
+            with self.session.extra_case(_name(recipe)) as case:
+                training.run(case, recipe, self.suite, keys, self.live)
+                reference.compare(case, self.unet)
+        # Its record says what happened; the next rung can still be tried.
+        except Exception as problem:
+            self.live.say(f"{_name(recipe)}: {type(problem).__name__}: {problem}")
+        return self.session.records[-1]
+
+
+def result_of(record: Mapping[str, Any]) -> Result:
+    """Return what a record says of Dice and energy."""
+    if record["status"] != "ok":
+        error = record["error"]
+        return Result(failed=f"{record['status']}: {error['type']}: {error['message']}")
+    values = {name: tuple(record["metrics"][name]["values"]) for name in ("dice", "total_kj", "dice_per_kj")}
+    accounts = [facts["applied"] for facts in record["setup"]]
+    idle = dict.fromkeys(reason for account in accounts for reason in account["without_effect"])
+    return Result(**values, without_effect=tuple(idle))
+
+
+def _name(recipe: zoo.Recipe) -> str:
+    return f"{recipe.architecture}-{recipe.technique}"

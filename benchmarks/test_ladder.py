@@ -1,0 +1,67 @@
+"""Climb the study's ladder: techniques one after another, each kept if it raises Dice per kJ.
+
+Runs where this file is named, or with --ladder: it trains as many cases as it has rungs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from benchmarks import ladder, ladder_table, reference
+from benchmarks.ladder_rule import RULE, noise_of
+from benchmarks.rungs import Rungs
+from benchmarks.suite import Suite
+from energy.case import Case
+from energy.fingerprint import short_hash
+from energy.live import Live
+from energy.session import Session
+
+
+def test_ladder(
+    arch: str,
+    order: tuple[str, ...],
+    suite: Suite,
+    energy: Case,
+    energy_session: Session,
+    energy_live: Live,
+) -> None:
+    noise = noise_of(energy_session.store.root / energy_session.fingerprint)
+    start = suite.recipe(arch, ladder.START)
+    protocol = {
+        "arch": arch,
+        "order": list(order),
+        "rule": RULE,
+        "seeds": list(suite.budget.seeds),
+        "noise": None if noise is None else dataclasses.asdict(noise),
+    }
+    keys = suite.keys(energy_session.fingerprint, start)
+    keys["case"] = short_hash([keys["case"], protocol])
+    if energy_session.reuse(energy.name, keys, suite.code):
+        pytest.skip("finished in the run that --energy-resume goes on with")
+    energy.begin()
+    energy.describe(
+        task="ladder",
+        arch=arch,
+        technique="ladder",
+        budget=suite.described_budget() | {"seeds": []},  # it is climbed once; each rung has the seeds
+        recipe=dataclasses.asdict(start),
+        keys=keys,
+        code=suite.code,
+        threads=suite.threads,
+        data=suite.slices.summary,
+    )
+    unet = reference.find_or_train(suite, energy_session, energy_live)
+    measure = Rungs(suite, energy_session, energy_live, unet).measure
+    rungs = []
+    with energy.window() as repeat:
+        for rung in ladder.climb(order, lambda names: suite.recipe(arch, names), measure, noise):
+            rungs.append(rung)
+            energy_live.say(ladder_table.sentence(rung))
+    kept = ladder.kept(rungs)
+    energy.describe(recipe=dataclasses.asdict(suite.recipe(arch, kept)))
+    repeat.facts["ladder"] = protocol | {"rungs": [dataclasses.asdict(rung) for rung in rungs], "kept": kept}
+    # Each rung reset the peak for itself.
+    repeat.observe(peak_rss_mib=None)
+    energy.explain(peak_rss_mib="see the records of the rungs")
