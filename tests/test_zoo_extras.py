@@ -112,8 +112,16 @@ def test_an_extras_logits_have_the_size_of_the_input(name):
 @every_extra
 def test_a_size_that_does_not_fit_is_refused_with_the_multiple(name):
     multiple = load_network(name).MULTIPLE
-    with pytest.raises(ValueError, match=rf"{name}: input of 250 x 65 .* multiples of {multiple}\."):
+    with pytest.raises(ValueError, match=rf"{name}: input of 250 x 65 .* multiples of {multiple}\b"):
         shapes(name)(torch.zeros(1, 1, 250, 65, device="meta"))
+
+
+@every_extra
+def test_a_slice_that_is_too_small_is_refused_with_the_size_that_the_pipeline_pads_to(name):
+    side = side_to_pad_to(name, 1)
+    small = torch.zeros(1, 1, side // 2, side // 2, device="meta")
+    with pytest.raises(ValueError, match=rf"Pad the slices to {side} x {side},"):
+        shapes(name)(small)
 
 
 @every_extra

@@ -13,7 +13,7 @@ def require_multiple(x: Tensor, multiple: int, network: str, smallest: int = 1) 
     if all(side >= smallest and side % multiple == 0 for side in (height, width)):
         return
     wanted = " x ".join(str(-(-max(side, smallest) // multiple) * multiple) for side in (height, width))
-    least = f", {smallest} or more" if smallest > multiple else ""
+    least = f" and at least {smallest}" if smallest > multiple else ""
     raise ValueError(
         f"{network}: input of {height} x {width} pixels; height and width must be multiples of "
         f"{multiple}{least}. Pad the slices to {wanted}, or choose an image size that is a multiple of "
