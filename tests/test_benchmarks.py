@@ -106,7 +106,7 @@ def test_collecting_imports_no_torch(suite):
 
 
 def test_a_case_is_trained_measured_recorded_and_compared_with_u_net(suite, tmp_path):
-    result = suite("-k", "attention_squeeze and (baseline or cache)")
+    result = suite("-k", "attention_squeeze and (baseline or -cache)")
 
     assert result.returncode == 0, result.stdout
     assert result.stderr == ""
@@ -130,7 +130,7 @@ def test_a_case_is_trained_measured_recorded_and_compared_with_u_net(suite, tmp_
     cached = made["attention_squeeze_unet-cache"]
     assert [epoch["loss"] for epoch in cached["epochs"][0]] == [epoch["loss"] for epoch in ours["epochs"][0]]
 
-    again = suite("-k", "attention_squeeze and cache")
+    again = suite("-m", "case(arch='attention_squeeze_unet', technique='cache')")
 
     assert "trained once for reference" not in again.stdout
     (record,) = records(tmp_path / "results").values()
@@ -182,7 +182,7 @@ def test_a_diverging_case_fails_and_leaves_a_record(suite, tmp_path):
 
 
 def test_after_kill_9_a_resumed_run_trains_only_what_is_missing(cache, suite, tmp_path):
-    options = ("-k", "attention_squeeze and (baseline or cache)", "--epochs=4")
+    options = ("-k", "attention_squeeze and (baseline or -cache)", "--epochs=4")
     command = [
         sys.executable,
         "-m",

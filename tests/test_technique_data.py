@@ -456,9 +456,9 @@ def test_slices_that_padding_makes_as_large_as_before_make_the_technique_fail(tm
     wanted = replace(small_recipe(technique), architecture="contextnet")
 
     with pytest.raises(
-        zoo.Ineffective, match=r"contextnet was to see slices of 32 px, not of 64, but takes no less"
+        zoo.Ineffective, match=r"contextnet was to see slices of 16 px, not of 32, but takes no less"
     ):
-        zoo.train(wanted, slices(tmp_path, size=64))
+        zoo.train(wanted, slices(tmp_path, size=32))
 
 
 # Growing slices

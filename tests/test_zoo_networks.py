@@ -151,7 +151,9 @@ def test_a_compiled_network_learns_the_same_in_one_graph(name):
     torch.manual_seed(1)  # so that both drop the same
     expected = step(plain, noise())
     torch.manual_seed(1)
-    torch.testing.assert_close(step(compiled, noise()), expected, rtol=1e-4, atol=1e-5)
+    found = step(compiled, noise())
+
+    assert (found - expected).norm() <= 1e-3 * expected.norm()
     for one, two in zip(gradients(plain).values(), gradients(other).values(), strict=True):
         assert (one - two).norm() <= 1e-3 * one.norm() + 1e-6
 

@@ -27,7 +27,7 @@ def seen_by(recipe: zoo.Recipe, image: torch.Tensor) -> tuple[torch.Tensor, torc
         ("unet", 1, 16),
         ("linknet", 100, 128),
         ("micronet", 98, 100),
-        ("contextnet", 20, 64),  # at 32 its batch normalisation would see a single pixel of context
+        ("contextnet", 20, 32),
         ("monai_dynunet", 20, 64),  # at 32 its instance normalisation would see a single pixel
         ("monai_dynunet", 65, 96),
     ],
