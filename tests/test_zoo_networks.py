@@ -26,8 +26,10 @@ MULTIPLES = {
 
 
 @every_network
-@pytest.mark.parametrize("size", [(64, 64), (96, 96), (256, 256), (64, 128)])
-@pytest.mark.parametrize(("in_channels", "classes"), [(3, 2), (16, 1), (20, 4)])
+@pytest.mark.parametrize(
+    ("size", "in_channels", "classes"),
+    [((64, 64), 3, 2), ((96, 96), 16, 1), ((256, 256), 1, 1), ((64, 128), 20, 4)],
+)
 def test_logits_have_the_size_of_the_input_and_any_number_of_channels(name, size, in_channels, classes):
     with torch.device("meta"):
         logits = zoo.create(name, in_channels, classes)(torch.empty(2, in_channels, *size))
