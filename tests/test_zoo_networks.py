@@ -228,41 +228,6 @@ def test_weights_survive_saving_and_loading(name):
     assert torch.equal(one(noise()), other(noise()))
 
 
-@pytest.mark.parametrize(
-    ("name", "silenced"),
-    [("unet", f"up.{level}") for level in range(4)]
-    + [("attention_squeeze_unet", f"step{level}.up") for level in range(1, 5)]
-    + [("attention_squeeze_unet", "step4")],  # what is left is the stem's skip
-)
-@torch.no_grad()
-def test_every_level_hears_its_skip_when_all_below_is_silent(name, silenced):
-    model = fresh(name).eval()
-    model.get_submodule(silenced).register_forward_hook(
-        lambda layer, inputs, output: torch.zeros_like(output)
-    )
-    one, other = model(noise())
-
-    assert (one - other).abs().max() > 1e-6
-
-
-def test_the_fire_module_rectifies_before_it_normalises():
-    squeeze = fresh("attention_squeeze_unet").fires1[0].squeeze
-
-    assert [type(layer) for layer in squeeze] == [nn.Conv2d, nn.ReLU, nn.BatchNorm2d]
-
-
-@torch.no_grad()
-def test_a_closed_gate_hides_its_skip():
-    gate = fresh("attention_squeeze_unet").step4.gate.eval()
-    signal, skip = torch.randn(1, 32, 8, 8), torch.randn(1, 64, 8, 8)
-    gate.weight[1].bias.fill_(-100)
-    closed = gate(signal, skip)
-    gate.weight[1].bias.fill_(100)
-
-    assert closed.abs().max() < 1e-20
-    torch.testing.assert_close(gate(signal, skip), skip)
-
-
 def test_an_unknown_network_is_answered_with_the_nearest_names():
     with pytest.raises(ValueError, match=r"'attention_squeeze'; did you mean attention_squeeze_unet or"):
         zoo.create("attention_squeeze")
