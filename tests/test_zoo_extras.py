@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 import zoo
+from tests.networks import count, fresh, noise, step
 from zoo._registry import load, load_network, side_to_pad_to
 from zoo._size import weightless
 from zoo.classifiers import vit
@@ -48,29 +49,10 @@ def _no_network(socket_disabled):
     """Nothing may be downloaded unless asked for."""
 
 
-def count(module: nn.Module) -> int:
-    return sum(weights.numel() for weights in module.parameters())
-
-
 @cache
 def shapes(name: str) -> nn.Module:
     """Return an extra at one channel in and one class out, without weights."""
     return weightless(name).eval()
-
-
-def fresh(name: str, seed: int = 0) -> nn.Module:
-    torch.manual_seed(seed)
-    return zoo.create(name)
-
-
-def noise(number: int = 2, size: int = 64) -> torch.Tensor:
-    return torch.randn(number, 1, size, size, generator=torch.Generator().manual_seed(1))
-
-
-def step(model: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    logits = model(images)
-    logits.float().square().mean().backward()
-    return logits
 
 
 def docstring(name: str, folder: str) -> str:
