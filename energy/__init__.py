@@ -55,6 +55,8 @@ Names and units (everything is in SI; kJ are for tables):
   `kind` ("measured", "modelled" or "mixed"), `flags()` that speak against it, and one `DomainEnergy` each.
 - `Fault`: what went wrong, when (`at_seconds`), how long (`seconds`), and how many joules may be missing
   because of it (`joules_at_stake`).
+- `frame("results")`: the stored records as a pandas table, one row per repeat; the units are in the
+  columns' names or in `energy.metrics.METRICS`.
 
 In a test, the `energy` fixture does all this: `energy(sorted, numbers)`; see `energy.case.Case`.
 
@@ -64,6 +66,7 @@ Importing this opens nothing and imports no vendor's library.
 from energy.meters import Meters, close, diagnose, open_meters, read, settle
 from energy.meters._meter import Diagnosis, Meter, MeterUnavailable
 from energy.reading import Count, DomainEnergy, Energy, Fault, Reading
+from energy.tidy import frame
 
 __version__ = "0.1.0"
 
@@ -79,6 +82,7 @@ __all__ = [
     "Reading",
     "close",
     "diagnose",
+    "frame",
     "open_meters",
     "read",
     "settle",
