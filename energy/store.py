@@ -179,13 +179,18 @@ def parse(path: Path) -> dict[str, Any]:
         StoreError: the file cannot be read.
     """
     try:
-        data: dict[str, Any] = json.loads(path.read_bytes())
+        data: dict[str, Any] = json.loads(path.read_bytes(), parse_constant=_refuse)
     except OSError as problem:
         raise StoreError(f"{path} cannot be read: {problem.strerror}") from problem
     except ValueError as problem:
         raise RecordError(f"{path}: damaged, not JSON: {problem}; restore or delete it") from problem
     is_plain(data, path)
     return data
+
+
+def _refuse(constant: str) -> None:
+    """Take no NaN or infinity from a file: Python's reader knows them, JSON does not."""
+    raise ValueError(f"{constant}; expected null with a reason")
 
 
 def records_in(run: Mapping[str, Any]) -> list[dict[str, Any]]:
