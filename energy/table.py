@@ -89,7 +89,7 @@ def render(
     names = tuple(map(_known, columns)) if columns else _default_columns(records)
     rows = list(records) if sort is None else sorted(records, key=lambda record: _rank(record, _known(sort)))
     notes = Notes()
-    cells = [[_cell(record, name, names, notes) for name in names] for record in rows]
+    cells = [[cell(record, name, names, notes) for name in names] for record in rows]
     sentences = caption.lines(rows, names, idle)
     sentences += [f"[{number}] {text}" for number, text in enumerate(notes.texts, start=1)]
     wrapped = (textwrap.fill(line, width, subsequent_indent="    ") for line in sentences)
@@ -129,8 +129,11 @@ def _word(record: Record, name: str) -> str:
     return str(record[name])
 
 
-def _cell(record: Record, name: str, names: Sequence[str], notes: Notes) -> str:
-    """Return the text of one cell; a failed case says so in the first column after its name."""
+def cell(record: Record, name: str, names: Sequence[str], notes: Notes) -> str:
+    """Return the text of one cell of the columns `names`; what needs a reason gets its mark from `notes`.
+
+    A failed case says so in the first column after its name.
+    """
     if record["status"] != "ok" and name == _status_column(names):
         text = _word(record, name) if name == "case" else ""
         return f"{text} {record['status']} {notes.mark(_failure(record))}".strip()
