@@ -1,16 +1,22 @@
 """The results folder: run files `ROOT/FINGERPRINT/NNNN_COMMIT.json`, written whole, and found again."""
 
+from __future__ import annotations
+
 import fnmatch
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from energy.disk import prove_writable, write_then_rename
 from energy.nearest import unknown
 from energy.schema import RecordError, as_json, check_run, is_plain
+from energy.summary import RunSummary
+
+if TYPE_CHECKING:
+    from energy.index import Index
 
 JOURNAL = "journal.jsonl"
 
@@ -105,9 +111,12 @@ class Store:
         text = as_json(run, "new run file", indent=1) + "\n"
         folder = self.prepare(run["energy"]["fingerprint"])
         try:
-            return _write_numbered(folder, suffix, text)
+            path = _write_numbered(folder, suffix, text)
         except OSError as problem:
             raise StoreError(f"results folder {folder} cannot be written: {problem}") from problem
+        with self.index() as index:
+            index.add(path)
+        return path
 
     def runs(self, fingerprint: str | None = None) -> list[RunFile]:
         """List the stored runs, oldest first within each machine, without reading them."""
@@ -134,7 +143,9 @@ class Store:
             )
         if reference is None:
             newest_of_each = {run.fingerprint: run for run in runs}.values()
-            return max(newest_of_each, key=_stored_at).path
+            with self.index() as index:
+                # The file's own time would be that of the checkout.
+                return max(newest_of_each, key=lambda run: index.summary(run.path, ()).datetime).path
         matches = [run for run in runs if any(fnmatch.fnmatchcase(name, reference) for name in _names(run))]
         if not matches:
             known = sorted({name for run in runs for name in _names(run)})
@@ -143,6 +154,22 @@ class Store:
             choices = ", ".join(run.reference for run in matches)
             raise StoreError(f"run {reference!r} means several runs: {choices}; say which")
         return matches[-1].path
+
+    def index(self, *say: Callable[[str], None]) -> Index:
+        """Return the index of the run files, to be used in a `with`; `say` is told what is wrong with it."""
+        from energy.index import Index
+
+        return Index(self.root, *say)
+
+    def summary(self, path: Path) -> RunSummary:
+        """Return what a comparison needs of a run file, from the index if that has it.
+
+        Raises:
+            RecordError: the file is not valid.
+            StoreError: it cannot be read.
+        """
+        with self.index() as index:
+            return index.summary(path)
 
     def load(self, path: Path) -> dict[str, Any]:
         """Read and validate a run file; RecordError names what is wrong with it."""
@@ -160,14 +187,16 @@ class Store:
         """Return the newest record of `case` with status ok whose keys all equal `keys`, or None.
 
         Raises:
-            RecordError: a file on the way cannot be read, or the one that holds the record is not valid.
+            RecordError: a file on the way is not valid.
+            StoreError: one cannot be read.
         """
         wanted = {"case": case, "task": task, "status": "ok", "keys": dict(keys)}
-        for run in reversed(self.runs()):
-            # Validating takes ten times as long as reading, so only the file that is used is validated.
-            if any(_fits(record, wanted) for record in records_in(parse(run.path))):
-                fitting = (record for record in records_in(self.load(run.path)) if _fits(record, wanted))
-                return StoredCase(next(fitting), run)
+        with self.index() as index:
+            for run in reversed(self.runs()):
+                cases = index.summary(run.path, metrics=()).cases
+                if any(_fits(vars(known), wanted) for known in cases):
+                    fitting = (record for record in records_in(self.load(run.path)) if _fits(record, wanted))
+                    return StoredCase(next(fitting), run)
         return None
 
 
@@ -254,11 +283,6 @@ def _names(run: RunFile) -> list[str]:
     number, saved_as = stem.split("_", 1)
     short = [number, stem, run.path.name, saved_as]
     return [*short, *(f"{run.fingerprint}/{name}" for name in short), run.fingerprint]
-
-
-def _stored_at(run: RunFile) -> str:
-    """Return when a run was stored; the file's own time would be that of the checkout."""
-    return str(parse(run.path).get("datetime", ""))
 
 
 def _commit(run: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
-"""The option that all commands share."""
+"""What the commands share that look at stored results."""
 
 import argparse
+import sys
 from pathlib import Path
 
 
@@ -13,3 +14,8 @@ def add_storage(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="results folder (default: results)",
     )
+
+
+def tell(text: str) -> None:
+    """Tell the user what is no result and no mistake, beside the output."""
+    print(f"joulebench: {text}", file=sys.stderr)

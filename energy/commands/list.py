@@ -1,17 +1,19 @@
 """List the stored runs, and the runs that ended before their file was written."""
 
 import argparse
+import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from energy import digits, journal, provenance, store
+from energy import column, digits, journal, store
 from energy.commands import UsageError
-from energy.commands._storage import add_storage
+from energy.commands._storage import add_storage, tell
+from energy.index import Index
 from energy.schema import RecordError
 from energy.store import RunFile, Store, StoreError
+from energy.summary import CaseSummary, of_record
 
 Row = tuple[str, ...]
 
@@ -28,27 +30,29 @@ def run(args: argparse.Namespace) -> int:
     results = Store(args.storage)
     rows: list[Row] = []
     problems = []
-    for describe in _sources(results):
-        try:
-            rows += describe()
-        except (RecordError, StoreError) as problem:
-            problems.append(str(problem))
+    with results.index(tell) as index:
+        for describe in _sources(results, index):
+            try:
+                rows += describe()
+            except (RecordError, StoreError) as problem:
+                problems.append(str(problem))
+        index.keep_only([run.path for run in results.runs()])
     print("\n".join(_aligned([TITLES, *rows])) if rows else f"no results in {args.storage}")
     if problems:
         raise UsageError("; ".join(problems))
     return 0
 
 
-def _sources(results: Store) -> Iterator[Callable[[], list[Row]]]:
+def _sources(results: Store, index: Index) -> Iterator[Callable[[], list[Row]]]:
     """Yield, for each run file and each journal, what describes it."""
     for stored in results.runs():
-        yield partial(_validated_if_odd, partial(_stored, stored), partial(results.load, stored.path))
+        yield partial(_stored, stored, index)
     for path in results.journals():
         yield partial(_validated_if_odd, partial(_unfinished, path), partial(journal.check, path))
 
 
 def _validated_if_odd(describe: Callable[[], list[Row]], validate: Callable[[], object]) -> list[Row]:
-    """Describe a file without validating it first, so that the list comes at once.
+    """Describe a journal without validating it first, so that the list comes at once.
 
     Raises:
         RecordError: something is missing in the file; validation says what.
@@ -60,26 +64,30 @@ def _validated_if_odd(describe: Callable[[], list[Row]], validate: Callable[[], 
         raise
 
 
-def _stored(stored: RunFile) -> list[Row]:
+def _stored(stored: RunFile, index: Index) -> list[Row]:
     """Describe one run file."""
-    data = store.parse(stored.path)
-    commit = data.get("commit_info", {})
-    label = f"{store.short_commit(commit)}{' dirty' if commit.get('dirty') else ''}"
-    date = _minute(data.get("datetime"))
-    if "energy" not in data:
-        count = len(data["benchmarks"])
+    energy = index.column(stored.path, "total_kj")
+    run = energy.run
+    label = f"{store.short_commit({'id': run.commit})}{' dirty' if run.dirty else ''}"
+    date = _minute(run.datetime)
+    if run.fingerprint is None:
+        count = len(energy.cases)
         return [(stored.reference, date, label, str(count), "", "", "plain pytest-benchmark, no energy")]
     saved_as = stored.path.stem.split("_", 1)[1]
-    return [(stored.reference, date, label, *_summary(store.records_in(data)), saved_as)]
+    return [(stored.reference, date, label, *_summary(energy.cases, energy.counts, energy.values), saved_as)]
 
 
 def _unfinished(path: Path) -> list[Row]:
     """Describe the runs of a journal that have begun and not ended."""
     left = [run for run in journal.runs(path) if run.end is None]
+    return [_cut_off(path, run) for run in left]
+
+
+def _cut_off(path: Path, run: journal.Run) -> Row:
+    cases = [of_record(record) for record in run.records]
+    energy = column.packed([case.values.get("total_kj", ()) for case in cases])
     told = "unfinished: --energy-resume goes on with it"
-    return [
-        (path.parent.name, _minute(run.start.get("time")), "", *_summary(run.records), told) for run in left
-    ]
+    return (path.parent.name, _minute(run.start.get("time")), "", *_summary(cases, *energy), told)
 
 
 def _minute(time: object) -> str:
@@ -87,24 +95,24 @@ def _minute(time: object) -> str:
     return str(time or "")[:16].replace("T", " ")
 
 
-def _summary(records: Sequence[Mapping[str, Any]]) -> tuple[str, str, str]:
+def _summary(
+    cases: Sequence[CaseSummary], counts: Sequence[int], kj: Sequence[float]
+) -> tuple[str, str, str]:
     """Return number of cases, their statuses, and the total energy with its kind."""
-    statuses = Counter(record["status"] for record in records)
+    statuses = Counter(case.status for case in cases)
     told = ", ".join(f"{count} {status}" for status, count in statuses.items())
-    return str(len(records)), told, _energy(records)
+    return str(len(cases)), told, _total(cases, counts, kj)
 
 
-def _energy(records: Sequence[Mapping[str, Any]]) -> str:
+def _total(cases: Sequence[CaseSummary], counts: Sequence[int], kj: Sequence[float]) -> str:
     """Add up what all repeats of all cases took; a part that is unknown makes the sum a lower bound."""
-    totals = [record["metrics"].get("total_kj", {"values": [None]})["values"] for record in records]
-    known = [value for values in totals for value in values if value is not None]
-    sources = [source for record in records if (source := provenance.of(record))]
-    kinds = {source.kind for source in sources}
+    known = [value for value in kj if not math.isnan(value)]
     if not known:
         return "–"
+    kinds = {case.kind for case in cases if case.kind is not None}
     kind = kinds.pop() if len(kinds) == 1 else "mixed"
-    partial = "more than " if len(known) < sum(map(len, totals)) else ""
-    return f"{partial}{digits.number(sum(known))} {kind}"
+    partly = "more than " if len(known) < len(kj) or 0 in counts else ""
+    return f"{partly}{digits.number(sum(known))} {kind}"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
