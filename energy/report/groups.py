@@ -88,7 +88,8 @@ class Group:
 def of_runs(runs: Sequence[FoundRun]) -> tuple[Group, ...]:
     """Sort the newest record of each case into groups; the largest group first.
 
-    A case that someone interrupted takes the place of none that ended. Plain files of pytest-benchmark have no energy and are left out.
+    A case that someone interrupted takes the place of none that ended. Plain files of pytest-benchmark have
+    no energy and are left out.
     """
     newest: dict[tuple[str, str], Entry] = {}
     oldest_first = sorted(runs, key=lambda run: str(run.data.get("datetime", "")))
@@ -170,7 +171,8 @@ def machine(block: Mapping[str, Any]) -> str:
     'AMD EPYC 7763, 2 cores'
     """
     hardware = block["hardware"]
-    boards = [_board(gpu) for gpu in hardware.get("gpus") or () if isinstance(gpu, Mapping)]
+    gpus = hardware.get("gpus")
+    boards = [_board(gpu) for gpu in gpus if isinstance(gpu, Mapping)] if isinstance(gpus, list) else []
     if boards:
         counts = {name: boards.count(name) for name in boards}
         return " + ".join(f"{count} × {name}" if count > 1 else name for name, count in counts.items())

@@ -1,0 +1,71 @@
+"""From results to the report's file: read, group, draw, fill the page, write it whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from energy import gather
+from energy.disk import write_then_rename
+from energy.gather import FoundRun, Unusable
+from energy.report import groups, page
+from energy.report.page import Drawings
+from energy.store import StoreError
+
+EXTRA = ("altair", "jinja2", "vl_convert")
+INSTALL = 'pip install "joulebench[report]"'
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page, and what it was made of."""
+
+    html: str
+    runs: tuple[FoundRun, ...]
+    cases: int
+    unusable: tuple[Unusable, ...]
+    charts: int
+
+
+def missing() -> list[str]:
+    """Name the packages of the extra `report` that are not installed."""
+    from importlib.util import find_spec
+
+    return [name for name in EXTRA if find_spec(name) is None]
+
+
+def report(sources: Sequence[str | Path], *, command: str, served: bool = False) -> Report:
+    """Read results and return the page.
+
+    Raises:
+        StoreError: there is nothing to show; says what to do.
+    """
+    found, unusable = gather.read(sources)
+    grouped = groups.of_runs(found)
+    if not grouped:
+        raise StoreError(_nothing(sources, unusable))
+    drawings = Drawings()
+    return Report(
+        html=page.render(grouped, found, unusable, drawings, command=command, served=served),
+        runs=tuple(found),
+        cases=sum(len(group.entries) for group in grouped),
+        unusable=tuple(unusable),
+        charts=len(drawings.study) + len(drawings.others),
+    )
+
+
+def write(html: str, path: Path) -> None:
+    """Write a page whole or not at all; OSError if it cannot be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_then_rename(path.with_name(f".{path.name}.{os.getpid()}.tmp"), path, html)
+
+
+def _nothing(sources: Sequence[str | Path], unusable: Sequence[Unusable]) -> str:
+    where = ", ".join(map(str, sources))
+    reasons = "; ".join(file.reason for file in unusable[:5])
+    return (
+        f"nothing to report in {where}: "
+        f"{reasons or 'no record of energy; run a benchmark first (pytest benchmarks)'}"
+    )

@@ -1,0 +1,62 @@
+"""The figures of the page as JSON inside of it: for the sliders, and for whoever wants to go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from energy.metrics import METRICS
+from energy.report import choosing
+from energy.report.answers import texts
+from energy.report.groups import Entry, Group
+
+# A page of thousands of cases holds the figures that its tables show, and leaves the rest to the run files.
+MOST_CASES_WITH_ALL = 1000
+SHORT = ("dice", "kj_per_epoch", "total_kj", "dice_loss_vs_unet_pct", "seconds")
+
+# JSON inside of HTML: nothing in it may end the element or begin another one.
+_ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
+
+
+def as_json(groups: Sequence[Group]) -> str:
+    """Return groups, cases and figures as JSON that may stand inside of a script element."""
+    count = sum(len(group.entries) for group in groups)
+    known = tuple(METRICS) if count <= MOST_CASES_WITH_ALL else SHORT
+    data = {
+        "about": "mean and ci95 of each metric; null is unknown; options are what the sliders choose from",
+        "groups": [_group(group, known) for group in groups],
+    }
+    return json.dumps(data, allow_nan=False, separators=(",", ":")).translate(_ESCAPES)
+
+
+def _group(group: Group, known: Sequence[str]) -> dict[str, Any]:
+    had = {name for entry in group.entries for name in entry.record["metrics"]}
+    names = [name for name in known if name in had]
+    return {
+        "machine": group.machine,
+        "fingerprint": group.fingerprint,
+        "kind": group.kind,
+        "sources": group.sources,
+        "task": group.task,
+        "setting": group.setting,
+        "metrics": {name: METRICS[name].unit for name in names},
+        "cases": [_case(entry, names) for entry in group.entries],
+        "options": [
+            [option.entry.case, option.dice, option.kj, *texts(option)]
+            for option in choosing.candidates(group)
+        ],
+    }
+
+
+def _case(entry: Entry, names: Sequence[str]) -> dict[str, Any]:
+    metrics: Mapping[str, Any] = entry.record["metrics"]
+    intervals = {name: metrics[name]["ci95"] for name in names if name in metrics and metrics[name]["ci95"]}
+    return {
+        "case": entry.case,
+        "run": entry.run.reference,
+        "status": entry.record["status"],
+        "flags": entry.record["validity"]["flags"],
+        "means": [entry.mean(name) for name in names],
+        **({"ci95": intervals} if intervals else {}),
+    }

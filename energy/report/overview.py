@@ -1,0 +1,100 @@
+"""What was measured, group by group, and what the figures say in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from energy import caption, digits, provenance
+from energy.report import choosing
+from energy.report.groups import Entry, Group
+from energy.report.words import clipped
+from energy.table import UNKNOWN
+
+# Groups whose finding stands at the top of the page.
+MOST_SENTENCES = 5
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What was measured in a group, in one line."""
+
+    group: Group
+    cases: str
+    dice: str
+    total_kj: str
+    band: str
+    repeats: str
+    newest: str
+
+
+def overviews(groups: Sequence[Group]) -> list[Overview]:
+    """Return one line per group."""
+    return [_overview(group) for group in groups]
+
+
+def _overview(group: Group) -> Overview:
+    good = [entry for entry in group.entries if entry.usable]
+    failed = sum(entry.record["status"] != "ok" for entry in group.entries)
+    flagged = len(group.entries) - len(good) - failed
+    told = f"{len(group.entries)}"
+    told += f", {failed} failed" if failed else ""
+    told += f", {flagged} flagged" if flagged else ""
+    counts = {len(entry.record["metrics"]["seconds"]["values"]) for entry in good}
+    newest = max(entry.datetime for entry in group.entries)
+    return Overview(
+        group=group,
+        cases=told,
+        dice=_range(good, "dice"),
+        total_kj=_range(good, "total_kj"),
+        band=_band(good),
+        repeats=" to ".join(map(str, sorted({min(counts), max(counts)}))) if counts else UNKNOWN,
+        newest=newest[:10],
+    )
+
+
+def _range(entries: Sequence[Entry], metric: str) -> str:
+    known = [value for entry in entries if (value := entry.mean(metric)) is not None]
+    if not known:
+        return UNKNOWN
+    least, most = digits.number(min(known)), digits.number(max(known))
+    return least if least == most else f"{least} to {most}"
+
+
+def _band(entries: Sequence[Entry]) -> str:
+    """Say within which multiples the truth of a total lies."""
+    sources = [made for entry in entries if (made := provenance.of(entry.record)) and made.factors]
+    return caption.band_in_words(sources) if sources else UNKNOWN
+
+
+def lead(groups: Sequence[Group]) -> list[str]:
+    """Return what a reader should know first: how the joules were got, and what the figures say.
+
+    For each group with a U-Net: the cheapest case that keeps 95 % of U-Net's Dice.
+    """
+    kinds = sorted({group.kind for group in groups if group.kind})
+    told = (
+        "nothing was metered" if not kinds else f"the energy is {' on some machines, on others '.join(kinds)}"
+    )
+    sentences = [f"Kilojoules and Dice of training and running segmentation networks; {told}."]
+    return sentences + [sentence for group in groups if (sentence := _against_unet(group))][:MOST_SENTENCES]
+
+
+def _against_unet(group: Group) -> str | None:
+    options = choosing.candidates(group)
+    unet = next((option for option in options if option.entry.case == "unet-baseline"), None)
+    if unet is None or unet.kj <= 0:
+        return None
+    winner = choosing.cheapest(options, 0.95 * unet.dice)
+    if winner is None or winner is unet:
+        return f"{group.machine}, {group.setting}: no case keeps 95 % of U-Net's Dice for less energy."
+    share = 100 * winner.kj / unet.kj
+    seeds = {len(option.entry.record["metrics"]["dice"]["values"]) for option in (unet, winner)}
+    chance = (
+        " One seed each: chance decides over differences of a few hundredths of Dice." if seeds == {1} else ""
+    )
+    return (
+        f"{group.machine}, {group.setting}: {clipped(winner.entry.case, 60)} reaches Dice "
+        f"{digits.number(winner.dice)} (U-Net {digits.number(unet.dice)}) for {digits.number(share)} % "
+        f"of U-Net's kilojoules ({group.kind}).{chance}"
+    )

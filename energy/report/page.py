@@ -1,0 +1,147 @@
+"""The page: templates filled with tables, charts and data, in one string of HTML."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import energy
+from energy.gather import FoundRun, Unusable
+from energy.metrics import METRICS
+from energy.report import answers, data, overview, runs, tables
+from energy.report.groups import Group
+from energy.report.words import clipped
+
+TEMPLATES = Path(__file__).with_name("templates")
+# Rows of the tables of failures, of runs and of unusable files, which have no natural end.
+MOST_ROWS = 200
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A chart as the page shows it: SVG text, and the figures behind it as rows of text."""
+
+    name: str
+    title: str
+    description: str
+    svg: str
+    titles: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    rows_left: int = 0
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """All charts: those of the study, the others, and why there are no more (name and reason)."""
+
+    study: tuple[Drawing, ...] = ()
+    others: tuple[Drawing, ...] = ()
+    not_drawn: tuple[tuple[str, str], ...] = ()
+
+
+def render(
+    groups: Sequence[Group],
+    found: Sequence[FoundRun],
+    unusable: Sequence[Unusable],
+    drawings: Drawings,
+    *,
+    command: str,
+    scripts: Sequence[str] = (),
+    served: bool = False,
+) -> str:
+    """Return the page as HTML.
+
+    Args:
+        groups: what its tables show.
+        found: the runs that they are from.
+        unusable: files that could not be read.
+        drawings: its charts.
+        command: what made this page.
+        scripts: more scripts, such as that of interactive charts.
+        served: whether the page looks for a newer one of itself.
+    """
+    own = [_text("choosing.js"), _text("page.js"), *scripts, *([_text("reload.js")] if served else [])]
+    problems = tables.problems(groups)
+    context: dict[str, Any] = {
+        "title": _title(groups),
+        "lead": overview.lead(groups),
+        "overviews": overview.overviews(groups),
+        "choices": answers.choices(groups),
+        "study": [_drawn(drawing) for drawing in drawings.study],
+        "charts": [_drawn(drawing) for drawing in drawings.others],
+        "not_drawn": drawings.not_drawn,
+        "tables": [tables.of_group(group) for group in groups],
+        "problems": problems[:MOST_ROWS],
+        "problems_left": max(0, len(problems) - MOST_ROWS),
+        "unusable": [clipped(file.reason, 500) for file in unusable[:MOST_ROWS]],
+        "unusable_left": max(0, len(unusable) - MOST_ROWS),
+        "runs": [runs.of(run) for run in found[-MOST_ROWS:]],
+        "runs_left": max(0, len(found) - MOST_ROWS),
+        "commands": runs.commands(found)[:MOST_ROWS],
+        "commands_left": max(0, len(runs.commands(found)) - MOST_ROWS),
+        "metrics": METRICS.values(),
+        "version": energy.__version__,
+        "command": clipped(command, 500),
+    }
+    return _filled(context, data.as_json(groups), own, served)
+
+
+def _title(groups: Sequence[Group]) -> str:
+    cases = sum(len(group.entries) for group in groups)
+    machines = len({group.fingerprint for group in groups})
+    return f"joulebench: {_count(cases, 'case')} on {_count(machines, 'machine')}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' if number != 1 else ''}"
+
+
+def _drawn(drawing: Drawing) -> Mapping[str, Any]:
+    from markupsafe import Markup
+
+    # vl-convert made it, which escapes every text; see tests/test_report_hostile.py.
+    return {**vars(drawing), "svg": Markup(drawing.svg)}  # noqa: S704
+
+
+def _filled(context: Mapping[str, Any], results: str, scripts: Sequence[str], served: bool) -> str:
+    """Fill the templates; scripts and data are ours and go in as they are."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("page.html").render(
+        **context,
+        style=Markup(_text("page.css")),  # noqa: S704
+        scripts=[Markup(script) for script in scripts],  # noqa: S704
+        data=Markup(results),  # noqa: S704
+        policy=_policy(scripts, served),
+    )
+    return page.encode("utf-8", "replace").decode("utf-8")
+
+
+def _policy(scripts: Sequence[str], served: bool) -> str:
+    """Return the content security policy: these scripts and no other; no address but, if served, our own."""
+    digests = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    ask = "connect-src 'self'; " if served else ""
+    return (
+        f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; img-src data:; "
+        f"{ask}base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _text(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
