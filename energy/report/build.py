@@ -36,8 +36,13 @@ def missing() -> list[str]:
     return [name for name in EXTRA if find_spec(name) is None]
 
 
-def report(sources: Sequence[str | Path], *, command: str, served: bool = False) -> Report:
+def report(sources: Sequence[str | Path], *, command: str, version: str | None = None) -> Report:
     """Read results and return the page.
+
+    Args:
+        sources: what `gather.files` takes.
+        command: what a reader types to get this page again.
+        version: of a page that is served and looks for a newer one of itself; None: a page by itself.
 
     Raises:
         StoreError: there is nothing to show; says what to do.
@@ -48,12 +53,17 @@ def report(sources: Sequence[str | Path], *, command: str, served: bool = False)
         raise StoreError(_nothing(sources, unusable))
     drawings = Drawings()
     return Report(
-        html=page.render(grouped, found, unusable, drawings, command=command, served=served),
+        html=page.render(grouped, found, unusable, drawings, command=command, version=version),
         runs=tuple(found),
         cases=sum(len(group.entries) for group in grouped),
         unusable=tuple(unusable),
         charts=len(drawings.study) + len(drawings.others),
     )
+
+
+def waiting(sources: Sequence[str | Path], version: str) -> str:
+    """Return a page that says that there is nothing yet, and looks for a newer one of itself."""
+    return page.waiting(", ".join(map(str, sources)), version)
 
 
 def write(html: str, path: Path) -> None:

@@ -51,7 +51,7 @@ def render(
     *,
     command: str,
     scripts: Sequence[str] = (),
-    served: bool = False,
+    version: str | None = None,
 ) -> str:
     """Return the page as HTML.
 
@@ -62,9 +62,9 @@ def render(
         drawings: its charts.
         command: what made this page.
         scripts: more scripts, such as that of interactive charts.
-        served: whether the page looks for a newer one of itself.
+        version: of a served page, which looks for a newer one of itself; None: a page by itself.
     """
-    own = [_text("choosing.js"), _text("page.js"), *scripts, *([_text("reload.js")] if served else [])]
+    own = [_text("choosing.js"), _text("page.js"), *scripts, *_reload(version)]
     problems = tables.problems(groups)
     context: dict[str, Any] = {
         "title": _title(groups),
@@ -84,10 +84,20 @@ def render(
         "commands": runs.commands(found)[:MOST_ROWS],
         "commands_left": max(0, len(runs.commands(found)) - MOST_ROWS),
         "metrics": METRICS.values(),
-        "version": energy.__version__,
+        "joulebench": energy.__version__,
         "command": clipped(command, 500),
     }
-    return _filled(context, data.as_json(groups), own, served)
+    return _filled("page.html", context, data.as_json(groups), own, version)
+
+
+def waiting(sources: str, version: str) -> str:
+    """Return the served page of a folder that holds no result yet."""
+    context = {"sources": clipped(sources, 500)}
+    return _filled("waiting.html", context, "", _reload(version), version)
+
+
+def _reload(version: str | None) -> list[str]:
+    return [] if version is None else [_text("reload.js")]
 
 
 def _title(groups: Sequence[Group]) -> str:
@@ -107,7 +117,9 @@ def _drawn(drawing: Drawing) -> Mapping[str, Any]:
     return {**vars(drawing), "svg": Markup(drawing.svg)}  # noqa: S704
 
 
-def _filled(context: Mapping[str, Any], results: str, scripts: Sequence[str], served: bool) -> str:
+def _filled(
+    template: str, context: Mapping[str, Any], results: str, scripts: Sequence[str], version: str | None
+) -> str:
     """Fill the templates; scripts and data are ours and go in as they are."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
@@ -119,12 +131,13 @@ def _filled(context: Mapping[str, Any], results: str, scripts: Sequence[str], se
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page = environment.get_template("page.html").render(
+    page = environment.get_template(template).render(
         **context,
+        version=version,
         style=Markup(_text("page.css")),  # noqa: S704
         scripts=[Markup(script) for script in scripts],  # noqa: S704
         data=Markup(results),  # noqa: S704
-        policy=_policy(scripts, served),
+        policy=_policy(scripts, version is not None),
     )
     return page.encode("utf-8", "replace").decode("utf-8")
 

@@ -1,17 +1,16 @@
 "use strict";
 // Only in the served page: look every two seconds whether the report was made anew, and if so, show it.
 (() => {
-  let shown = null;
+  const shown = document.querySelector("meta[name=version]").content;
   async function look() {
     try {
       const answer = await fetch("version.txt", { cache: "no-store" });
       const version = (await answer.text()).trim();
-      if (shown !== null && answer.ok && version !== shown) location.reload();
-      if (answer.ok) shown = shown === null ? version : shown;
+      if (answer.ok && version !== shown) return location.reload();
     } catch {
       return; // the server has ended; the page stays as it is
     }
     setTimeout(look, 2000);
   }
-  look();
+  setTimeout(look, 2000);
 })();
