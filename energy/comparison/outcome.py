@@ -58,6 +58,7 @@ class Change:
             session shift included.
         interval: 95 % interval of `change`; None if it cannot be told, as with one repeat and no known noise.
         effect: the case's own part of the change, the session's shift taken out; what the verdict is about.
+        effect_interval: 95 % interval of `effect`.
         p_value: one-sided, of being worse, before Holm; None where nothing was tested.
         verdict: one of the six words.
         why: the reason in words, such as "within the noise of ±1.1 %", "n = 1", "keys differ: hardware".
@@ -77,6 +78,7 @@ class Change:
     verdict: Verdict
     why: str
     gate: Gate | None = None
+    effect_interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,32 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """A ceiling or floor, and what one case of the head shows against it; that needs no base.
+
+    Args:
+        case: its name; empty where no case of the run has the metric.
+        task: likewise.
+        gate: the ceiling or floor.
+        mean: over the repeats; None if unknown.
+        interval: 95 % interval of the mean; None for one repeat.
+        n: number of repeats.
+        verdict: kept, broken (the mean is beyond), failed (the case has no figures), invalid (the figure is
+            unknown, or a flag speaks against the record).
+        why: the reason in words.
+    """
+
+    case: str
+    task: str
+    gate: Gate
+    mean: float | None
+    interval: tuple[float, float] | None
+    n: int
+    verdict: Literal["kept", "broken", "failed", "invalid"]
+    why: str
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Everything that a comparison found.
 
@@ -108,6 +136,7 @@ class Comparison:
         refused: why these runs cannot be gated against each other (hardware, meter kind); then no verdict is
             improved or regressed, and a gate ends with 12. None if they can.
         warnings: what a reader should know, such as another software key.
+        bounds: what the ceilings and floors among the gates found.
     """
 
     base: RunSummary | None
@@ -119,3 +148,4 @@ class Comparison:
     gates: tuple[Gate, ...]
     refused: str | None = None
     warnings: tuple[str, ...] = ()
+    bounds: tuple[Bound, ...] = ()
