@@ -61,7 +61,7 @@ def dice_steps(options: Sequence[Candidate]) -> list[Step]:
 def kj_steps(options: Sequence[Candidate]) -> list[Step]:
     """Answer "at most this many kJ" for the limits 1, 2, 5, 10, ... that matter, equal answers joined."""
     known = [option.kj for option in options if option.kj > 0]
-    limits = _one_two_five(min(known), max(known)) if known else []
+    limits = one_two_five(min(known), max(known)) if known else []
     return _steps(limits, lambda limit: best(options, limit))
 
 
@@ -76,10 +76,10 @@ def _steps(limits: Sequence[float], answer: Callable[[float], Candidate | None])
     return steps
 
 
-def _one_two_five(least: float, most: float) -> list[float]:
+def one_two_five(least: float, most: float) -> list[float]:
     """Return 1, 2, 5 times powers of ten, from the last not above `least` to the first above `most`.
 
-    >>> _one_two_five(0.3, 4.0)
+    >>> one_two_five(0.3, 4.0)
     [0.2, 0.5, 1.0, 2.0, 5.0]
     """
     first, last = (int(f"{value:e}".partition("e")[2]) for value in (least, most))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from energy import provenance, store
@@ -28,6 +28,7 @@ class Entry:
         commit: what it was made from, in short.
         budget: what the case was allowed, without the seeds.
         data: key of the data; empty where a task has none.
+        whole: the record as it stands in the file, texts of any length and all.
     """
 
     record: Record
@@ -36,6 +37,7 @@ class Entry:
     commit: str
     budget: Mapping[str, Any]
     data: str
+    whole: Record = field(default_factory=dict)
 
     @property
     def case(self) -> str:
@@ -115,6 +117,7 @@ def _entry(run: FoundRun, record: Record) -> Entry:
         commit=clipped(store.short_commit(commit)) + dirty,
         budget=_budget(record),
         data=clipped(record["keys"].get("data", "")),
+        whole=record,
     )
 
 

@@ -1,0 +1,67 @@
+"""How charts look: colours, sizes, axes. One place, so that all of them look alike.
+
+Colours of marks are those of Okabe and Ito (2008), "Color Universal Design", without the yellow, which nobody
+sees on white. A colour never stands alone: shapes, labels or places say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+INK = "#1a1a1a"
+SOFT = "#555555"
+LINE = "#cfcfca"
+PAPER = "#fefefe"
+
+BLUE = "#0072b2"
+VERMILION = "#d55e00"
+GREEN = "#009e73"
+PURPLE = "#cc79a7"
+ORANGE = "#e69f00"
+SKY = "#56b4e9"
+
+# The page's style sets these anew where it is dark; see templates/page.css.
+VARIABLES: Mapping[str, str] = {
+    INK: "--chart-ink",
+    SOFT: "--chart-soft",
+    LINE: "--chart-line",
+    PAPER: "--chart-paper",
+    BLUE: "--chart-blue",
+    VERMILION: "--chart-vermilion",
+}
+
+# Okabe and Ito's colours in an order in which neighbours are unlike in lightness, too.
+PALETTE = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, INK)
+
+FONT = "sans-serif"
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+
+
+def config() -> dict[str, Any]:
+    """Return what all specifications share."""
+    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 13}
+    return {
+        "font": FONT,
+        "background": None,
+        "view": {"stroke": LINE},
+        "axis": {
+            **text,
+            "titleFontWeight": "normal",
+            "gridColor": LINE,
+            "gridOpacity": 0.6,
+            "domainColor": SOFT,
+            "tickColor": SOFT,
+            "labelLimit": 260,
+        },
+        "legend": {**text, "labelLimit": 420, "titleFontWeight": "normal", "symbolSize": 110},
+        "title": {
+            "color": INK,
+            "subtitleColor": SOFT,
+            "fontSize": 14,
+            "subtitleFontSize": 12,
+            "anchor": "start",
+        },
+        "header": {"labelColor": INK, "titleColor": INK},
+        "text": {"color": INK, "fontSize": 11},
+    }

@@ -1,0 +1,105 @@
+"""Charts as SVG for the page, and as SVG and PNG for papers, by vl-convert, without a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+from xml.etree import ElementTree
+
+from energy.report.charts._chart import Chart
+from energy.report.charts._look import VARIABLES
+
+SVG = "http://www.w3.org/2000/svg"
+VL_VERSION = "6.1"
+PNG_SCALE = 2.0
+
+# Attributes of single marks for assistive technology: an image is one thing, and its table has the rest.
+_ARIA = ("role", "aria-roledescription", "aria-hidden")
+
+
+def svg(chart: Chart, theme: Literal["page", "paper"] = "page") -> str:
+    """Return a chart as SVG text.
+
+    Args:
+        chart: what to draw.
+        theme: page: part of a page in light or dark, colours by its style's variables, no background;
+            paper: a file of its own, dark on white.
+    """
+    root = _drawn(chart, theme)
+    for element in root.iter():
+        _tell_on_hover(element)
+        _name_apart(element, chart.name)
+        if theme == "page":
+            _colour_by_style(element)
+    _describe(root, chart)
+    ElementTree.register_namespace("", SVG)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def png(chart: Chart, scale: float = PNG_SCALE) -> bytes:
+    """Return a chart as PNG, dark on white, `scale` pixels to a unit of the SVG."""
+    import vl_convert
+
+    return bytes(vl_convert.svg_to_png(svg(chart, "paper"), scale=scale))
+
+
+def figures(charts: Sequence[Chart], folder: Path) -> list[Path]:
+    """Write NAME.svg and NAME.png of each chart into `folder`, which is made; OSError if it cannot be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for chart in charts:
+        vector, pixels = folder / f"{chart.name}.svg", folder / f"{chart.name}.png"
+        vector.write_text(svg(chart, "paper") + "\n", encoding="utf-8")
+        pixels.write_bytes(png(chart))
+        written += [vector, pixels]
+    return written
+
+
+def _drawn(chart: Chart, theme: str) -> ElementTree.Element:
+    import vl_convert
+
+    spec = {**chart.spec, "background": "white"} if theme == "paper" else chart.spec
+    text = vl_convert.vegalite_to_svg(json.dumps(spec, allow_nan=False), vl_version=VL_VERSION)
+    return ElementTree.fromstring(text)  # noqa: S314 (vl-convert wrote it)
+
+
+def _describe(root: ElementTree.Element, chart: Chart) -> None:
+    """Make it one image with a title and a description."""
+    ids = {part: f"{chart.name}-{part}" for part in ("title", "desc")}
+    root.set("role", "img")
+    root.set("aria-labelledby", " ".join(ids.values()))
+    for place, (part, text) in enumerate((("title", chart.title), ("desc", chart.description))):
+        element = ElementTree.Element(f"{{{SVG}}}{part}", {"id": ids[part]})
+        element.text = text
+        root.insert(place, element)
+
+
+def _tell_on_hover(element: ElementTree.Element) -> None:
+    """Turn the label of a mark into a title, which browsers show to a pointer without any script."""
+    label = element.attrib.pop("aria-label", None)
+    is_mark = element.attrib.get("role") == "graphics-symbol"
+    for name in _ARIA:
+        element.attrib.pop(name, None)
+    if label and is_mark:
+        title = ElementTree.Element(f"{{{SVG}}}title")
+        title.text = label
+        element.insert(0, title)
+
+
+def _name_apart(element: ElementTree.Element, name: str) -> None:
+    """Give ids the chart's name: a page has many charts, and an id once."""
+    for key, value in element.attrib.items():
+        if key == "id":
+            element.set(key, f"{name}-{value}")
+        elif "url(#" in value:
+            element.set(key, re.sub(r"url\(#", f"url(#{name}-", value))
+
+
+def _colour_by_style(element: ElementTree.Element) -> None:
+    for key in ("fill", "stroke"):
+        variable = VARIABLES.get(element.get(key, "").lower())
+        if variable:
+            element.set(key, f"var({variable}, {element.get(key)})")

@@ -1,0 +1,204 @@
+"""What charts are drawn from: the cases of each group as points, their epochs, their history, images.
+
+Records are untrusted: a figure that is no finite number is unknown here, and every text is clipped.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from energy.history.series import Series
+from energy.metrics import METRICS
+from energy.report.groups import Entry, Group
+from energy.report.words import clipped
+
+LONGEST_LABEL = 60
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One metric of a case, in the metric's unit.
+
+    Args:
+        mean: of the repeats.
+        interval: 95 % interval of the mean; None with one repeat.
+        values: one per repeat.
+    """
+
+    mean: float
+    interval: tuple[float, float] | None
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch of one repeat; None where a figure is unknown."""
+
+    number: int
+    joules: float | None
+    seconds: float
+    val_dice: float | None
+
+
+@dataclass(frozen=True)
+class Point:
+    """One case.
+
+    Args:
+        case: its name, clipped.
+        arch: architecture; empty where a case has none.
+        technique: technique or a+b; empty where a case has none.
+        status: ok, diverged, oom, error, interrupted.
+        against: what speaks against the record, in words; empty where nothing does.
+        figures: the metrics that are known, by name. A failed case has none.
+        epochs: one tuple per repeat.
+        facts: what the case said of itself, by repeat; of any form.
+    """
+
+    case: str
+    arch: str
+    technique: str
+    status: str = "ok"
+    against: str = ""
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    epochs: tuple[tuple[Epoch, ...], ...] = ()
+    facts: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """Whether the case went well and nothing speaks against its figures."""
+        return self.status == "ok" and not self.against
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether this is the U-Net that others are compared with."""
+        return (self.arch, self.technique) == ("unet", "baseline")
+
+    def mean(self, metric: str) -> float | None:
+        """Return the mean of a metric; None if it is unknown."""
+        return self.figures[metric].mean if metric in self.figures else None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Cases that may stand in one frame: one machine with its meters, one task, budget and set of data.
+
+    Args:
+        machine: label with the enforced power limit; unlike that of any other fingerprint.
+        kind: how the joules were got: measured, modelled, mixed; None if no case has any.
+        sources: the meters behind them.
+        task: training, inference, ...
+        setting: budget and data in words.
+        points: newest record of each case.
+        idle_watts: what the machine drew before the first case; None if unknown.
+    """
+
+    machine: str
+    kind: str | None
+    sources: tuple[str, ...]
+    task: str
+    setting: str
+    points: tuple[Point, ...]
+    idle_watts: float | None = None
+
+    @property
+    def heading(self) -> str:
+        """Machine, and whether its joules are measured or modelled."""
+        return f"{self.machine}: {self.kind or 'not metered'}"
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything that charts are drawn from.
+
+    Args:
+        panels: the groups of the report.
+        history: series of stored runs, to be shown as they changed.
+        overlays: folder of predictions that the reader asked to see; None: not asked for.
+    """
+
+    panels: tuple[Panel, ...]
+    history: tuple[Series, ...] = ()
+    overlays: Path | None = None
+
+
+def of_groups(groups: Sequence[Group], history: Sequence[Series] = (), overlays: Path | None = None) -> Model:
+    """Return what charts need of the groups of a report."""
+    labels = _labels(groups)
+    panels = (_panel(group, labels[group.fingerprint]) for group in groups)
+    return Model(tuple(panels), tuple(history), overlays)
+
+
+def _labels(groups: Sequence[Group]) -> dict[str, str]:
+    """Name machines by fingerprint; where two have one name, the fingerprint tells them apart."""
+    names = {group.fingerprint: clipped(group.machine, LONGEST_LABEL) for group in groups}
+    taken = list(names.values())
+    return {
+        fingerprint: name if taken.count(name) == 1 else f"{name} ({clipped(fingerprint, 30)})"
+        for fingerprint, name in names.items()
+    }
+
+
+def _panel(group: Group, machine: str) -> Panel:
+    watts = (group.idle or {}).get("watts", {})
+    return Panel(
+        machine=machine,
+        kind=group.kind,
+        sources=group.sources,
+        task=clipped(group.task, LONGEST_LABEL),
+        setting=group.setting,
+        points=tuple(_point(entry) for entry in group.entries),
+        idle_watts=finite(watts.get("total")),
+    )
+
+
+def _point(entry: Entry) -> Point:
+    record = entry.record
+    flags, is_valid = record["validity"]["flags"], record["validity"]["ok"]
+    whole = entry.whole or record
+    setup = whole.get("setup")
+    return Point(
+        case=clipped(record["case"], LONGEST_LABEL),
+        arch=clipped(record["arch"] or "", LONGEST_LABEL),
+        technique=clipped(record["technique"] or "", LONGEST_LABEL),
+        status=record["status"],
+        against="" if is_valid else ", ".join(flags) or "not valid, no reason recorded",
+        figures=dict(_figures(record["metrics"])) if record["status"] == "ok" else {},
+        epochs=tuple(tuple(map(_epoch, epochs)) for epochs in whole.get("epochs") or ()),
+        facts=tuple(fact for fact in setup if isinstance(fact, Mapping)) if isinstance(setup, list) else (),
+    )
+
+
+def _figures(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
+    for name, summary in metrics.items():
+        mean = finite(summary["mean"])
+        if name not in METRICS or mean is None:
+            continue
+        ends = [finite(end) for end in summary["ci95"] or ()]
+        low, high = ends if len(ends) == 2 else (None, None)
+        values = tuple(value for value in map(finite, summary["values"]) if value is not None)
+        yield name, Figure(mean, None if low is None or high is None else (low, high), values)
+
+
+def _epoch(row: Mapping[str, Any]) -> Epoch:
+    return Epoch(
+        number=int(row["epoch"]),
+        joules=finite(row["joules"]),
+        seconds=finite(row["seconds"]) or 0.0,
+        val_dice=finite(row.get("val_dice")),
+    )
+
+
+def finite(value: Any) -> float | None:
+    """Return a number as float; None if it is no number, or no finite one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of 400 digits is a number to JSON
+        return None
+    return number if math.isfinite(number) else None
