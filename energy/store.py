@@ -146,9 +146,9 @@ class Store:
             with self.index() as index:
                 # The file's own time would be that of the checkout.
                 return max(newest_of_each, key=lambda run: index.summary(run.path, ()).datetime).path
-        matches = [run for run in runs if any(fnmatch.fnmatchcase(name, reference) for name in _names(run))]
+        matches = [run for run in runs if any(fnmatch.fnmatchcase(name, reference) for name in names_of(run))]
         if not matches:
-            known = sorted({name for run in runs for name in _names(run)})
+            known = sorted({name for run in runs for name in names_of(run)})
             raise StoreError(f"{unknown('run', reference, known)}; searched in {self.root}")
         if len({run.fingerprint for run in matches}) > 1:
             choices = ", ".join(run.reference for run in matches)
@@ -277,7 +277,7 @@ def _run_file(path: Path) -> RunFile | None:
     return RunFile(path, path.parent.name, int(match[1])) if match else None
 
 
-def _names(run: RunFile) -> list[str]:
+def names_of(run: RunFile) -> list[str]:
     """Return every name that means this run."""
     stem = run.path.stem
     number, saved_as = stem.split("_", 1)

@@ -231,7 +231,7 @@ def _doubt(case: Case, is_worse: bool, most: float, tested: int) -> str:
         proven = "; worse, that is proven, but perhaps by less" if is_worse else ""
         return f"{told}{proven}{_conditions(case)}; {_needed(case, case.limit, LEVEL / 2)}"
     told = f"worse by {_told(case)}, the limit is {limit}, but noise may do that among"
-    return f"{told} {words.tests(tested)}; {_needed(case, case.worse, LEVEL / tested)}"
+    return f"{told} {words.counted_tests(tested)}; {_needed(case, case.worse, LEVEL / tested)}"
 
 
 def _needed(case: Case, shift: float, level: float) -> str:

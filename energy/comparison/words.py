@@ -70,6 +70,6 @@ def cases(count: int) -> str:
     return f"{count} case{'' if count == 1 else 's'}"
 
 
-def tests(count: int) -> str:
+def counted_tests(count: int) -> str:
     """Count tests, of which one may well be a false alarm."""
     return f"{count} test{'' if count == 1 else 's'}"
