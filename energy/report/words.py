@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from energy.metrics import METRICS
+
 LONGEST = 160
 
-_NEEDED = (
-    "case",
-    "task",
-    "arch",
-    "technique",
-    "status",
-    "error",
-    "metrics",
-    "domains",
-    "validity",
-    "reference",
-)
+# What `energy.provenance` looks at in a domain.
+_OF_A_DOMAIN = ("witness", "joules", "band")
 
 
 def clipped(text: str, longest: int = LONGEST) -> str:
@@ -34,15 +26,43 @@ def clipped(text: str, longest: int = LONGEST) -> str:
 
 
 def slim(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parts of a record that tables show, with every text clipped."""
-    return {name: _clipped(record[name]) for name in _NEEDED}
+    """Return the parts of a valid record that tables show, with every text clipped."""
+    error, reference = record["error"], record["reference"]
+    return {
+        **{name: _clipped(record[name]) for name in ("case", "task", "arch", "technique", "status")},
+        "error": error and {name: _clipped(error[name]) for name in ("type", "message", "seconds")},
+        "metrics": {name: _figure(record["metrics"][name]) for name in METRICS if name in record["metrics"]},
+        "domains": [_domain(domain) for domain in record["domains"]],
+        "validity": {
+            "ok": record["validity"]["ok"],
+            "flags": list(map(clipped, record["validity"]["flags"])),
+        },
+        "reference": reference and {name: _clipped(reference[name]) for name in ("case", "origin")},
+        "setup": [
+            {"applied": {"without_effect": _without_effect(repeat)}} for repeat in _list(record.get("setup"))
+        ],
+    }
 
 
 def _clipped(value: Any) -> Any:
-    if isinstance(value, str):
-        return clipped(value)
-    if isinstance(value, Mapping):
-        return {clipped(str(key)): _clipped(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_clipped(item) for item in value]
-    return value
+    return clipped(value) if isinstance(value, str) else value
+
+
+def _figure(figure: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**figure, "reason": clipped(figure["reason"])} if "reason" in figure else figure
+
+
+def _domain(domain: Mapping[str, Any]) -> dict[str, Any]:
+    words = {name: clipped(domain[name]) for name in ("source", "kind")}
+    return words | {name: domain[name] for name in _OF_A_DOMAIN}
+
+
+def _without_effect(repeat: Any) -> list[str]:
+    """Return the choices that could not act; the schema says nothing of this part of a record."""
+    applied = repeat.get("applied") if isinstance(repeat, Mapping) else None
+    choices = applied.get("without_effect") if isinstance(applied, Mapping) else None
+    return [clipped(choice) for choice in _list(choices) if isinstance(choice, str)]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
