@@ -50,11 +50,11 @@ def compare(
     scales = [scale.of(name, margin) for name in names]
     matched = pairing.of(base, head)
     if base is None:
-        bare = tuple(rows.without_figures(one) for one in matched)
+        bare = tuple(rows.unjudged(one, scales) for one in matched)
         return Comparison(base, head, names, bare, {}, dict.fromkeys(names), tuple(gates))
     warned = tuple(pairing.warnings(base, head, matched))
     if refused := pairing.refusal(base, head, matched):
-        shown = tuple(rows.refused(one, scales, refused) for one in matched)
+        shown = tuple(rows.unjudged(one, scales) for one in pairing.refused(matched, refused))
         unknown = dict.fromkeys(names)
         return Comparison(base, head, names, shown, {}, unknown, tuple(gates), refused, warned)
     matched = pairing.explained(base, head, matched)
@@ -84,5 +84,5 @@ def _names(
 
 def _same_hardware(history: Sequence[RunSummary], base: RunSummary, head: RunSummary) -> list[RunSummary]:
     """Return the earlier runs that tell the noise here; base and head tell it themselves."""
-    others = [run for run in history if run.path not in (base.path, head.path)]
+    others = [run for run in history if run not in (base, head)]
     return [run for run in others if run.fingerprint == head.fingerprint is not None]

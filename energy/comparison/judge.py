@@ -199,7 +199,7 @@ def _verdict(case: Case, is_worse: bool, is_better: bool, tested: int) -> tuple[
         return "improved", f"better by {_told(case)}"
     most = case.worse + case.half(case.error)
     if most > case.limit:
-        return "inconclusive", _doubt(case, is_worse, most, tested)
+        return "inconclusive", _doubt(case, is_worse, tested)
     return "unchanged", f"not worse by more than {limit}{_conditions(case)}"
 
 
@@ -223,23 +223,26 @@ def _without_noise(case: Case) -> tuple[Verdict, str]:
     return "inconclusive", f"{count} and no noise is known: no interval; {ADVICE}"
 
 
-def _doubt(case: Case, is_worse: bool, most: float, tested: int) -> str:
+def _doubt(case: Case, is_worse: bool, tested: int) -> str:
     """Say what cannot be told, and how many repeats would tell."""
     limit = words.share(case.scale, case.limit)
     if case.worse <= case.limit:
-        told = f"may be worse by up to {words.share(case.scale, most)}, the limit is {limit}"
-        proven = "; worse, that is proven, but perhaps by less" if is_worse else ""
-        return f"{told}{proven}{_conditions(case)}; {_needed(case, case.limit, LEVEL / 2)}"
+        told = "worse, but perhaps not" if is_worse else "may be worse"
+        need = _needed(case, case.limit - max(0.0, case.worse), LEVEL / 2)
+        return f"{told} by more than the limit of {limit}{_conditions(case)}; {need}"
     told = f"worse by {_told(case)}, the limit is {limit}, but noise may do that among"
     return f"{told} {words.counted_tests(tested)}; {_needed(case, case.worse, LEVEL / tested)}"
 
 
 def _needed(case: Case, shift: float, level: float) -> str:
-    """Say how many repeats a side would tell: this shift, or that an unchanged case is within the limit."""
-    if not case.noise or not 0 < shift < math.inf:
-        return "no number of repeats can tell"
-    repeats = repeats_needed(case.noise, shift, level, case.cases)
-    return f"need about n = {repeats}" if repeats else "would need more than 1000 repeats"
+    """Say how many repeats a side would tell: a change of this size, or that it is so far from the limit.
+
+    Both take the change seen as the true one. If it is the limit itself, nothing tells.
+    """
+    repeats = repeats_needed(case.noise, shift, level, case.cases) if case.noise and shift > 0 else None
+    if repeats is None:
+        return "so near the limit that not even 1000 repeats would tell"
+    return f"need about n = {max(repeats, len(case.pair.head) + 1)}"
 
 
 def _quantile(freedom: float, share: float) -> float:

@@ -1,4 +1,4 @@
-"""What makes two records of one case incomparable, by name: `epochs 12 -> 30` and not two hashes."""
+"""What makes two records of one case incomparable, by name: `epochs 12 → 30` and not two hashes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ Record = Mapping[str, Any]
 MUST_AGREE = ("data", "case")
 MOST_NAMED = 4
 LONGEST = 40
+ABSENT = "(not there)"
 
 
 def differing(before: CaseSummary, after: CaseSummary) -> list[str]:
@@ -43,13 +44,14 @@ def difference(before: Record | None, after: Record | None) -> str:
     """Name the fields of budget and recipe that differ, as the end of a sentence.
 
     >>> difference({"budget": {"epochs": 12}}, {"budget": {"epochs": 30}})
-    ': epochs 12 -> 30'
+    ': epochs 12 → 30'
     >>> difference(None, {"budget": {"epochs": 30}})
     ''
     """
     if before is None or after is None:
         return ""
-    found = list(_named(before, after))
+    # What only one side has is a setting that the program has got or lost meanwhile: it comes last.
+    found = sorted(_named(before, after), key=lambda text: ABSENT in text)
     rest = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
     return f": {', '.join(found[:MOST_NAMED])}{rest}" if found else ""
 
@@ -60,11 +62,11 @@ def _named(before: Record, after: Record) -> Iterator[str]:
         early, late = before.get(block, {}), after.get(block, {})
         for name in dict.fromkeys([*early, *late]):
             if early.get(name) != late.get(name) or (name in early) != (name in late):
-                yield f"{name} {_short(early, name)} -> {_short(late, name)}"
+                yield f"{name} {_short(early, name)} → {_short(late, name)}"
 
 
 def _short(block: Mapping[str, Any], name: str) -> str:
     if name not in block:
-        return "(not there)"
+        return ABSENT
     text = str(block[name])
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

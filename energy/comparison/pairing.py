@@ -26,6 +26,11 @@ class Matched:
     why: str = ""
 
     @property
+    def is_comparable(self) -> bool:
+        """Whether nothing is wrong with the pair."""
+        return self.problem is None
+
+    @property
     def identity(self) -> Identity:
         """Name and task."""
         return self.case, self.task
@@ -44,7 +49,7 @@ def of(base: RunSummary | None, head: RunSummary) -> list[Matched]:
 
 
 def explained(base: RunSummary, head: RunSummary, matched: Sequence[Matched]) -> list[Matched]:
-    """Name what is behind keys that differ: `epochs 12 -> 30`; reads both files, if they are there."""
+    """Name what is behind keys that differ: `epochs 12 → 30`; reads both files, if they are there."""
     if not any(_other_keys(pair) for pair in matched):
         return list(matched)
     before, after = keys.records(base), keys.records(head)
@@ -74,6 +79,11 @@ def refusal(base: RunSummary, head: RunSummary, matched: Sequence[Matched]) -> s
         if before and after and before != after:
             return f"joules of another kind: {before} in the base, {after} in the head (first: {pair.case})"
     return None
+
+
+def refused(matched: Sequence[Matched], why: str) -> list[Matched]:
+    """Take its base from every pair that could be judged otherwise."""
+    return [replace(pair, problem="no-baseline", why=why) if pair.is_comparable else pair for pair in matched]
 
 
 def warnings(base: RunSummary | None, head: RunSummary, matched: Sequence[Matched]) -> Iterator[str]:

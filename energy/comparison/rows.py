@@ -35,21 +35,18 @@ def judged(matched: Sequence[Matched], studies: Sequence[Study]) -> Iterator[Row
     order = [one.scale.metric for one in studies]
     for case in matched:
         changed = found[case.identity]
-        yield _row(case, {name: changed[name] for name in order if name in changed})
+        if case.is_comparable:
+            yield _row(case, {name: changed[name] for name in order if name in changed})
+        else:
+            yield unjudged(case, [one.scale for one in studies])
 
 
-def without_figures(one: Matched) -> Row:
-    """Return the row of a case that has no base or no head."""
-    return _row(one, {})
-
-
-def refused(one: Matched, scales: Sequence[Scale], why: str) -> Row:
-    """Return the row of a case whose runs may not be judged against each other: figures, and no verdict."""
-    if one.problem is not None or one.base is None or one.head is None:
+def unjudged(one: Matched, scales: Sequence[Scale]) -> Row:
+    """Return the row of a case that may not be judged: both figures if it has them, and no verdict on them."""
+    if one.problem != "no-baseline" or one.base is None or one.head is None:
         return _row(one, {})
     pairs = {scale: pair.of(scale, one.base, one.head) for scale in scales}
-    changes = {scale.metric: _unjudged(scale, both, why) for scale, both in pairs.items() if both}
-    return Row(one.case, one.task, one.base, one.head, changes, "no-baseline", "no-baseline", why)
+    return _row(one, {scale.metric: _unjudged(scale, both, one.why) for scale, both in pairs.items() if both})
 
 
 def warnings(studies: Sequence[Study]) -> Iterator[str]:

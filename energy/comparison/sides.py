@@ -1,7 +1,7 @@
 """Find the runs that somebody names for a comparison, and what earlier runs tell of the noise.
 
-A side is a file, NNNN, FINGERPRINT/NNNN, a saved name or a fingerprint (its newest run), a baseline's name, or
-a glob. A glob that fits several runs of one machine means all of them: their repeats are pooled as more
+A side is a file, NNNN, FINGERPRINT/NNNN, a saved name or a fingerprint (its newest run), a baseline's name,
+or a glob. A glob that fits several runs of one machine means all of them: their repeats are pooled as more
 repeats of the same cases, where the keys are equal. (What the sessions of those runs do not have in common
 then counts as noise of the cases: too much noise, never too little.)
 """

@@ -1,0 +1,66 @@
+"""Compare two runs case by case: what changed, how sure that is, and what the session did to all of them.
+
+A and B are the base and the head: a file, 0007, FINGERPRINT/0007, a saved name, a fingerprint (its newest
+run), a baseline's name, or a glob in quotes (all runs that fit, their repeats pooled). Without B the head is
+the newest run. Plain pytest-benchmark files are compared by their seconds. Comparing blocks nothing: the
+exit code is 0 whatever it finds; `check` holds a run against limits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from energy.commands import UsageError
+from energy.commands._storage import add_storage, tell
+from energy.store import Store
+
+if TYPE_CHECKING:
+    from energy.comparison.outcome import Comparison
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("base", metavar="A", help="the run that is compared with")
+    parser.add_argument("head", nargs="?", metavar="B", help="the run in question (default: the newest)")
+    parser.add_argument(
+        "--metrics", metavar="LIST", help="for example kj_per_epoch,dice (default: total_kj and dice)"
+    )
+    parser.add_argument("--all", action="store_true", help="also the unchanged cases of a large comparison")
+    parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
+    add_storage(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the comparison."""
+    # Statistics take half a second to import; `--help` does without.
+    from energy.comparison import asjson, render
+
+    metrics = None if args.metrics is None else [name.strip() for name in args.metrics.split(",")]
+    try:
+        found = _compared(args, metrics)
+    except ValueError as mistake:
+        raise UsageError(str(mistake)) from None
+    if args.json:
+        print(json.dumps(asjson.as_json(found), indent=1, allow_nan=False))
+    else:
+        print(render.render(found, all_rows=args.all))
+    return 0
+
+
+def _compared(args: argparse.Namespace, metrics: list[str] | None) -> Comparison:
+    """Find both sides, and the noise of their machine."""
+    from energy.comparison import sides
+    from energy.comparison.compare import compare
+    from energy.comparison.noise import calibrated_in
+
+    results = Store(args.storage)
+    with results.index(tell) as index:
+        head = sides.find(results, index, args.head)
+        base = sides.find(results, index, args.base, head.run.fingerprint)
+        history, notes = sides.earlier(results, index, [base, head], metrics)
+    calibrated = calibrated_in(results.root / head.run.fingerprint) if head.run.fingerprint else {}
+    found = compare(base.run, head.run, metrics=metrics, history=history, calibrated=calibrated)
+    return replace(found, warnings=(*found.warnings, *base.notes, *head.notes, *notes))
