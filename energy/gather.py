@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,8 @@ def _by_glob(pattern: str) -> Iterator[Path]:
 def _stored(path: Path) -> FoundRun:
     data = store.parse(path)
     schema.check_run(data, path)
+    for record in store.records_in(data):
+        _check_size(record, str(path))
     finished = "energy" not in data or data["energy"]["finished"] is not None
     return FoundRun(path, f"{path.absolute().parent.name}/{path.stem}", data, finished)
 
@@ -118,6 +121,7 @@ def _as_run(path: Path, run: journal.Run) -> FoundRun:
     for record in run.records:
         if not schema.is_valid(record):
             schema.check_record(record, f"{path}: run {run.id}, case {record.get('case')}")
+        _check_size(record, str(path))
     data = {
         "machine_info": {},
         "commit_info": run.start.get("commit_info", {"id": None, "dirty": False}),
@@ -126,3 +130,12 @@ def _as_run(path: Path, run: journal.Run) -> FoundRun:
         "energy": {**run.start["energy"], "finished": None},
     }
     return FoundRun(path, f"{path.absolute().parent.name}, unfinished", data, finished=False)
+
+
+def _check_size(record: Mapping[str, Any], where: str) -> None:
+    """Refuse a whole number of hundreds of digits: JSON and its schema allow it, no float holds it."""
+    for name, figure in record["metrics"].items():
+        ends = (*(figure["ci95"] or ()), *(figure.get("band") or ()))
+        for value in (figure["mean"], *figure["values"], *ends):
+            if isinstance(value, int) and abs(value) > sys.float_info.max:
+                raise RecordError(f"{where}: {name[:80]}: a number beyond 1e308; repair or delete the file")

@@ -6,10 +6,11 @@ script; where scripts may run, its tables can be sorted and two sliders choose a
 
 import argparse
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 from energy.commands import UsageError
-from energy.report import build
+from energy.report import build, drawing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,21 +26,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="(default: report.html)",
     )
+    parser.add_argument(
+        "--interactive",
+        action="store_true",
+        help="charts answer to a pointer where scripts may run (+0.9 MB)",
+    )
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="also write each chart as SVG and PNG")
+    parser.add_argument(
+        "--overlays",
+        type=Path,
+        metavar="DIR",
+        help="also show predicted and true masks from this folder; these are images of patients",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the page, and say what is in it and what could not be used."""
     check_installed()
-    made = build.report(args.results, command=_command(args))
-    try:
-        build.write(made.html, args.output)
-    except OSError as problem:
-        raise UsageError(f"{args.output} cannot be written: {problem.strerror or problem}") from problem
+    if args.overlays is not None and not args.overlays.is_dir():
+        raise UsageError(f"--overlays {args.overlays}: no such folder")
+    choices = build.Choices(_command(args), args.overlays, args.interactive)
+    made = build.report(args.results, choices)
+    _written(args.output, lambda: build.write(made.html, args.output))
+    if args.figures is not None:
+        _written(args.figures, lambda: drawing.figures(made.drawn, args.figures))
     size = len(made.html.encode()) / 2**20
-    print(f"{args.output}: {made.cases} cases of {len(made.runs)} runs, {made.charts} charts, {size:.1f} MiB")
+    told = f"{made.cases} cases of {len(made.runs)} runs, {len(made.drawn.charts)} charts"
+    print(f"{args.output}: {told}, {size:.1f} MiB")
     for file in made.unusable:
         print(f"not used: {file.reason}")
     return 0
+
+
+def _written(path: Path, write: Callable[[], object]) -> None:
+    try:
+        write()
+    except OSError as problem:
+        raise UsageError(f"{path} cannot be written: {problem.strerror or problem}") from problem
 
 
 def check_installed() -> None:
@@ -49,4 +72,8 @@ def check_installed() -> None:
 
 
 def _command(args: argparse.Namespace) -> str:
-    return shlex.join(["joulebench", "report", *map(str, args.results), "-o", str(args.output)])
+    """Return the command that makes this page again."""
+    flags = ["--interactive"] if args.interactive else []
+    for option, folder in (("--figures", args.figures), ("--overlays", args.overlays)):
+        flags += [option, str(folder)] if folder is not None else []
+    return shlex.join(["joulebench", "report", *map(str, args.results), "-o", str(args.output), *flags])

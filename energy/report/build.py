@@ -10,8 +10,8 @@ from pathlib import Path
 from energy import gather
 from energy.disk import write_then_rename
 from energy.gather import FoundRun, Unusable
-from energy.report import groups, page
-from energy.report.page import Drawings
+from energy.report import drawing, groups, page
+from energy.report.charts import Drawn
 from energy.store import StoreError
 
 EXTRA = ("altair", "jinja2", "vl_convert")
@@ -26,7 +26,24 @@ class Report:
     runs: tuple[FoundRun, ...]
     cases: int
     unusable: tuple[Unusable, ...]
-    charts: int
+    drawn: Drawn
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What goes into the page.
+
+    Args:
+        command: what a reader types to get this page again.
+        overlays: folder of predictions to be shown; None: no image of anybody.
+        interactive: whether charts answer to a pointer where scripts may run; adds 0.9 MB.
+        version: of a page that is served and looks for a newer one of itself; None: a page by itself.
+    """
+
+    command: str
+    overlays: Path | None = None
+    interactive: bool = False
+    version: str | None = None
 
 
 def missing() -> list[str]:
@@ -36,13 +53,12 @@ def missing() -> list[str]:
     return [name for name in EXTRA if find_spec(name) is None]
 
 
-def report(sources: Sequence[str | Path], *, command: str, version: str | None = None) -> Report:
+def report(sources: Sequence[str | Path], choices: Choices) -> Report:
     """Read results and return the page.
 
     Args:
         sources: what `gather.files` takes.
-        command: what a reader types to get this page again.
-        version: of a page that is served and looks for a newer one of itself; None: a page by itself.
+        choices: what goes into it.
 
     Raises:
         StoreError: there is nothing to show; says what to do.
@@ -51,14 +67,18 @@ def report(sources: Sequence[str | Path], *, command: str, version: str | None =
     grouped = groups.of_runs(found)
     if not grouped:
         raise StoreError(_nothing(sources, unusable))
-    drawings = Drawings()
-    return Report(
-        html=page.render(grouped, found, unusable, drawings, command=command, version=version),
-        runs=tuple(found),
-        cases=sum(len(group.entries) for group in grouped),
-        unusable=tuple(unusable),
-        charts=len(drawings.study) + len(drawings.others),
+    drawn = drawing.draw(grouped, found, choices.overlays)
+    html = page.render(
+        grouped,
+        found,
+        unusable,
+        drawing.as_drawings(drawn),
+        command=choices.command,
+        specs=drawing.specs(drawn) if choices.interactive else None,
+        version=choices.version,
     )
+    cases = sum(len(group.entries) for group in grouped)
+    return Report(html, tuple(found), cases, tuple(unusable), drawn)
 
 
 def waiting(sources: Sequence[str | Path], version: str) -> str:

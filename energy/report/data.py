@@ -27,7 +27,12 @@ def as_json(groups: Sequence[Group]) -> str:
         "about": "mean and ci95 of each metric; null is unknown; options are what the sliders choose from",
         "groups": [_group(group, known) for group in groups],
     }
-    return json.dumps(data, allow_nan=False, separators=(",", ":")).translate(_ESCAPES)
+    return inside_html(json.dumps(data, allow_nan=False, separators=(",", ":")))
+
+
+def inside_html(text: str) -> str:
+    """Return JSON so that nothing in it ends the script element that it stands in, or begins a comment."""
+    return text.translate(_ESCAPES)
 
 
 def _group(group: Group, known: Sequence[str]) -> dict[str, Any]:

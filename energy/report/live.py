@@ -49,7 +49,7 @@ class Page:
     def _html(self, version: str) -> str:
         if self._are_empty():
             return build.waiting(self.sources, version)
-        return build.report(self.sources, command=_command(self.sources), version=version).html
+        return build.report(self.sources, build.Choices(_command(self.sources), version=version)).html
 
     def _are_empty(self) -> bool:
         """Tell whether the folders are there and nothing is in them yet, as when a run has just begun."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import energy
 from energy.gather import FoundRun, Unusable
 from energy.metrics import METRICS
 from energy.report import answers, data, overview, runs, tables
+from energy.report.charts._look import VARIABLES
 from energy.report.groups import Group
 from energy.report.words import clipped
 
@@ -50,7 +52,7 @@ def render(
     drawings: Drawings,
     *,
     command: str,
-    scripts: Sequence[str] = (),
+    specs: str | None = None,
     version: str | None = None,
 ) -> str:
     """Return the page as HTML.
@@ -61,10 +63,12 @@ def render(
         unusable: files that could not be read.
         drawings: its charts.
         command: what made this page.
-        scripts: more scripts, such as that of interactive charts.
+        specs: Vega-Lite specifications by name as JSON, where charts shall answer to a pointer.
         version: of a served page, which looks for a newer one of itself; None: a page by itself.
     """
-    own = [_text("choosing.js"), _text("page.js"), *scripts, *_reload(version)]
+    scripts = [_text("choosing.js"), _text("page.js"), *_reload(version)]
+    if specs is not None:
+        scripts.append(_interactive())
     problems = tables.problems(groups)
     context: dict[str, Any] = {
         "title": _title(groups),
@@ -87,13 +91,24 @@ def render(
         "joulebench": energy.__version__,
         "command": clipped(command, 500),
     }
-    return _filled("page.html", context, data.as_json(groups), own, version)
+    blocks = {"results": data.as_json(groups)}
+    if specs is not None:
+        blocks |= {"specs": data.inside_html(specs), "colours": json.dumps(dict(VARIABLES))}
+    return _filled("page.html", context, blocks, scripts, version)
 
 
 def waiting(sources: str, version: str) -> str:
     """Return the served page of a folder that holds no result yet."""
     context = {"sources": clipped(sources, 500)}
-    return _filled("waiting.html", context, "", _reload(version), version)
+    return _filled("waiting.html", context, {}, _reload(version), version)
+
+
+def _interactive() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed as vl-convert ships them, and our few lines that start them."""
+    import vl_convert
+
+    bundle = str(vl_convert.javascript_bundle(_text("interactive.js")))
+    return bundle.replace("</script", "<\\/script")  # the end of the element, whatever string it stands in
 
 
 def _reload(version: str | None) -> list[str]:
@@ -118,7 +133,11 @@ def _drawn(drawing: Drawing) -> Mapping[str, Any]:
 
 
 def _filled(
-    template: str, context: Mapping[str, Any], results: str, scripts: Sequence[str], version: str | None
+    template: str,
+    context: Mapping[str, Any],
+    blocks: Mapping[str, str],
+    scripts: Sequence[str],
+    version: str | None,
 ) -> str:
     """Fill the templates; scripts and data are ours and go in as they are."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -136,7 +155,7 @@ def _filled(
         version=version,
         style=Markup(_text("page.css")),  # noqa: S704
         scripts=[Markup(script) for script in scripts],  # noqa: S704
-        data=Markup(results),  # noqa: S704
+        blocks={name: Markup(block) for name, block in blocks.items()},  # noqa: S704
         policy=_policy(scripts, version is not None),
     )
     return page.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,58 @@
+"""Charts as the page shows them, and as files for papers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from energy.gather import FoundRun
+from energy.report import charts, model, past
+from energy.report.charts import Drawn
+from energy.report.charts._chart import Chart
+from energy.report.groups import Group
+from energy.report.page import Drawing, Drawings
+from energy.report.words import clipped
+
+# Rows of the table behind a chart; the table of cases has all.
+MOST_ROWS = 300
+
+
+def draw(groups: Sequence[Group], found: Sequence[FoundRun], overlays: Path | None) -> Drawn:
+    """Draw what these results have the figures for."""
+    return charts.draw(model.of_groups(groups, past.series(found), overlays))
+
+
+def as_drawings(drawn: Drawn) -> Drawings:
+    """Return charts as SVG for the page."""
+    return Drawings(
+        study=tuple(_drawing(chart) for chart in drawn.charts if chart.part == "study"),
+        others=tuple(_drawing(chart) for chart in drawn.charts if chart.part != "study"),
+        not_drawn=drawn.reasons,
+    )
+
+
+def figures(drawn: Drawn, folder: Path) -> list[Path]:
+    """Write each chart as SVG and PNG; OSError if that cannot be."""
+    from energy.report.charts import _render
+
+    return _render.figures(drawn.charts, folder)
+
+
+def _drawing(chart: Chart) -> Drawing:
+    from energy.report.charts import _render
+
+    return Drawing(
+        name=chart.name,
+        title=chart.title,
+        description=chart.description,
+        svg=_render.svg(chart),
+        titles=chart.titles,
+        rows=tuple(tuple(map(clipped, row)) for row in chart.rows[:MOST_ROWS]),
+        rows_left=max(0, len(chart.rows) - MOST_ROWS),
+    )
+
+
+def specs(drawn: Drawn) -> str:
+    """Return the specifications of all charts by name, as JSON."""
+    return json.dumps({chart.name: chart.spec for chart in drawn.charts}, allow_nan=False)
