@@ -13,8 +13,8 @@ from typing import Any
 
 from energy.history.series import Series
 from energy.metrics import METRICS
+from energy.report import words
 from energy.report.groups import Entry, Group
-from energy.report.words import clipped
 
 LONGEST_LABEL = 60
 
@@ -135,10 +135,10 @@ def of_groups(groups: Sequence[Group], history: Sequence[Series] = (), overlays:
 
 def _labels(groups: Sequence[Group]) -> dict[str, str]:
     """Name machines by fingerprint; where two have one name, the fingerprint tells them apart."""
-    names = {group.fingerprint: clipped(group.machine, LONGEST_LABEL) for group in groups}
+    names = {group.fingerprint: label(group.machine) for group in groups}
     taken = list(names.values())
     return {
-        fingerprint: name if taken.count(name) == 1 else f"{name} ({clipped(fingerprint, 30)})"
+        fingerprint: name if taken.count(name) == 1 else f"{name} ({label(fingerprint, 30)})"
         for fingerprint, name in names.items()
     }
 
@@ -148,9 +148,9 @@ def _panel(group: Group, machine: str) -> Panel:
     return Panel(
         machine=machine,
         kind=group.kind,
-        sources=group.sources,
-        task=clipped(group.task, LONGEST_LABEL),
-        setting=group.setting,
+        sources=tuple(map(label, group.sources)),
+        task=label(group.task),
+        setting=label(group.setting, 200),
         points=tuple(_point(entry) for entry in group.entries),
         idle_watts=finite(watts.get("total")),
     )
@@ -162,11 +162,11 @@ def _point(entry: Entry) -> Point:
     whole = entry.whole or record
     setup = whole.get("setup")
     return Point(
-        case=clipped(record["case"], LONGEST_LABEL),
-        arch=clipped(record["arch"] or "", LONGEST_LABEL),
-        technique=clipped(record["technique"] or "", LONGEST_LABEL),
+        case=label(record["case"]),
+        arch=label(record["arch"] or ""),
+        technique=label(record["technique"] or ""),
         status=record["status"],
-        against="" if is_valid else ", ".join(flags) or "not valid, no reason recorded",
+        against="" if is_valid else label(", ".join(flags) or "not valid, no reason recorded", 200),
         figures=dict(_figures(record["metrics"])) if record["status"] == "ok" else {},
         epochs=tuple(tuple(map(_epoch, epochs)) for epochs in whole.get("epochs") or ()),
         facts=tuple(fact for fact in setup if isinstance(fact, Mapping)) if isinstance(setup, list) else (),
@@ -191,6 +191,18 @@ def _epoch(row: Mapping[str, Any]) -> Epoch:
         seconds=finite(row["seconds"]) or 0.0,
         val_dice=finite(row.get("val_dice")),
     )
+
+
+def label(text: str, longest: int = LONGEST_LABEL) -> str:
+    """Clip a text, and show what cannot be printed (controls, marks that turn the direction) as a sign.
+
+    XML has no way to say most of them.
+
+    >>> label("unet" + chr(0) + "-baseline") == "unet" + chr(0xFFFD) + "-baseline"
+    True
+    """
+    clipped = words.clipped(text, longest)
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in clipped)
 
 
 def finite(value: Any) -> float | None:

@@ -1,0 +1,83 @@
+"""Which mark a case gets: its shape says how the joules were got, shape and colour what kind of case it is.
+
+Measured and modelled kilojoules never share a shape; a record that something speaks against is hollow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+
+from energy.report.charts import _look
+from energy.report.model import Panel, Point
+
+REFERENCE, PLAIN, WITH = "U-Net, baseline", "other network, baseline", "with a technique"
+ROLES = (REFERENCE, PLAIN, WITH)
+COLOURS = dict(zip(ROLES, (_look.INK, _look.BLUE, _look.VERMILION), strict=True))
+
+_STAR = (
+    "M0,-1L0.22,-0.31L0.95,-0.31L0.36,0.12L0.59,0.81L0,0.38L-0.59,0.81L-0.36,0.12L-0.95,-0.31L-0.22,-0.31Z"
+)
+_HOURGLASS = "M-0.8,-0.9L0.8,-0.9L-0.8,0.9L0.8,0.9Z"
+# Round or square where joules are measured, triangles where modelled, crosses where a total has both.
+SHAPES = {
+    "measured": ("diamond", "circle", "square"),
+    "modelled": ("triangle-down", "triangle-up", "triangle-right"),
+    "mixed": (_STAR, "cross", _HOURGLASS),
+}
+GOOD, FLAGGED = "nothing speaks against it", "flagged: hollow"
+
+
+def role(point: Point) -> str:
+    """Return what kind of case a point is."""
+    if point.is_reference:
+        return REFERENCE
+    return PLAIN if point.technique in ("", "baseline") else WITH
+
+
+def mark(panel: Panel, point: Point) -> str:
+    """Return the word of the legend: what kind of case, and how its joules were got."""
+    return f"{role(point)}; {panel.kind or 'not metered'}"
+
+
+def shape(words: Sequence[str]) -> alt.Shape:
+    """Return the encoding of shapes for the words of a legend."""
+    return alt.Shape(
+        "mark:N", scale=alt.Scale(domain=list(words), range=[_shape(word) for word in words]), title="mark"
+    )
+
+
+def colour(words: Sequence[str]) -> alt.Color:
+    """Return the encoding of colours for the words of a legend."""
+    return alt.Color("mark:N", scale=_colours(words), title="mark")
+
+
+def fill(words: Sequence[str]) -> alt.Fill:
+    """Return the encoding of the colours inside of marks."""
+    return alt.Fill("mark:N", scale=_colours(words), legend=None)
+
+
+def fill_opacity(any_flagged: bool) -> alt.FillOpacity:
+    """Return the encoding that leaves flagged records hollow; it has a legend where there are any."""
+    legend = alt.Legend(title="record") if any_flagged else None
+    scale = alt.Scale(domain=[GOOD, FLAGGED], range=[1, 0])
+    return alt.FillOpacity("record:N", scale=scale, legend=legend)
+
+
+def _colours(words: Sequence[str]) -> alt.Scale:
+    return alt.Scale(domain=list(words), range=[COLOURS[word.rpartition("; ")[0]] for word in words])
+
+
+def _shape(word: str) -> str:
+    kind_of_case, _, kind = word.rpartition("; ")
+    return SHAPES.get(kind, SHAPES["measured"])[ROLES.index(kind_of_case)]
+
+
+def in_order(words: Sequence[str]) -> list[str]:
+    """Return the words of a legend, each once, in an order that does not depend on the records'."""
+    kinds = list(SHAPES)
+    known = set(words)
+    return sorted(
+        known, key=lambda word: (ROLES.index(word.rpartition("; ")[0]), kinds.index(word.rpartition("; ")[2]))
+    )
