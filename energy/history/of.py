@@ -87,6 +87,7 @@ def _of_case(found: Study, row: int) -> Series:
         excluded=_excluded(matrix, row),
         noise=_of_point(found.noise, matrix.counts[row]),
         unsearched=_unsearched(places),
+        kind=conditions[-1].kind if conditions else None,
     )
 
 
@@ -167,7 +168,6 @@ def _unsearched(places: Sequence[Any]) -> str:
     if study.searched(places):
         return ""
     most = max(map(len, places), default=0)
-    since = " since the last cut" if len(places) > 1 else ""
-    return (
-        f"{most} point{'' if most == 1 else 's'}{since}; changes are looked for among {LEAST_POINTS} or more"
-    )
+    points = f"{most} point{'' if most == 1 else 's'}"
+    between = f"at most {points} between cuts" if len(places) > 1 else points
+    return f"{between}; changes are looked for among {LEAST_POINTS} or more"

@@ -50,16 +50,18 @@ def _headline(shift: Series, cases: Sequence[Series]) -> str:
 
 def _titles(metric: str) -> tuple[str, ...]:
     unit = METRICS[metric].unit
-    return ("case", "runs", "n", f"newest{'' if unit == '1' else f' {unit}'}", "noise", "trend")
+    return ("case", "runs", "n", f"newest{'' if unit == '1' else f' {unit}'}", "kind", "noise", "trend")
 
 
 def _row(series: Series, blocks: str) -> tuple[str, ...]:
     name = str(series.case) if series.task in ("training", "function") else f"{series.case} ({series.task})"
     if not series.points:
-        return (name, "0", UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
+        return (name, "0", *[UNKNOWN] * 5)
     newest = series.points[-1]
     noise = UNKNOWN if series.noise is None else _noise(series.noise, series.relative)
-    return (name, str(len(series.points)), str(newest.n), _mean(newest), noise, _trend(series, blocks))
+    kind = series.kind or UNKNOWN
+    runs = str(len(series.points))
+    return (name, runs, str(newest.n), _mean(newest), kind, noise, _trend(series, blocks))
 
 
 def _mean(point: Point) -> str:
