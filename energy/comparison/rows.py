@@ -42,7 +42,7 @@ def judged(matched: Sequence[Matched], studies: Sequence[Study]) -> Iterator[Row
 
 
 def unjudged(one: Matched, scales: Sequence[Scale]) -> Row:
-    """Return the row of a case that may not be judged: both figures if it has them, and no verdict on them."""
+    """Return the row of a case that may not be judged: its figures, if it has them, without a verdict."""
     if one.problem != "no-baseline" or one.base is None or one.head is None:
         return _row(one, {})
     pairs = {scale: pair.of(scale, one.base, one.head) for scale in scales}
