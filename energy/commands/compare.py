@@ -18,6 +18,8 @@ from energy.commands._storage import add_storage, tell
 from energy.store import Store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from energy.comparison.outcome import Comparison
 
 
@@ -40,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
     metrics = None if args.metrics is None else [name.strip() for name in args.metrics.split(",")]
     try:
-        found = _compared(args, metrics)
+        found = compared(args.storage, args.base, args.head, metrics)
     except ValueError as mistake:
         raise UsageError(str(mistake)) from None
     if args.json:
@@ -50,16 +52,24 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _compared(args: argparse.Namespace, metrics: list[str] | None) -> Comparison:
-    """Find both sides, and the noise of their machine."""
+def compared(
+    storage: Path, base_name: str, head_name: str | None, metrics: list[str] | None = None
+) -> Comparison:
+    """Find both sides, and the noise of their machine, and compare them.
+
+    Raises:
+        StoreError: a name means no run, or several.
+        RecordError: a file is damaged.
+        ValueError: a metric cannot be compared.
+    """
     from energy.comparison import sides
     from energy.comparison.compare import compare
     from energy.comparison.noise import calibrated_in
 
-    results = Store(args.storage)
+    results = Store(storage)
     with results.index(tell) as index:
-        head = sides.find(results, index, args.head)
-        base = sides.find(results, index, args.base, head.run.fingerprint)
+        head = sides.find(results, index, head_name)
+        base = sides.find(results, index, base_name, head.run.fingerprint)
         history, notes = sides.earlier(results, index, [base, head], metrics)
     calibrated = calibrated_in(results.root / head.run.fingerprint) if head.run.fingerprint else {}
     found = compare(base.run, head.run, metrics=metrics, history=history, calibrated=calibrated)

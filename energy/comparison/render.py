@@ -146,12 +146,13 @@ def _row(row: Row, metrics: Sequence[str], notes: Notes) -> list[str]:
     cells = [row.case]
     for metric in metrics:
         change = row.changes.get(metric)
-        cells += [UNKNOWN, UNKNOWN] if change is None else [_figures(change), _change(change, notes)]
+        cells += [UNKNOWN, UNKNOWN] if change is None else [figures(change), _change(change, notes)]
     mark = f" {notes.mark(row.why)}" if row.why else ""
     return [*cells, f"{outcome(row)}{mark}"]
 
 
-def _figures(change: Change) -> str:
+def figures(change: Change) -> str:
+    """Write both sides of a change: 12.3 → 13.1."""
     both = (change.base_mean, change.head_mean)
     return " → ".join(UNKNOWN if mean is None else digits.number(mean) for mean in both)
 
@@ -202,11 +203,12 @@ def _sentences(comparison: Comparison, count: int) -> Iterator[str]:
     elif comparison.base is None:
         yield "not judged: there is no base to compare with"
     else:
-        yield from _conditions(comparison)
+        yield from conditions(comparison)
     yield from (f"warning: {text}" for text in comparison.warnings)
 
 
-def _conditions(comparison: Comparison) -> Iterator[str]:
+def conditions(comparison: Comparison) -> Iterator[str]:
+    """Yield what the figures of a comparison stand on: session, noise, how the joules were got."""
     metrics = {metric for row in comparison.rows for metric in row.changes}
     if any(comparison.shifts[metric].interval is not None for metric in metrics & set(comparison.shifts)):
         yield "Δ is as measured; a verdict is about what is left of it without the session's median"
