@@ -18,24 +18,31 @@ def y(axis: Axis, title: str | None, field: str = "y") -> alt.Y:
     return alt.Y(f"{field}:Q", title=title, axis=_ticks(axis), scale=_scale(axis))
 
 
-def labels(data: str, across: Axis, up: Axis, *, align: str = "left") -> list[alt.Chart]:
-    """Return the texts of named rows (x, y, text), each on a halo that keeps lines off it."""
-    place = {"x": x(across, None), "y": y(up, None), "text": alt.Text("text:N")}
-    base = alt.Chart(alt.NamedData(data))
+def labels(number: str, across: Axis, up: Axis, titles: tuple[str, str]) -> list[alt.Chart]:
+    """Return the texts of the rows `labels`, each on a halo that keeps lines off, and lines to far ones."""
+    place = {"x": x(across, titles[0]), "y": y(up, titles[1])}
+    ends = {
+        "x": x(across, titles[0], "from_x"),
+        "y": y(up, titles[1], "from_y"),
+        "x2": "to_x:Q",
+        "y2": "to_y:Q",
+    }
+    base = alt.Chart(alt.NamedData(f"labels{number}"))
+    leader = base.mark_rule(color=_look.SOFT, strokeWidth=0.7)
     halo = base.mark_text(
-        align=align,
+        align="left",
         baseline="middle",
         stroke=_look.PAPER,
         strokeWidth=3,
         color=_look.PAPER,
         strokeJoin="round",
     )
-    text = base.mark_text(align=align, baseline="middle", color=_look.INK)
-    return [halo.encode(**place), text.encode(**place)]
+    text = base.mark_text(align="left", baseline="middle", color=_look.INK)
+    return [leader.encode(**ends), *(layer.encode(**place, text="text:N") for layer in (halo, text))]
 
 
 def _ticks(axis: Axis) -> alt.Axis:
-    return alt.Axis(values=list(axis.ticks), format="~g")
+    return alt.Axis(values=list(axis.ticks), format=".6~g")
 
 
 def _scale(axis: Axis) -> alt.Scale:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from energy.report.charts._axis import Axis
 
 # Of text of 11 px in a usual sans-serif: mean width of a character, height of a line.
 CHARACTER = 6.1
 LINE = 13.0
 MARK = 11.0
 GAP = 3.0
+# Pixels between a mark and a text where there is no room beside it; a line joins the two.
+FAR = (14.0, 28.0, 44.0, 62.0)
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
+Leader = tuple[tuple[float, float], tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -21,18 +27,27 @@ class Anchor:
     x: float
     y: float
     text: str
+    important: bool = False
 
 
 @dataclass(frozen=True)
 class Placed:
-    """The left end and the middle of the height of the text of the anchor at `index`."""
+    """A text beside its anchor.
+
+    Args:
+        index: of the anchor.
+        x: left end of the text.
+        y: middle of its height.
+        leader: ends of the line from the anchor to a text that stands far off; None if it stands near.
+    """
 
     index: int
     x: float
     y: float
+    leader: Leader | None
 
 
-def place(anchors: Sequence[Anchor], size: tuple[float, float], most: int) -> list[Placed]:
+def place(anchors: Sequence[Anchor], size: tuple[int, int], most: int) -> list[Placed]:
     """Place the labels that fit, those of the first anchors first; the others stay without one.
 
     Args:
@@ -46,12 +61,39 @@ def place(anchors: Sequence[Anchor], size: tuple[float, float], most: int) -> li
         if len(placed) == most:
             break
         others = [box for place, box in enumerate(taken) if place != index]
-        free = (box for box in _candidates(anchor) if _inside(box, size) and not _hits(box, others))
-        box = next(free, None)
+        box, leader = _free(anchor, size, others, may_cross=anchor.important)
         if box is not None:
             taken.append(box)
-            placed.append(Placed(index, box[0], (box[1] + box[3]) / 2))
+            placed.append(Placed(index, box[0], (box[1] + box[3]) / 2, leader))
     return placed
+
+
+def _free(
+    anchor: Anchor, size: tuple[int, int], others: Sequence[Box], *, may_cross: bool
+) -> tuple[Box | None, Leader | None]:
+    """Return the first place that is free; for an important label, if need be, one whose line crosses others."""
+    free = [
+        (box, leader) for box, leader in _candidates(anchor) if _inside(box, size) and not _hits(box, others)
+    ]
+    clear = (found for found in free if not _crosses(found[1], others))
+    return next(clear, free[0] if free and may_cross else (None, None))
+
+
+def rows(
+    anchors: Sequence[Anchor], across: Axis, up: Axis, size: tuple[int, int], most: int
+) -> Iterator[dict[str, Any]]:
+    """Yield the labels that fit as rows in the units of the axes: x, y, text, and the ends of their lines."""
+    width, height = size
+
+    def there(x: float, y: float) -> tuple[float, float]:
+        return across.value(x, width), up.value(height - y, height)
+
+    for label in place(anchors, size, most):
+        x, y = there(label.x, label.y)
+        row: dict[str, Any] = {"x": x, "y": y, "text": anchors[label.index].text}
+        if label.leader:
+            (row["from_x"], row["from_y"]), (row["to_x"], row["to_y"]) = (there(*end) for end in label.leader)
+        yield row
 
 
 def _mark(anchor: Anchor) -> Box:
@@ -59,21 +101,37 @@ def _mark(anchor: Anchor) -> Box:
     return anchor.x - half, anchor.y - half, anchor.x + half, anchor.y + half
 
 
-def _candidates(anchor: Anchor) -> Iterator[Box]:
-    """Yield places around a point: right, left, above, below, then between them, then farther off."""
+def _candidates(anchor: Anchor) -> Iterator[tuple[Box, Leader | None]]:
+    """Yield places around a point, the nearest first, those that are far off with their line."""
     width = CHARACTER * len(anchor.text)
-    near, wide = MARK / 2 + GAP, LINE / 2 + MARK / 2
-    right, left, middle = anchor.x + near, anchor.x - near - width, anchor.x - width / 2
-    for drop in (1.0, 1.9):
-        for x, y in (
-            (right, 0.0), (left, 0.0), (middle, -wide), (middle, wide),
-            (right, -wide), (right, wide), (left, -wide), (left, wide),
-        ):  # fmt: skip
-            centre = anchor.y + drop * y
-            yield x, centre - LINE / 2, x + width, centre + LINE / 2
+    for distance in (0.0, *FAR):
+        near = MARK / 2 + GAP + distance
+        high = LINE / 2 + MARK / 2 + distance
+        right, left, middle = anchor.x + near, anchor.x - near - width, anchor.x - width / 2
+        level = () if distance else ((right, 0.0), (left, 0.0))
+        around = ((middle, -high), (middle, high), (right, -high), (right, high), (left, -high), (left, high))
+        for x, y in (*level, *around):
+            centre = anchor.y + y
+            box = (x, centre - LINE / 2, x + width, centre + LINE / 2)
+            yield box, _leader(anchor, box) if distance else None
 
 
-def _inside(box: Box, size: tuple[float, float]) -> bool:
+def _leader(anchor: Anchor, box: Box) -> Leader:
+    """Return the line from the anchor to the nearest point of the text."""
+    x, y = min(max(anchor.x, box[0]), box[2]), min(max(anchor.y, box[1]), box[3])
+    return (anchor.x, anchor.y), (x, y)
+
+
+def _crosses(leader: Leader | None, others: Sequence[Box]) -> bool:
+    """Tell whether a line runs through a mark or a text; looked at every tenth of its length."""
+    if leader is None:
+        return False
+    (x1, y1), (x2, y2) = leader
+    spots = [(x1 + (x2 - x1) * step / 10, y1 + (y2 - y1) * step / 10) for step in range(2, 11)]
+    return any(_hits((x, y, x, y), others) for x, y in spots)
+
+
+def _inside(box: Box, size: tuple[int, int]) -> bool:
     return box[0] >= 0 and box[1] >= 0 and box[2] <= size[0] and box[3] <= size[1]
 
 

@@ -57,7 +57,7 @@ def panel(layers: Layers, of: Panel) -> alt.LayerChart:
     width, height = layers.size
     title = alt.TitleParams(of.heading, subtitle=", ".join(of.sources)[:LONGEST_SUBTITLE])
     drawn = [*_lines(layers), *_intervals(layers), *_cases(layers)]
-    texts = _encode.labels(f"labels{layers.number}", layers.across, layers.up)
+    texts = _encode.labels(layers.number, layers.across, layers.up, layers.titles)
     return alt.layer(*drawn, *texts).properties(width=width, height=height, title=title)
 
 
@@ -83,8 +83,8 @@ def _cases(layers: Layers) -> list[alt.Chart]:
     """Return the small marks of the repeats and the marks of the cases, hollow where flagged."""
     colour, shape = _marks.colour(layers.words), _marks.shape(layers.words)
     place = {"x": layers.x(), "y": layers.y(), "shape": shape}
-    repeats = layers.rows("repeats").mark_point(size=16, strokeWidth=1, opacity=0.8, clip=True)
-    cases = layers.rows("points").mark_point(size=80, strokeWidth=1.8, clip=True)
+    repeats = layers.rows("repeats").mark_point(size=16, strokeWidth=1, opacity=1)
+    cases = layers.rows("points").mark_point(size=80, strokeWidth=1.8, opacity=1)
     told = {"description": alt.Description("told:N"), "tooltip": alt.Tooltip("told:N", title=" ")}
     return [
         repeats.encode(**place, color=colour),

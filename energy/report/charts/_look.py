@@ -54,7 +54,14 @@ def config() -> dict[str, Any]:
             "tickColor": SOFT,
             "labelLimit": 260,
         },
-        "legend": {**text, "labelLimit": 420, "titleFontWeight": "normal", "symbolSize": 110},
+        "legend": {
+            **text,
+            "labelLimit": 420,
+            "titleFontWeight": "normal",
+            "symbolSize": 110,
+            "orient": "bottom",
+            "columns": 3,
+        },
         "title": {
             "color": INK,
             "subtitleColor": SOFT,

@@ -13,6 +13,7 @@ from energy.report.charts import _look
 from energy.report.model import Panel, Point
 
 REFERENCE, PLAIN, WITH = "U-Net, baseline", "other network, baseline", "with a technique"
+TITLE = "case; kilojoules"
 ROLES = (REFERENCE, PLAIN, WITH)
 COLOURS = dict(zip(ROLES, (_look.INK, _look.BLUE, _look.VERMILION), strict=True))
 
@@ -44,18 +45,18 @@ def mark(panel: Panel, point: Point) -> str:
 def shape(words: Sequence[str]) -> alt.Shape:
     """Return the encoding of shapes for the words of a legend."""
     return alt.Shape(
-        "mark:N", scale=alt.Scale(domain=list(words), range=[_shape(word) for word in words]), title="mark"
+        "mark:N", scale=alt.Scale(domain=list(words), range=[_shape(word) for word in words]), title=TITLE
     )
 
 
 def colour(words: Sequence[str]) -> alt.Color:
     """Return the encoding of colours for the words of a legend."""
-    return alt.Color("mark:N", scale=_colours(words), title="mark")
+    return alt.Color("mark:N", scale=_colours(words), title=TITLE)
 
 
 def fill(words: Sequence[str]) -> alt.Fill:
     """Return the encoding of the colours inside of marks."""
-    return alt.Fill("mark:N", scale=_colours(words), legend=None)
+    return alt.Fill("mark:N", scale=_colours(words), title=TITLE)
 
 
 def fill_opacity(any_flagged: bool) -> alt.FillOpacity:

@@ -175,19 +175,21 @@ def _steps(place: Place, figures: Figures) -> Iterator[dict[str, float]]:
 
 def _label_rows(place: Place, figures: Figures) -> Iterator[dict[str, Any]]:
     ids = [id(point) for point in place.front]
-    order = sorted(place.points, key=lambda point: (not point.is_reference, id(point) not in ids))
+    order = sorted(
+        place.points,
+        key=lambda point: (not point.is_reference, id(point) not in ids, -point.figures[figures.y].mean),
+    )
     width, height = place.size
     anchors = [
         _labels.Anchor(
             place.x.pixel(point.figures[figures.x].mean, width),
             height - place.y.pixel(point.figures[figures.y].mean, height),
             text,
+            important=point.is_reference or id(point) in ids,
         )
         for point, text in zip(order, short_names(order), strict=True)
     ]
-    for label in _labels.place(anchors, (width, height), MOST_LABELS):
-        x, y = place.x.value(label.x, width), place.y.value(height - label.y, height)
-        yield {"x": x, "y": y, "text": anchors[label.index].text}
+    yield from _labels.rows(anchors, place.x, place.y, place.size, MOST_LABELS)
 
 
 def short_names(points: Sequence[Point]) -> list[str]:
