@@ -25,9 +25,19 @@ class Reference:
 
 def find_or_train(suite: Suite, session: Session, live: Live) -> Reference:
     """Return U-Net's Dice under this suite's data, budget and seeds; train it if nobody has."""
+    if found := find(suite, session):
+        return found
+    live.say(
+        f"{CASE}: trained once for reference (-k leaves it out, and no stored run has it under equal keys)"
+    )
+    return _train(suite, session, live)
+
+
+def find(suite: Suite, session: Session) -> Reference | None:
+    """Return U-Net's Dice under this suite's data, budget and seeds if it is known."""
     recipe = suite.recipe(ARCH, TECHNIQUE)
     keys = suite.keys(session.fingerprint, recipe)
-    for record in session.records:
+    for record in session.measured:
         if record["case"] == CASE and record["keys"] == keys:
             return _from(record, "this run")
     if earlier := session.reuse(CASE, keys, suite.code):
@@ -35,10 +45,7 @@ def find_or_train(suite: Suite, session: Session, live: Live) -> Reference:
     stored = session.store.latest_case(CASE, keys)
     if stored is not None and stored.record.get("code") == suite.code:
         return _from(stored.record, f"stored: {stored.run.reference}")
-    live.say(
-        f"{CASE}: trained once for reference (-k leaves it out, and no stored run has it under equal keys)"
-    )
-    return _train(suite, session, live, keys)
+    return None
 
 
 def compare(case: Case, unet: Reference) -> None:
@@ -60,8 +67,9 @@ def of_itself(case: Case) -> Reference:
     return Reference(tuple(repeat.observed["dice"] for repeat in case.repeats), "this run")
 
 
-def _train(suite: Suite, session: Session, live: Live, keys: dict[str, str]) -> Reference:
+def _train(suite: Suite, session: Session, live: Live) -> Reference:
     recipe = suite.recipe(ARCH, TECHNIQUE)
+    keys = suite.keys(session.fingerprint, recipe)
     try:
         with session.extra_case(CASE) as case:
             training.run(case, recipe, suite, keys, live)

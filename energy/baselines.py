@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from energy import store, summary
-from energy.comparison.codes import MEANING, WARNINGS
+from energy.comparison.codes import MEANING, blocks
 from energy.disk import write_then_rename
 from energy.fingerprint import short_hash
 from energy.schema import RecordError
@@ -98,7 +98,7 @@ def objections(data: Mapping[str, Any], run: RunSummary) -> list[str]:
     found += [f"flagged as invalid: {_few(flagged)}"] if flagged else []
     found += [] if run.finished else ["it was interrupted"]
     found += ["the checkout held changes that are in no commit"] if run.dirty else []
-    found += [f"its own gates ended with {code}, {MEANING[code]}"] if code and code not in WARNINGS else []
+    found += [f"its own gates ended with {code}, {MEANING[code]}"] if blocks(code) else []
     return found
 
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from energy.session import Session
+    from energy.summary import CaseSummary
 
 
 @dataclass(frozen=True)
@@ -21,3 +26,17 @@ class Plan:
 @pytest.hookspec(firstresult=True)
 def pytest_energy_plan(config: pytest.Config, items: Sequence[pytest.Item]) -> Iterable[Plan] | None:
     """Predict the cases that would run, for `--energy-dry-run`; they are printed as they come."""
+
+
+@pytest.hookspec
+def pytest_energy_opened(config: pytest.Config, session: Session) -> None:
+    """Do what must be done once the meters are open, before anything is measured."""
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_energy_leaves_out(config: pytest.Config, case: CaseSummary) -> bool | None:
+    """Tell whether an option of the suite leaves a case of the baseline out, which is then not missing.
+
+    pytest knows what `-k`, `-m` and paths leave out; this is for a suite's own options, which decide what is
+    collected at all. None or False: it is asked for.
+    """

@@ -24,6 +24,9 @@ from energy.schema import RecordError
 from energy.session import Device, Session, Settings
 from energy.store import StoreError, check_name
 
+# Gates have their own hooks, after those here.
+pytest_plugins = ("energy.gating",)
+
 USAGE_ERROR = 4
 FOLDERS = re.compile(r"(?<![\w.])(?:/[^/\s]+)*/(?=[^/\s])")
 SESSION = pytest.StashKey[Session]()
@@ -90,8 +93,13 @@ def energy_device() -> Device:
 
 @pytest.fixture(scope="session")
 def energy_session(request: pytest.FixtureRequest, energy_device: Device) -> Session:
-    """Open the run when the first measured case asks for it: meters, results folder, idle power."""
+    """Open the run when the first measured case asks for it: meters, results folder, idle power.
+
+    A case that is measured again after pytest has torn down its fixtures gets the run that is open.
+    """
     config = request.config
+    if SESSION in config.stash:
+        return config.stash[SESSION]
     if hasattr(config, "workerinput"):
         pytest.fail(
             "cases that run side by side share their joules: leave out pytest-xdist's -n", pytrace=False
@@ -103,13 +111,14 @@ def energy_session(request: pytest.FixtureRequest, energy_device: Device) -> Ses
     except (energy.MeterUnavailable, StoreError, RecordError, ValueError) as mistake:
         pytest.exit(f"joulebench: {mistake}", returncode=USAGE_ERROR)
     config.stash[SESSION] = session
+    config.hook.pytest_energy_opened(config=config, session=session)
     return session
 
 
 @pytest.fixture(name="energy")
 def energy_fixture(request: pytest.FixtureRequest, energy_session: Session) -> Case:
     """Measure with `energy(function, ...)`, or in windows; see `energy.case.Case`."""
-    case = energy_session.case(_case_name(request.node))
+    case = energy_session.case(case_name(request.node))
     case.node = request.node.nodeid
     request.node.stash[CASE] = case
     return case
@@ -147,7 +156,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     """Print the plan instead of running it (`--energy-dry-run`)."""
     if session.config.getoption("energy_dry_run") and not session.config.option.collectonly:
-        dryrun.show(session.config, [item for item in session.items if _is_measured(item)])
+        dryrun.show(session.config, [item for item in session.items if is_measured(item)])
         return True
     return None
 
@@ -179,7 +188,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Give SIGTERM the end that Ctrl-C has: this case is lost, the run's file is written."""
-    with _sigterm_as_interrupt(item.config) if _is_measured(item) else contextlib.nullcontext():
+    with _sigterm_as_interrupt(item.config) if is_measured(item) else contextlib.nullcontext():
         return (yield)
 
 
@@ -217,11 +226,12 @@ def _finish(item: pytest.Item, case: Case) -> None:
     item.user_properties += [(name, figure["mean"]) for name, figure in finished["metrics"].items()]
 
 
-def _is_measured(item: pytest.Item) -> bool:
+def is_measured(item: pytest.Item) -> bool:
+    """Tell whether a test asks for the meters."""
     return "energy" in getattr(item, "fixturenames", ())
 
 
-def _case_name(item: pytest.Item) -> str:
+def case_name(item: pytest.Item) -> str:
     """Name a case by its test; in a suite whose marker `case` says that the parameters are it, by them."""
     callspec = getattr(item, "callspec", None)
     return item.name if callspec is None or not item.get_closest_marker("case") else str(callspec.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import os
 import secrets
@@ -68,6 +69,8 @@ class Session:
     run: str = ""
     started: str = ""
     written: Path | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+    first: Session | None = None
 
     @property
     def is_ours(self) -> bool:
@@ -102,6 +105,17 @@ class Session:
             journal.append(
                 self.journal_path, {"event": "start", "run": self.run, "time": _now(), "energy": self.block()}
             )
+
+    def again(self) -> Session:
+        """Return a run on the same open meters, which keeps to itself what it measures once more."""
+        settings = dataclasses.replace(self.settings, save=False, json_path=None, resume=False)
+        kept = {name: getattr(self, name) for name in ("hardware", "fingerprint", "idle", "run", "started")}
+        return Session(settings, self.device, self.say, self.meters, self.pid, **kept, first=self)
+
+    @property
+    def measured(self) -> list[dict[str, Any]]:
+        """What has been measured so far, by the run that this one repeats, too."""
+        return [*self.records, *(self.first.measured if self.first is not None else [])]
 
     def case(self, name: str) -> Case:
         """Begin a case."""
@@ -151,7 +165,7 @@ class Session:
         An interrupted run gets its file, too, but no end in the journal: `--energy-resume` goes on with it.
         """
         energy.close(self.meters)
-        self._adopt_the_rest()
+        self.adopt_the_rest()
         if not self.records:
             return None
         finished = None if interrupted else _now()
@@ -166,7 +180,7 @@ class Session:
             runfile.write(run, self.settings.json_path)
         return self.written
 
-    def _adopt_the_rest(self) -> None:
+    def adopt_the_rest(self) -> None:
         """Keep what the resumed run had measured and this selection left out; in the order of measuring."""
         new = [record for record in self.records if record not in self.finished_before]
         again = {record["case"] for record in new}
@@ -193,6 +207,7 @@ class Session:
             "idle": self.idle,
             "instrument": self._instrument(),
             "grid_g_per_kwh": self.settings.grid_g_per_kwh,
+            **self.notes,
         }
 
     def _prove_json_writable(self, folder: Path) -> None:

@@ -6,9 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from energy import baselines, store, summary
+from energy import baselines, store
 from energy.baselines import Pin
-from energy.comparison.codes import WARNINGS
+from energy.comparison import sides
+from energy.comparison.codes import blocks
+from energy.comparison.sides import Side
+from energy.index import Index
 from energy.store import Store, StoreError
 from energy.summary import RunSummary
 
@@ -18,37 +21,48 @@ class Base:
     """What a run is compared with.
 
     Args:
-        run: the figures.
+        side: the figures, and the files that they are from.
         told: what it is, in words.
         nodes: pytest's node id of each case, by name and task, as far as known.
         warning: what a reader must know of this choice.
     """
 
-    run: RunSummary
+    side: Side
     told: str
     nodes: Mapping[tuple[str, str], str]
     warning: str | None = None
 
+    @property
+    def run(self) -> RunSummary:
+        """The figures."""
+        return self.side.run
+
 
 def check(results: Store, reference: str) -> None:
     """Raise StoreError unless `reference` names a baseline of any machine, or a run."""
-    if not any(path.stem == reference.rpartition("/")[2] for path in baselines.files(results.root)):
-        _find(results, reference)
+    if not _is_pinned_somewhere(results, reference):
+        with results.index() as index:
+            _side(results, index, reference)
 
 
-def named(results: Store, reference: str, fingerprint: str) -> Base | None:
+def named(results: Store, index: Index, reference: str, fingerprint: str) -> Base | None:
     """Return what `reference` means on this hardware; None if it is a baseline of other hardware only.
 
     Raises:
         StoreError: there is nothing of that name.
         RecordError: a file is damaged.
     """
-    pinned = baselines.find(results.root, reference, fingerprint)
-    if pinned is not None:
-        return of_pin(pinned)
-    if any(path.stem == reference for path in baselines.files(results.root)):
-        return None
-    return of_file(results, _find(results, reference))
+    if not Path(reference).is_file():
+        pinned = baselines.find(results.root, reference, fingerprint)
+        if pinned is not None:
+            return of_pin(pinned)
+        if _is_pinned_somewhere(results, reference):
+            return None
+    side = _side(results, index, reference, fingerprint)
+    nodes: dict[tuple[str, str], str] = {}
+    for path in side.paths:
+        nodes |= baselines.nodes_of(store.parse(path))
+    return Base(side, side.run.reference, nodes, "; ".join(side.notes) or None)
 
 
 def usual(results: Store, name: str, fingerprint: str) -> Base | None:
@@ -57,46 +71,46 @@ def usual(results: Store, name: str, fingerprint: str) -> Base | None:
     return None if pinned is None else of_pin(pinned)
 
 
-def newest(results: Store, fingerprint: str, cases: Collection[str], name: str) -> Base | None:
+def newest(results: Store, index: Index, fingerprint: str, cases: Collection[str], name: str) -> Base | None:
     """Return the newest good run of this hardware that has any of the cases, or None.
 
     A run that was itself found to be worse, or was interrupted, is passed over: it must not become the
     measure of the next one.
+
+    Args:
+        results: the results folder.
+        index: its summaries.
+        fingerprint: the hardware.
+        cases: names of the cases that will be measured.
+        name: the baseline that was looked for in vain.
     """
     for run in reversed(results.runs(fingerprint)):
-        known = results.summary(run.path)
+        known = index.summary(run.path)
         if not known.finished or not any(case.case in cases and case.status == "ok" for case in known.cases):
             continue
         data = store.parse(run.path)
-        code = data.get("energy", {}).get("gated", {}).get("exit_code", 0)
-        if code == 0 or code in WARNINGS:
+        if not blocks(data.get("energy", {}).get("gated", {}).get("exit_code", 0)):
             warning = (
                 f"no baseline {name!r} is pinned for this hardware: compared with the newest stored run, "
                 f"{run.reference}, which moves with every run; pin one: baseline set {name} {run.reference}"
             )
-            return Base(known, run.reference, baselines.nodes_of(data), warning)
+            return Base(Side(known, (run.path,)), run.reference, baselines.nodes_of(data), warning)
     return None
 
 
 def of_pin(pinned: Pin) -> Base:
     """Return a pinned baseline as a base."""
-    return Base(pinned.run, f"baseline {pinned.name} ({pinned.run.reference})", pinned.nodes)
+    told = f"baseline {pinned.name}, {pinned.run.reference}, pinned {pinned.pinned[:10]}"
+    return Base(Side(pinned.run, (pinned.run.path,)), told, pinned.nodes)
 
 
-def of_file(results: Store, path: Path) -> Base:
-    """Return a run file as a base.
-
-    Raises:
-        RecordError: it is not valid.
-    """
-    data = results.load(path)
-    run = summary.of_run(data, path)
-    return Base(run, run.reference, baselines.nodes_of(data))
+def _is_pinned_somewhere(results: Store, reference: str) -> bool:
+    return any(path.stem == reference.rpartition("/")[2] for path in baselines.files(results.root))
 
 
-def _find(results: Store, reference: str) -> Path:
+def _side(results: Store, index: Index, reference: str, fingerprint: str | None = None) -> Side:
     try:
-        return results.find(reference)
+        return sides.find(results, index, reference, fingerprint)
     except StoreError as problem:
         if Path(reference).is_dir():
             raise StoreError(

@@ -69,6 +69,11 @@ def findings(comparison: Comparison, strict: bool = False) -> list[Finding]:
     return sorted(dict.fromkeys(found), key=lambda finding: GRAVEST.index(finding.code))
 
 
+def blocks(code: int) -> bool:
+    """Tell whether an exit code fails a run that is not strict."""
+    return code != PASSED and code not in WARNINGS
+
+
 def compares(gate: Gate) -> bool:
     """Tell whether a gate needs a base."""
     return gate.kind in ("relative", "absolute", "session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from energy.comparison.compare import compare
 from energy.comparison.gate import Gate
 from energy.comparison.outcome import Comparison, Noise, Row
 from energy.selection import Selection
-from energy.summary import RunSummary
+from energy.summary import CaseSummary, RunSummary
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Question:
         selection: what it was asked to measure.
         history: earlier runs, which tell the noise.
         calibrated: noise by metric, of `calibrate`.
+        leaves_out: whether the suite's own options leave a case of the base out.
+        warnings: what a reader should know of how all this was chosen.
     """
 
     ranked: Sequence[Gate] = ()
@@ -33,6 +35,8 @@ class Question:
     selection: Selection = field(default_factory=Selection)
     history: Sequence[RunSummary] = ()
     calibrated: Mapping[str, Noise] | None = None
+    leaves_out: Callable[[CaseSummary], bool] = lambda _: False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def answer(
         later = replace(question, history=(*question.history, head))
         whole = confirm.merged(first, _compared(later, base, again, confirm.gates_of(first)))
     kept, left_out = _asked_for(whole.rows, question)
-    final = replace(whole, rows=kept)
+    final = replace(whole, rows=kept, warnings=(*whole.warnings, *question.warnings))
     return Answer(
         comparison=final,
         findings=tuple(codes.findings(final, strict)),
@@ -102,11 +106,14 @@ def _compared(
 
 
 def _asked_for(rows: Sequence[Row], question: Question) -> tuple[tuple[Row, ...], list[str]]:
-    """Part the rows from those that are missing because nobody asked for them."""
+    """Part the rows from those that are not there because nobody asked for them."""
+    kept = tuple(row for row in rows if row.head is not None or _is_asked_for(row, question))
+    return kept, [row.case for row in rows if row not in kept]
+
+
+def _is_asked_for(row: Row, question: Question) -> bool:
     nodes = question.base.nodes if question.base is not None else {}
-    left_out = [
-        row
-        for row in rows
-        if row.head is None and not question.selection.asks_for(row.case, nodes.get((row.case, row.task)))
-    ]
-    return tuple(row for row in rows if row not in left_out), [row.case for row in left_out]
+    node = nodes.get((row.case, row.task))
+    return question.selection.asks_for(row.case, node) and not (
+        row.base is not None and question.leaves_out(row.base)
+    )
