@@ -135,7 +135,7 @@ def test_metrics_of_others_come_after_ours_and_hide_no_column_of_ours(tmp_path):
 def test_a_damaged_file_is_named_and_not_left_out(results):
     (results / CPU / "0002_x.json").write_text("{")
 
-    with pytest.raises(RecordError, match="0002_x.json: damaged"):
+    with pytest.raises(RecordError, match=r"0002_x\.json: damaged"):
         energy.frame(results)
 
 

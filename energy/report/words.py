@@ -53,7 +53,7 @@ def _figure(figure: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _domain(domain: Mapping[str, Any]) -> dict[str, Any]:
-    words = {name: clipped(domain[name]) for name in ("source", "kind")}
+    words = {name: clipped(domain[name]) for name in ("domain", "source", "kind")}
     return words | {name: domain[name] for name in _OF_A_DOMAIN}
 
 

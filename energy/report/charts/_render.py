@@ -29,9 +29,9 @@ def svg(chart: Chart, theme: Literal["page", "paper"] = "page") -> str:
             paper: a file of its own, dark on white.
     """
     root = _drawn(chart, theme)
+    _name_apart(root, chart.name)
     for element in root.iter():
         _tell_on_hover(element)
-        _name_apart(element, chart.name)
         if theme == "page":
             _colour_by_style(element)
     _describe(root, chart)
@@ -89,13 +89,20 @@ def _tell_on_hover(element: ElementTree.Element) -> None:
         element.insert(0, title)
 
 
-def _name_apart(element: ElementTree.Element, name: str) -> None:
-    """Give ids the chart's name: a page has many charts, and an id once."""
-    for key, value in element.attrib.items():
-        if key == "id":
-            element.set(key, f"{name}-{value}")
-        elif "url(#" in value:
-            element.set(key, re.sub(r"url\(#", f"url(#{name}-", value))
+def _name_apart(root: ElementTree.Element, name: str) -> None:
+    """Give ids the chart's name and numbers of its own.
+
+    A page has many charts, and an id once; and Vega counts on from chart to chart, so that the same chart would
+    be another file the second time.
+    """
+    found = [element.get("id", "") for element in root.iter() if "id" in element.attrib]
+    names = {given: f"{name}-{number}" for number, given in enumerate(found, start=1)}
+    for element in root.iter():
+        for key, value in element.attrib.items():
+            if key == "id":
+                element.set(key, names[value])
+            elif "url(#" in value:
+                element.set(key, re.sub(r"url\(#([^)]+)\)", lambda link: f"url(#{names[link[1]]})", value))
 
 
 def _colour_by_style(element: ElementTree.Element) -> None:
