@@ -5,6 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from energy import interval
+from energy.metrics import METRICS
+
+# What is, or is derived from, an energy: its error is the meter's, and it is measured or modelled as that is.
+ENERGY_UNITS = ("kJ", "J", "1/kJ", "W", "g")
+
+_PARTS = {"gpu_kj": "gpu", "cpu_kj": "cpu", "ram_kj": "ram"}
+_WITNESSES = {"codecarbon_kj": "codecarbon", "outside_kj": "outside_"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,25 @@ def of(record: Mapping[str, Any]) -> Provenance | None:
     if record["metrics"].get("total_kj", {}).get("mean") is None:
         return Provenance(kind, tuple(sources), None, None)
     return Provenance(kind, tuple(sources), _total(parts), _band(parts))
+
+
+def kind_of(record: Mapping[str, Any], metric: str) -> str | None:
+    """Return whether a metric of a record is measured, modelled or a mix of both.
+
+    A part of the energy is what its own meters are, everything else what the total is. None for what is no
+    energy, and where nothing was metered.
+    """
+    known = METRICS.get(metric)
+    if known is None or known.unit not in ENERGY_UNITS:
+        return None
+    kinds = {domain["kind"] for domain in record["domains"] if _is_behind(domain, metric)}
+    return "mixed" if len(kinds) > 1 else next(iter(kinds), None)
+
+
+def _is_behind(domain: Mapping[str, Any], metric: str) -> bool:
+    if metric in _WITNESSES:
+        return str(domain["source"]).startswith(_WITNESSES[metric])
+    return not domain["witness"] and domain["domain"] == _PARTS.get(metric, domain["domain"])
 
 
 def _total(parts: list[dict[str, Any]]) -> float | None:

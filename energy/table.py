@@ -29,9 +29,6 @@ WORDS = ("case", "status", "meter", "flags")
 
 UNKNOWN = "–"
 
-# Metrics whose error is the meter's, in the same proportion as that of the total.
-_ENERGY_UNITS = ("kJ", "J", "1/kJ", "W", "g")
-
 # Counted, not measured: every digit is right.
 _COUNTS = ("params", "macs_per_slice")
 
@@ -176,7 +173,7 @@ def _figure(record: Record, name: str, notes: Notes) -> str:
 def _meter_error(record: Record, summary: Mapping[str, Any]) -> float:
     """Return half the band of an energy figure, in its own unit."""
     source = provenance.of(record)
-    if source is None or source.factors is None or summary["unit"] not in _ENERGY_UNITS:
+    if source is None or source.factors is None or summary["unit"] not in provenance.ENERGY_UNITS:
         return 0.0
     low, high = source.factors
     return math.fabs(summary["mean"]) * (high - low) / 2
