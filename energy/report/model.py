@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from energy import interval
 from energy.history.series import Series
 from energy.metrics import METRICS
 from energy.report import words
@@ -45,6 +46,21 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Joules of one part of the machine, mean over the repeats.
+
+    Args:
+        domain: gpu, cpu, ram; of several boards or packages their sum.
+        kind: measured or modelled; mixed where the devices differ.
+        joules: of the window.
+    """
+
+    domain: str
+    kind: str
+    joules: float
+
+
+@dataclass(frozen=True)
 class Point:
     """One case.
 
@@ -56,6 +72,7 @@ class Point:
         against: what speaks against the record, in words; empty where nothing does.
         figures: the metrics that are known, by name. A failed case has none.
         epochs: one tuple per repeat.
+        parts: what the total is made of; empty where a part is unknown.
         facts: what the case said of itself, by repeat; of any form.
     """
 
@@ -66,6 +83,7 @@ class Point:
     against: str = ""
     figures: Mapping[str, Figure] = field(default_factory=dict)
     epochs: tuple[tuple[Epoch, ...], ...] = ()
+    parts: tuple[Part, ...] = ()
     facts: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -169,6 +187,7 @@ def _point(entry: Entry) -> Point:
         against="" if is_valid else label(", ".join(flags) or "not valid, no reason recorded", 200),
         figures=dict(_figures(record["metrics"])) if record["status"] == "ok" else {},
         epochs=tuple(tuple(map(_epoch, epochs)) for epochs in whole.get("epochs") or ()),
+        parts=tuple(_parts(whole["domains"])) if record["status"] == "ok" else (),
         facts=tuple(fact for fact in setup if isinstance(fact, Mapping)) if isinstance(setup, list) else (),
     )
 
@@ -191,6 +210,18 @@ def _epoch(row: Mapping[str, Any]) -> Epoch:
         seconds=finite(row["seconds"]) or 0.0,
         val_dice=finite(row.get("val_dice")),
     )
+
+
+def _parts(domains: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
+    """Yield the parts of a total by domain; none where a part is unknown, since the rest is no total."""
+    parts = [domain for domain in domains if not domain["witness"]]
+    if any(finite(value) is None for part in parts for value in part["joules"]):
+        return
+    for domain in dict.fromkeys(part["domain"] for part in parts):
+        own = [part for part in parts if part["domain"] == domain]
+        kinds = {part["kind"] for part in own}
+        joules = sum(interval.mean(part["joules"]) for part in own)
+        yield Part(label(domain, 20), kinds.pop() if len(kinds) == 1 else "mixed", joules)
 
 
 def label(text: str, longest: int = LONGEST_LABEL) -> str:

@@ -71,7 +71,7 @@ def place(anchors: Sequence[Anchor], size: tuple[int, int], most: int) -> list[P
 def _free(
     anchor: Anchor, size: tuple[int, int], others: Sequence[Box], *, may_cross: bool
 ) -> tuple[Box | None, Leader | None]:
-    """Return the first place that is free; for an important label, if need be, one whose line crosses others."""
+    """Return the first free place; for an important label, if need be, one whose line crosses others."""
     free = [
         (box, leader) for box, leader in _candidates(anchor) if _inside(box, size) and not _hits(box, others)
     ]
@@ -80,14 +80,35 @@ def _free(
 
 
 def rows(
-    anchors: Sequence[Anchor], across: Axis, up: Axis, size: tuple[int, int], most: int
+    places: Sequence[tuple[float, float]],
+    texts: Sequence[str],
+    important: int,
+    across: Axis,
+    up: Axis,
+    size: tuple[int, int],
+    most: int,
 ) -> Iterator[dict[str, Any]]:
-    """Yield the labels that fit as rows in the units of the axes: x, y, text, and the ends of their lines."""
+    """Yield the labels that fit as rows in the units of the axes: x, y, text, and the ends of their lines.
+
+    Args:
+        places: of the marks, the most important first.
+        texts: one for each.
+        important: how many of them may have a line that crosses others.
+        across: horizontal axis.
+        up: vertical axis.
+        size: of the frame, width and height in pixels.
+        most: labels at most.
+    """
     width, height = size
 
     def there(x: float, y: float) -> tuple[float, float]:
         return across.value(x, width), up.value(height - y, height)
 
+    pixels = [(across.pixel(x, width), height - up.pixel(y, height)) for x, y in places]
+    anchors = [
+        Anchor(x, y, text, number < important)
+        for number, ((x, y), text) in enumerate(zip(pixels, texts, strict=True))
+    ]
     for label in place(anchors, size, most):
         x, y = there(label.x, label.y)
         row: dict[str, Any] = {"x": x, "y": y, "text": anchors[label.index].text}

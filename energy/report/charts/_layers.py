@@ -12,7 +12,7 @@ import altair as alt
 
 from energy.report.charts import _encode, _look, _marks
 from energy.report.charts._axis import Axis
-from energy.report.model import Panel
+from energy.report.model import Figure, Panel
 
 LONGEST_SUBTITLE = 90
 
@@ -52,13 +52,31 @@ class Layers:
         return _encode.y(self.up, self.titles[1], field)
 
 
-def panel(layers: Layers, of: Panel) -> alt.LayerChart:
-    """Return the layers of one panel, headed by machine, kind of joules and meters."""
+def panel(
+    layers: Layers, of: Panel, *, below: Sequence[alt.Chart] = (), of_reference: bool = True
+) -> alt.LayerChart:
+    """Return the layers of one panel, headed by machine, kind of joules and meters.
+
+    Args:
+        layers: what they share.
+        of: the panel.
+        below: what lies under all others.
+        of_reference: whether there are lines of the U-Net and of the front.
+    """
     width, height = layers.size
     title = alt.TitleParams(of.heading, subtitle=", ".join(of.sources)[:LONGEST_SUBTITLE])
-    drawn = [*_lines(layers), *_intervals(layers), *_cases(layers)]
+    lines = _lines(layers) if of_reference else []
     texts = _encode.labels(layers.number, layers.across, layers.up, layers.titles)
-    return alt.layer(*drawn, *texts).properties(width=width, height=height, title=title)
+    drawn = alt.layer(*below, *lines, *_intervals(layers), *_cases(layers), *texts)
+    return drawn.properties(width=width, height=height, title=title)
+
+
+def ends(name: str, figure: Figure, axis: Axis) -> dict[str, float]:
+    """Return the ends of an interval as fields of a row, x1 and x2, as far as the frame goes."""
+    if figure.interval is None:
+        return {}
+    low, high = map(axis.clamp, figure.interval)
+    return {f"{name}1": low, f"{name}2": high}
 
 
 def _lines(layers: Layers) -> list[alt.Chart]:

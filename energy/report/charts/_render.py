@@ -92,8 +92,8 @@ def _tell_on_hover(element: ElementTree.Element) -> None:
 def _name_apart(root: ElementTree.Element, name: str) -> None:
     """Give ids the chart's name and numbers of its own.
 
-    A page has many charts, and an id once; and Vega counts on from chart to chart, so that the same chart would
-    be another file the second time.
+    A page has many charts, and an id once; and Vega counts on from chart to chart, so that the same chart
+    would be another file the second time.
     """
     found = [element.get("id", "") for element in root.iter() if "id" in element.attrib]
     names = {given: f"{name}-{number}" for number, given in enumerate(found, start=1)}

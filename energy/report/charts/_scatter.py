@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from energy.report.charts import _axis, _frames, _labels, _layers, _marks, _table
+from energy.report.charts import _axis, _frames, _labels, _layers, _marks, _names, _table
 from energy.report.charts._axis import Axis
 from energy.report.charts._chart import Chart
 from energy.report.charts._frames import Frame
@@ -149,10 +149,7 @@ def _row(place: Place, point: Point, figures: Figures) -> dict[str, Any]:
         "record": _marks.GOOD if point.good else _marks.FLAGGED,
         "told": _table.telling(point, (figures.y, figures.x)),
     }
-    for name, figure, axis in (("x", x, place.x), ("y", y, place.y)):
-        if figure.interval:
-            row[f"{name}1"], row[f"{name}2"] = map(axis.clamp, figure.interval)
-    return row
+    return row | _layers.ends("x", x, place.x) | _layers.ends("y", y, place.y)
 
 
 def _repeats(place: Place, figures: Figures) -> Iterator[dict[str, Any]]:
@@ -179,32 +176,10 @@ def _label_rows(place: Place, figures: Figures) -> Iterator[dict[str, Any]]:
         place.points,
         key=lambda point: (not point.is_reference, id(point) not in ids, -point.figures[figures.y].mean),
     )
-    width, height = place.size
-    anchors = [
-        _labels.Anchor(
-            place.x.pixel(point.figures[figures.x].mean, width),
-            height - place.y.pixel(point.figures[figures.y].mean, height),
-            text,
-            important=point.is_reference or id(point) in ids,
-        )
-        for point, text in zip(order, short_names(order), strict=True)
-    ]
-    yield from _labels.rows(anchors, place.x, place.y, place.size, MOST_LABELS)
-
-
-def short_names(points: Sequence[Point]) -> list[str]:
-    """Name points by what tells them apart: the network, the technique, or both."""
-    others = [point for point in points if not point.is_reference]
-    if len({point.technique for point in others}) == 1 and others[0].arch:
-        return [point.arch or point.case for point in points]
-    if len({point.arch for point in others}) == 1 and others[0].technique:
-        return ["U-Net" if point.is_reference else point.technique or point.case for point in points]
-    return [_short(point) for point in points]
-
-
-def _short(point: Point) -> str:
-    name = point.arch if point.technique == "baseline" and point.arch else point.case
-    return name if len(name) <= 34 else f"{name[:22]} … {name[-9:]}"
+    places = [(point.figures[figures.x].mean, point.figures[figures.y].mean) for point in order]
+    important = sum(point.is_reference or id(point) in ids for point in order)
+    texts = _names.short_names(order)
+    return _labels.rows(places, texts, important, place.x, place.y, place.size, MOST_LABELS)
 
 
 def _rows(place: Place, figures: Figures) -> Iterator[tuple[str, ...]]:

@@ -1,0 +1,157 @@
+"""What a total is made of: GPU, CPU and RAM, and how much of it the idle machine would have drawn anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import altair as alt
+
+from energy import digits
+from energy.report.charts import _frames, _look, _table
+from energy.report.charts._chart import Chart
+from energy.report.charts._few import few
+from energy.report.charts._frames import Frame
+from energy.report.model import Model, Panel, Point
+
+PLACE = 8
+MOST_BARS = 24
+COLOURS = {"gpu": _look.GREEN, "cpu": _look.BLUE, "ram": _look.ORANGE}
+OTHER = _look.PURPLE
+TITLE = "part; how its joules were got"
+
+
+def draw(model: Model) -> tuple[Chart, ...] | str:
+    """Draw a stacked bar for each case whose parts are all known."""
+    frames = _frames.of(
+        model, lambda point: point.good and bool(point.parts) and (point.mean("total_kj") or 0) > 0
+    )
+    if not frames:
+        return "no record tells the joules of every part of the machine"
+    return tuple(_chart(frame) for frame in frames)
+
+
+def _chart(frame: Frame) -> Chart:
+    chosen = [(panel, _bars(panel)) for panel in frame.panels]
+    words = sorted(
+        {_word(part.domain, part.kind) for _, points in chosen for point in points for part in point.parts}
+    )
+    data: dict[str, _frames.Rows] = {}
+    panels = []
+    for number, (panel, points) in enumerate(chosen):
+        data |= {
+            f"parts{number}": list(_parts(points)),
+            f"totals{number}": [_total(point) for point in points],
+        }
+        panels.append(_panel(panel, points, number, words))
+    return Chart(
+        name=f"parts{frame.suffix}",
+        title=f"Where the joules go: {frame.task}, {frame.setting}",
+        description=" ".join(_description(frame, chosen)),
+        spec=_frames.finished(_frames.side_by_side(panels), data),
+        titles=("machine", "case", "part", "joules are", "kJ", "total kJ", "idle kJ"),
+        rows=tuple(row for panel, points in chosen for row in _rows(panel, points)),
+    )
+
+
+def _bars(panel: Panel) -> list[Point]:
+    return sorted(few(panel.points, MOST_BARS), key=lambda point: point.figures["total_kj"].mean)
+
+
+def _word(domain: str, kind: str) -> str:
+    return f"{domain.upper()}, {kind}"
+
+
+def _parts(points: Sequence[Point]) -> Iterator[dict[str, Any]]:
+    for point in points:
+        begin = 0.0
+        for part in sorted(point.parts, key=lambda part: [*COLOURS, part.domain].index(part.domain)):
+            kj = part.joules / 1000
+            told = f"{point.case}: {_word(part.domain, part.kind)} {_table.number(kj)} kJ"
+            yield {
+                "case": point.case,
+                "begin": begin,
+                "end": begin + kj,
+                "part": _word(part.domain, part.kind),
+                "told": told,
+            }
+            begin += kj
+
+
+def _total(point: Point) -> dict[str, Any]:
+    total, idle = point.figures["total_kj"].mean, point.mean("idle_kj")
+    share = "idle share unknown" if idle is None else f"{100 * idle / total:.0f} % idle"
+    return {"case": point.case, "total": total, "idle": idle, "text": f"{digits.number(total)} kJ, {share}"}
+
+
+def _panel(panel: Panel, points: Sequence[Point], number: int, words: Sequence[str]) -> alt.LayerChart:
+    order = [point.case for point in points]
+    most = max(point.figures["total_kj"].mean for point in points)
+    y = alt.Y("case:N", sort=order, title=None, axis=alt.Axis(labelLimit=230))
+    scale = alt.Scale(domain=[0, most * 1.45], nice=False)
+    axis = alt.Axis(format=".6~g", tickCount=6)
+    bars = alt.Chart(alt.NamedData(f"parts{number}")).mark_bar(stroke=_look.INK, strokeWidth=0.6, height=13)
+    totals = alt.Chart(alt.NamedData(f"totals{number}"))
+    layers = [
+        bars.encode(
+            x=alt.X("begin:Q", title="energy / kJ", scale=scale, axis=axis),
+            x2="end:Q",
+            y=y,
+            fill=_colour(words),
+            fillOpacity=_paleness(words),
+            description="told:N",
+            tooltip=alt.Tooltip("told:N", title=" "),
+        ),
+        totals.mark_tick(color=_look.INK, thickness=2.5, size=19).encode(
+            x=alt.X("idle:Q", title="energy / kJ"), y=y
+        ),
+        totals.mark_text(align="left", dx=5, color=_look.INK).encode(
+            x=alt.X("total:Q", title="energy / kJ"), y=y, text="text:N"
+        ),
+    ]
+    title = alt.TitleParams(
+        panel.heading, subtitle="upright line: what the idle machine would have drawn anyway"
+    )
+    width = 430 if number or len(words) > 4 else 480
+    return alt.layer(*layers).properties(width=width, height=alt.Step(22), title=title)
+
+
+def _colour(words: Sequence[str]) -> alt.Fill:
+    colours = [COLOURS.get(word.partition(",")[0].lower(), OTHER) for word in words]
+    return alt.Fill("part:N", scale=alt.Scale(domain=list(words), range=colours), title=TITLE)
+
+
+def _paleness(words: Sequence[str]) -> alt.FillOpacity:
+    """Fill what was measured, and leave pale what was modelled."""
+    shares = [0.95 if word.endswith("measured") else 0.45 for word in words]
+    return alt.FillOpacity("part:N", scale=alt.Scale(domain=list(words), range=shares), title=TITLE)
+
+
+def _rows(panel: Panel, points: Sequence[Point]) -> Iterator[tuple[str, ...]]:
+    for point in points:
+        total, idle = point.figures["total_kj"].mean, point.mean("idle_kj")
+        for part in point.parts:
+            kj = _table.number(part.joules / 1000)
+            yield (
+                panel.machine,
+                point.case,
+                part.domain,
+                part.kind,
+                kj,
+                _table.number(total),
+                _table.number(idle),
+            )
+
+
+def _description(frame: Frame, chosen: Sequence[tuple[Panel, Sequence[Point]]]) -> Iterator[str]:
+    yield "Bars: kJ of GPU, CPU and RAM, one after the other. Full colour was measured, pale was modelled."
+    yield "The upright line on a bar is what the machine would have drawn doing nothing, for as long."
+    for panel, points in chosen:
+        shares = [
+            point.figures["idle_kj"].mean / point.figures["total_kj"].mean
+            for point in points
+            if "idle_kj" in point.figures
+        ]
+        told = f", of which {100 * min(shares):.0f} to {100 * max(shares):.0f} % are idle" if shares else ""
+        yield f"{panel.heading}: {len(points)} cases{told}."
+    yield from _frames.left_out(frame, sum(len(panel.points) - len(points) for panel, points in chosen))

@@ -1,0 +1,142 @@
+"""Duration against mean power; on an oblique line all cases take the same energy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import altair as alt
+
+from energy.report.charts import _axis, _frames, _labels, _layers, _look, _marks, _names, _table
+from energy.report.charts._axis import Axis
+from energy.report.charts._chart import Chart
+from energy.report.charts._few import few
+from energy.report.charts._frames import Frame
+from energy.report.charts._layers import Layers
+from energy.report.choosing import one_two_five
+from energy.report.model import Model, Panel, Point
+
+PLACE = 10
+TITLES = ("duration / s", "mean power / W")
+MOST_LABELS = 24
+MOST_LINES = 6
+
+
+def draw(model: Model) -> tuple[Chart, ...] | str:
+    """Draw each case by its seconds and its mean watts."""
+    frames = _frames.of(model, _has)
+    if not frames:
+        return "no record has a mean power above 0"
+    return tuple(_chart(frame) for frame in frames)
+
+
+def _has(point: Point) -> bool:
+    return _axis.shown(point.mean("seconds")) and _axis.shown(point.mean("mean_watts"))
+
+
+def iso_energy(
+    joules: float, across: Axis, up: Axis
+) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Return the ends (seconds, watts) of the line of one energy inside of a frame; None if it is outside.
+
+    Energy is watts times seconds, so on two logarithmic axes the line is straight.
+    """
+    begin, end = max(across.low, joules / up.high), min(across.high, joules / up.low)
+    return None if begin >= end else ((begin, joules / begin), (end, joules / end))
+
+
+def _chart(frame: Frame) -> Chart:
+    chosen = [
+        (panel, _frames.thinned(panel.points, lambda point: point.is_reference)) for panel in frame.panels
+    ]
+    every = [point for _, points in chosen for point in points]
+    across = _axis.logarithmic([point.figures["seconds"].mean for point in every])
+    up = _axis.logarithmic([point.figures["mean_watts"].mean for point in every])
+    words = _marks.in_order([_marks.mark(panel, point) for panel, points in chosen for point in points])
+    flagged = any(not point.good for point in every)
+    data: dict[str, _frames.Rows] = {}
+    panels = []
+    for number, (panel, points) in enumerate(chosen):
+        layers = Layers(str(number), across, up, TITLES, _frames.size(frame), words, flagged)
+        data |= {f"{name}{number}": rows for name, rows in _data(panel, points, layers).items()}
+        panels.append(_layers.panel(layers, panel, below=_iso_layers(layers), of_reference=False))
+    return Chart(
+        name=f"seconds_vs_watts{frame.suffix}",
+        title=f"Seconds and watts: {frame.task}, {frame.setting}",
+        description=" ".join(_description(frame, chosen)),
+        spec=_frames.finished(_frames.side_by_side(panels), data),
+        titles=_table.titles(("seconds", "mean_watts", "total_kj")),
+        rows=tuple(
+            _table.row(panel, point, ("seconds", "mean_watts", "total_kj"))
+            for panel, points in chosen
+            for point in points
+        ),
+    )
+
+
+def _data(panel: Panel, points: Sequence[Point], layers: Layers) -> dict[str, _frames.Rows]:
+    return {
+        "points": [_row(panel, point, layers) for point in points],
+        "repeats": list(_repeats(panel, points)),
+        "labels": list(_label_rows(points, layers)),
+        "iso": list(_iso_rows(layers)),
+    }
+
+
+def _row(panel: Panel, point: Point, layers: Layers) -> dict[str, Any]:
+    seconds, watts = point.figures["seconds"], point.figures["mean_watts"]
+    row = {
+        "x": seconds.mean,
+        "y": watts.mean,
+        "mark": _marks.mark(panel, point),
+        "record": _marks.GOOD if point.good else _marks.FLAGGED,
+        "told": _table.telling(point, ("seconds", "mean_watts", "total_kj")),
+    }
+    return row | _layers.ends("x", seconds, layers.across) | _layers.ends("y", watts, layers.up)
+
+
+def _repeats(panel: Panel, points: Sequence[Point]) -> Iterator[dict[str, Any]]:
+    for point in points:
+        pairs = list(zip(point.figures["seconds"].values, point.figures["mean_watts"].values, strict=False))
+        for seconds, watts in pairs if len(pairs) > 1 else ():
+            if _axis.shown(seconds) and _axis.shown(watts):
+                yield {"x": seconds, "y": watts, "mark": _marks.mark(panel, point)}
+
+
+def _label_rows(points: Sequence[Point], layers: Layers) -> Iterator[dict[str, Any]]:
+    telling = [id(point) for point in few(points, MOST_LABELS)]
+    order = sorted(
+        points, key=lambda point: telling.index(id(point)) if id(point) in telling else MOST_LABELS
+    )
+    places = [(point.figures["seconds"].mean, point.figures["mean_watts"].mean) for point in order]
+    texts = _names.short_names(order)
+    return _labels.rows(places, texts, 1, layers.across, layers.up, layers.size, MOST_LABELS)
+
+
+def _iso_rows(layers: Layers) -> Iterator[dict[str, Any]]:
+    """Yield the ends of lines of 1, 2, 5, 10, ... joules, and where each begins its name."""
+    lowest = layers.across.low * layers.up.low
+    highest = layers.across.high * layers.up.high
+    energies = [joules for joules in one_two_five(lowest, highest) if lowest < joules < highest]
+    for joules in energies[:: -(-len(energies) // MOST_LINES)]:
+        if ends := iso_energy(joules, layers.across, layers.up):
+            (x1, y1), (x2, y2) = ends
+            yield {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "text": f"{joules / 1000:g} kJ"}
+
+
+def _iso_layers(layers: Layers) -> list[alt.Chart]:
+    rows = layers.rows("iso")
+    line = rows.mark_rule(color=_look.SOFT, strokeDash=[1, 3], strokeWidth=1)
+    text = rows.mark_text(align="right", baseline="bottom", dx=-3, dy=-2, color=_look.SOFT, fontSize=10)
+    return [
+        line.encode(x=layers.x("x1"), y=layers.y("y1"), x2="x2:Q", y2="y2:Q"),
+        text.encode(x=layers.x("x2"), y=layers.y("y2"), text="text:N"),
+    ]
+
+
+def _description(frame: Frame, chosen: Sequence[tuple[Panel, Sequence[Point]]]) -> Iterator[str]:
+    yield "Mean power in watts against duration in seconds, both axes logarithmic."
+    yield "Dotted lines join equal energies; down and to the left is less, faster and hungrier may be the same."
+    for panel, points in chosen:
+        yield f"{panel.heading}, {len(points)} cases."
+    yield from _frames.left_out(frame, sum(len(panel.points) - len(points) for panel, points in chosen))
