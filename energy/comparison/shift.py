@@ -23,6 +23,7 @@ from energy.comparison.scale import Scale
 
 LEAST_CASES = 3
 LEVEL = 0.95
+SAME: tuple[Verdict, str] = ("unchanged", "the same figures on both sides")
 # The variance of the median of k values is that of one times pi / (2 k), for large k (Kendall and Stuart, The
 # Advanced Theory of Statistics 1, section 14.6). For few normal values it is less: 0.45 for k = 3, not 0.52.
 MEDIAN_VARIANCE = math.pi / 2
@@ -78,7 +79,12 @@ def of(
     changes = [pair.change for pair in pairs.values()]
     middle, count = statistics.median(changes), len(changes)
     bounds = _bounds(changes, pairs, noises) if is_separable else None
-    verdict, why = _verdict(scale, middle, bounds, count, scale.limit(gate, 1.0), is_separable)
+    if all(pair.is_same for pair in pairs.values()):
+        verdict, why = SAME
+    elif bounds is None:
+        verdict, why = _unknown(count, is_separable)
+    else:
+        verdict, why = _verdict(scale, middle, bounds, count, scale.limit(gate, 1.0))
     interval = None if bounds is None else (scale.change(bounds[0]), scale.change(bounds[1]))
     return Shift(scale.metric, scale.change(middle), interval, count, verdict, why, gate)
 
@@ -108,22 +114,9 @@ def _by_order(changes: Sequence[float]) -> tuple[float, float] | None:
 
 
 def _verdict(
-    scale: Scale,
-    middle: float,
-    bounds: tuple[float, float] | None,
-    count: int,
-    limit: float,
-    is_separable: bool,
+    scale: Scale, middle: float, bounds: tuple[float, float], count: int, limit: float
 ) -> tuple[Verdict, str]:
     limited = words.share(scale, limit)
-    if bounds is None:
-        if middle == 0.0:
-            return "unchanged", f"no change in the median of {words.cases(count)}"
-        if not is_separable:
-            return "inconclusive", (
-                f"{words.cases(count)}: what the session did cannot be told from what the case did"
-            )
-        return "inconclusive", f"{words.cases(count)}, one repeat each, no noise known: no interval"
     worst, best = _ends(scale, bounds)
     if best > 0 and scale.worse * middle > limit:
         return "regressed", f"all {count} cases together: more than {limited} worse"
@@ -132,6 +125,14 @@ def _verdict(
     if worst > limit:
         return "inconclusive", f"may be worse by more than {limited}"
     return "unchanged", f"not worse by more than {limited}"
+
+
+def _unknown(count: int, is_separable: bool) -> tuple[Verdict, str]:
+    """Say why nothing can be said."""
+    counted = words.cases(count)
+    if is_separable:
+        return "inconclusive", f"{counted}, one repeat each, no noise known: no interval"
+    return "inconclusive", f"{counted}: what the session did cannot be told from what the case did"
 
 
 def _ends(scale: Scale, bounds: tuple[float, float]) -> tuple[float, float]:
