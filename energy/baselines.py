@@ -179,11 +179,6 @@ def elsewhere(root: Path, name: str) -> str:
     return f"pinned are {', '.join(others)}" if others else "nothing is pinned yet"
 
 
-def remove(own: Pin) -> None:
-    """Delete a baseline; the run that it was made from stays."""
-    own.path.unlink()
-
-
 def digest(path: Path) -> str:
     """Return the SHA-256 of a text file, the same whatever line ends a checkout gives it."""
     return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()

@@ -13,8 +13,10 @@ import pytest
 
 from energy import confirming, project, selection
 from energy.comparison import base, codes, confirm, gates, resolve
+from energy.comparison.evaluate import Answer
 from energy.comparison.gate import Gate
-from energy.judging import BARE, Judge
+from energy.comparison.gates import COMMAND_LINE
+from energy.judging import BARE, CONFIRMING, THIS_RUN, Judge, head
 from energy.plugin import SESSION, USAGE_ERROR, case_name, is_measured, storage
 from energy.schema import RecordError
 from energy.selection import Selection
@@ -22,7 +24,6 @@ from energy.session import Session
 from energy.store import Store, StoreError
 
 MARKER = "energy_fail"
-COMMAND_LINE = "command line"
 JUDGE = pytest.StashKey[Judge]()
 COLLECTED = pytest.StashKey[list[str]]()
 DESELECTED = pytest.StashKey[set[str]]()
@@ -160,8 +161,8 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     run, judge = session.config.stash.get(SESSION, None), session.config.stash[JUDGE]
     if judge.confirms and run is not None and run.is_ours:
         run.adopt_the_rest()
-        if names := confirm.cases(judge.judge(run).comparison):
-            judge.again = confirming.measure(session, run, names)
+        if names := confirm.cases(_answer(run, judge).comparison):
+            run.again_records = confirming.measure(session, run, names)
     return result
 
 
@@ -188,10 +189,16 @@ def _judge(session: pytest.Session, run: Session) -> None:
     run.notes["selection"] = judge.selection.as_json()
     if not judge.is_asked or session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         return
-    found = judge.judge(run)
+    found = _answer(run, judge)
     run.notes["gated"] = found.as_json()
-    if judge.again is not None:
-        run.notes["confirmation"] = {"alarms": list(found.alarms), "records": judge.again}
+    run.notes["selection"] = judge.selection.without(found.left_out).as_json()
+    if run.again_records is not None:
+        run.notes["confirmation"] = {"alarms": list(found.alarms), "records": run.again_records}
+
+
+def _answer(run: Session, judge: Judge) -> Answer:
+    again = None if run.again_records is None else head(run, run.again_records, CONFIRMING)
+    return judge.judge(head(run, run.records, THIS_RUN), again)
 
 
 def _exit_code(session: pytest.Session) -> int:
@@ -209,5 +216,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     judge, run = config.stash[JUDGE], config.stash.get(SESSION, None)
     if judge.answer is not None and run is not None and run.is_ours:
         terminalreporter.section("energy: gates" if judge.ranked else "energy: comparison")
-        for line in judge.lines(run.written):
+        if run.written is not None:
+            judge.written(run.written)
+        for line in judge.lines():
             terminalreporter.write_line(line)

@@ -23,6 +23,7 @@ from energy.summary import CaseSummary, RunSummary
 
 BARE = ""  # --energy-compare without a REF
 THIS_RUN = "this run"
+CONFIRMING = "the confirming run"
 
 
 @dataclass
@@ -44,8 +45,8 @@ class Judge:
     asked: tuple[Gate, ...]
     reference: str | None
     strict: bool
-    confirms: bool
-    leaves_out: Callable[[CaseSummary], bool]
+    confirms: bool = False
+    leaves_out: Callable[[CaseSummary], bool] = lambda _: False
     marked: list[Gate] = field(default_factory=list)
     cases: list[str] = field(default_factory=list)
     selection: Selection = field(default_factory=Selection)
@@ -53,7 +54,6 @@ class Judge:
     history: list[RunSummary] = field(default_factory=list)
     calibrated: Mapping[str, Noise] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
-    again: list[dict[str, Any]] | None = None
     answer: Answer | None = None
 
     @property
@@ -115,31 +115,33 @@ class Judge:
             return f"{self.base.told} has none of the cases of this run"
         return None
 
-    def judge(self, run: Session) -> Answer:
-        """Hold what was measured against the gates; `again` has the alarmed cases, measured once more."""
+    def judge(self, head: RunSummary, again: RunSummary | None = None) -> Answer:
+        """Hold a run against the gates; `again` is its alarmed cases, measured once more."""
         question = Question(
             ranked=self.ranked,
             base=self.base,
             selection=self.selection,
-            history=self.history,
+            history=[run for run in self.history if run.path.resolve() != head.path.resolve()],
             calibrated=self.calibrated,
             leaves_out=self.leaves_out,
             warnings=tuple(self.warnings),
         )
-        later = None if self.again is None else head(run, self.again, "the confirming run")
-        self.answer = answer(question, head(run, run.records), later, strict=self.strict)
+        self.answer = answer(question, head, again, strict=self.strict)
         return self.answer
 
-    def lines(self, written: Path | None) -> Iterator[str]:
-        """Yield what was found, as text; `written` is the run's file, if there is one."""
+    def written(self, path: Path) -> None:
+        """Name the run by the file that it has been written to."""
         assert self.answer is not None
         comparison = self.answer.comparison
-        if written is not None:
-            named = replace(comparison.head, path=written, reference=f"{written.parent.name}/{written.stem}")
-            comparison = replace(comparison, head=named)
+        named = replace(comparison.head, path=path, reference=f"{path.parent.name}/{path.stem}")
+        self.answer = replace(self.answer, comparison=replace(comparison, head=named))
+
+    def lines(self, *, all_rows: bool = False) -> Iterator[str]:
+        """Yield what was found, as text."""
+        assert self.answer is not None
         told = self.base.told if self.base is not None else "nothing" if self.compares else None
-        answer = replace(self.answer, comparison=comparison)
-        yield from report.lines(answer, told=told, gated=bool(self.ranked), strict=self.strict)
+        gated = bool(self.ranked)
+        yield from report.lines(self.answer, told=told, gated=gated, strict=self.strict, all_rows=all_rows)
 
     def _chosen(self, index: Index, fingerprint: str) -> Base | None:
         if self.reference:
@@ -150,7 +152,7 @@ class Judge:
         return base.newest(self.store, index, fingerprint, set(self.cases), self.project.baseline)
 
 
-def head(run: Session, records: Sequence[dict[str, Any]], name: str = THIS_RUN) -> RunSummary:
+def head(run: Session, records: Sequence[dict[str, Any]], name: str) -> RunSummary:
     """Return the summary of a run that has not been written."""
     cases = tuple(map(summary.of_record, records))
     return RunSummary(Path(name), name, run.fingerprint, run.started, "", False, True, cases)

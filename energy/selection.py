@@ -8,7 +8,7 @@ renamed or skipped is not.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -38,6 +38,10 @@ class Selection:
             return False
         inside = not self.paths or any(_is_in(node, path) for path in self.paths)
         return inside and not any(_is_in(node, path) for path in self.ignored)
+
+    def without(self, cases: Iterable[str]) -> Selection:
+        """Return the selection of a run that left these cases out, too."""
+        return replace(self, deselected=self.deselected | frozenset(cases))
 
     def as_json(self) -> dict[str, Any]:
         """Return what a run file keeps of it."""

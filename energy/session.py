@@ -71,6 +71,7 @@ class Session:
     written: Path | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     first: Session | None = None
+    again_records: list[dict[str, Any]] | None = None
 
     @property
     def is_ours(self) -> bool:

@@ -40,7 +40,7 @@ class Base:
 
 def check(results: Store, reference: str) -> None:
     """Raise StoreError unless `reference` names a baseline of any machine, or a run."""
-    if not _is_pinned_somewhere(results, reference):
+    if not is_pinned_somewhere(results, reference):
         with results.index() as index:
             _side(results, index, reference)
 
@@ -56,7 +56,7 @@ def named(results: Store, index: Index, reference: str, fingerprint: str) -> Bas
         pinned = baselines.find(results.root, reference, fingerprint)
         if pinned is not None:
             return of_pin(pinned)
-        if _is_pinned_somewhere(results, reference):
+        if is_pinned_somewhere(results, reference):
             return None
     side = _side(results, index, reference, fingerprint)
     nodes: dict[tuple[str, str], str] = {}
@@ -104,7 +104,8 @@ def of_pin(pinned: Pin) -> Base:
     return Base(Side(pinned.run, (pinned.run.path,)), told, pinned.nodes)
 
 
-def _is_pinned_somewhere(results: Store, reference: str) -> bool:
+def is_pinned_somewhere(results: Store, reference: str) -> bool:
+    """Tell whether any hardware has a baseline of this name."""
     return any(path.stem == reference.rpartition("/")[2] for path in baselines.files(results.root))
 
 

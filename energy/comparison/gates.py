@@ -11,6 +11,7 @@ from energy.metrics import METRICS
 from energy.nearest import unknown
 
 FORM = "METRIC[@CASE-REGEX]:LIMIT, as in kj_per_epoch:5%, dice:0.01, total_kj@attention.*<=25 or session:4%"
+COMMAND_LINE = "command line"
 SESSION = "session"
 # What all cases have in common is told by what they cost in all.
 SESSION_METRIC = "total_kj"

@@ -1,0 +1,105 @@
+"""Hold a stored run against limits, as pytest does with --energy-fail, and list what its figures rely on.
+
+Gates are those of --fail and of [tool.joulebench] in ./pyproject.toml. Exit codes: 0 every limit is kept,
+10 regression, 11 inconclusive, 12 no comparable baseline, 13 a case is missing or failed, 14 a measurement is
+invalid; 11 and 12 count with --strict only. Without any gate the run itself is checked: 13 and 14.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from energy import baselines, project, selection, store, summary, validity
+from energy.commands import UsageError
+from energy.commands._storage import add_storage, tell
+from energy.comparison import base, codes, gates
+from energy.comparison.gates import COMMAND_LINE
+from energy.judging import CONFIRMING, Judge
+from energy.store import Store
+from energy.summary import RunSummary
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.add_argument("run", nargs="?", metavar="RUN", help="the run in question (default: the newest)")
+    reference = parser.add_mutually_exclusive_group()
+    reference.add_argument("--baseline", metavar="NAME", help="compare with this baseline (default: main)")
+    reference.add_argument("--compare", metavar="REF", help="compare with this run, file, glob or baseline")
+    parser.add_argument(
+        "--fail", metavar="GATE", action="append", default=[], help="limit, e.g. kj_per_epoch:5%%, dice:0.01"
+    )
+    parser.add_argument("--strict", action="store_true", help="11 and 12 fail, too")
+    parser.add_argument("--all", action="store_true", help="also the unchanged cases of a large comparison")
+    add_storage(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the list, the comparison and the verdict; return the exit code."""
+    results = Store(args.storage)
+    path = results.find(args.run)
+    data = results.load(path)
+    head, records = summary.of_run(data, path), store.records_in(data)
+    if head.fingerprint is None:
+        raise UsageError(f"{path} holds no energy records; there is nothing to check")
+    print(f"{path}\n")
+    print("\n".join(map(validity.line, validity.ticks(data, records))))
+    try:
+        return _judged(args, results, data, head)
+    except ValueError as mistake:
+        raise UsageError(str(mistake)) from None
+
+
+def _judged(args: argparse.Namespace, results: Store, data: dict[str, Any], head: RunSummary) -> int:
+    """Hold the run against its base and gates; return the exit code."""
+    judge = _judge(args, results, data, head)
+    judge.check()
+    if judge.is_asked:
+        if (why := judge.choose(str(head.fingerprint))) is not None:
+            tell(why)
+        answer = judge.judge(head, _again(data, head))
+        print("", *judge.lines(all_rows=args.all), sep="\n")
+        if judge.ranked or answer.exit_code:
+            return answer.exit_code
+    return _of_itself(head)
+
+
+def _judge(args: argparse.Namespace, results: Store, data: dict[str, Any], head: RunSummary) -> Judge:
+    own = project.read(Path())
+    if args.baseline is not None and not base.is_pinned_somewhere(results, args.baseline):
+        raise UsageError(f"no baseline {args.baseline!r}; {baselines.elsewhere(results.root, args.baseline)}")
+    return Judge(
+        store=results,
+        project=own,
+        asked=tuple(gates.parse(text, COMMAND_LINE) for text in args.fail),
+        reference=args.compare if args.baseline is None else args.baseline,
+        strict=args.strict or own.strict,
+        cases=[case.case for case in head.cases],
+        selection=selection.of_json(data["energy"].get("selection")),
+    )
+
+
+def _again(data: dict[str, Any], head: RunSummary) -> RunSummary | None:
+    """Return what the run measured once more because of an alarm, if it did."""
+    if "confirmation" not in data["energy"]:
+        return None
+    again = data["energy"]["confirmation"]["records"]
+    return replace(
+        head, path=Path(CONFIRMING), reference=CONFIRMING, cases=tuple(map(summary.of_record, again))
+    )
+
+
+def _of_itself(head: RunSummary) -> int:
+    """Return the exit code of a run that no gate is about: whether its own cases are good."""
+    failed = [case.case for case in head.cases if case.status != "ok"]
+    flagged = [case.case for case in head.cases if case.flags]
+    code = codes.MISSING if failed else codes.INVALID if flagged else codes.PASSED
+    told = {
+        codes.MISSING: "a case failed",
+        codes.INVALID: codes.MEANING[codes.INVALID],
+        codes.PASSED: "usable",
+    }
+    print(f"\nenergy: no gate; the run itself: {told[code]} (exit code {code})")
+    return code
