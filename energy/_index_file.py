@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 import zlib
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 # Another process that writes the index holds it for some milliseconds.
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 5.0
 MEMORY = ":memory:"
 
 _TABLES = """
@@ -42,24 +42,33 @@ def connect(path: Path) -> sqlite3.Connection:
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     if not path.exists():
         for other in folder.glob(f"*{path.suffix}"):  # of another version of this program
-            with contextlib.suppress(OSError):  # in use, on Windows
+            with suppress(OSError):  # in use, on Windows
                 other.unlink()
     return _prepared(sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None))
 
 
-def in_memory(copy_of: Path) -> sqlite3.Connection:
-    """Return an index that ends with the process, with what can be read of `copy_of`."""
+def copied(path: Path) -> sqlite3.Connection:
+    """Return an index that ends with the process, with what one can read that cannot be written.
+
+    Raises:
+        sqlite3.DatabaseError: it is damaged, held by another process, or not there.
+    """
     memory = sqlite3.connect(MEMORY, isolation_level=None)
-    if copy_of.is_file():
-        try:
-            with contextlib.closing(
-                sqlite3.connect(f"{copy_of.absolute().as_uri()}?mode=ro", uri=True)
-            ) as source:
-                source.backup(memory)
-        except sqlite3.DatabaseError:
-            memory.close()
-            memory = sqlite3.connect(MEMORY, isolation_level=None)
-    return _prepared(memory)
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(uri, uri=True, timeout=WAIT_SECONDS, isolation_level=None)) as source:
+            source.execute("BEGIN")
+            source.execute("SELECT count(*) FROM run")  # or `backup` waits for other processes for ever
+            source.backup(memory)
+        return _prepared(memory)
+    except sqlite3.DatabaseError:
+        memory.close()
+        raise
+
+
+def empty(_: Path) -> sqlite3.Connection:
+    """Return an index that ends with the process, with nothing in it."""
+    return _prepared(sqlite3.connect(MEMORY, isolation_level=None))
 
 
 def remove(path: Path) -> None:

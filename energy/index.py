@@ -32,6 +32,10 @@ FOLDER = ".index"
 TICK_NS = 20_000_000
 LONG_SECONDS = 2.0
 
+_CANNOT = sqlite3.OperationalError  # locked, read-only, disk full: nothing is wrong with what is there
+# To be written; only to be read; none at all.
+_WAYS = (_index_file.connect, _index_file.copied, _index_file.empty)
+
 
 def _silent(text: str) -> None:
     """Tell nobody."""
@@ -50,7 +54,8 @@ class Index:
         self._path = self._root / FOLDER / f"{_index_rows.version()}.sqlite"
         self._say = say
         self._rows: Rows | None = None
-        self._keeps = True
+        self._way = 0
+        self._is_renewed = False
         self._reading_seconds = 0.0
 
     def __enter__(self) -> Self:
@@ -127,40 +132,36 @@ class Index:
             return
 
     def _tried(self, use: Callable[[Rows], T]) -> T:
-        """Use the index; make a damaged one anew, and go on without a file where there can be none."""
+        """Use the index; make a damaged one anew, once, and go on without a file where there can be none."""
         while True:
             try:
                 return use(self._opened())
-            except sqlite3.OperationalError as problem:
-                self._go_on_in_memory(problem)
-            except sqlite3.DatabaseError as problem:
-                self._start_anew(problem)
-            except OSError as problem:
-                self._go_on_in_memory(problem)
+            except (OSError, sqlite3.DatabaseError) as problem:
+                self._close()
+                self._recover(problem)
 
     def _opened(self) -> Rows:
         if self._rows is None:
-            open_index = _index_file.connect if self._keeps else _index_file.in_memory
-            self._rows = Rows(open_index(self._path))
+            self._rows = Rows(_WAYS[self._way](self._path))
         return self._rows
 
-    def _go_on_in_memory(self, problem: Exception) -> None:
-        if not self._keeps:  # memory has no lock and no disk: this is a mistake of ours
+    def _recover(self, problem: Exception) -> None:
+        """Throw a damaged index away, once; where that does not help, take the next way to have one."""
+        is_damaged = isinstance(problem, sqlite3.DatabaseError) and not isinstance(problem, _CANNOT)
+        if self._way == 0 and is_damaged and not self._is_renewed:
+            self._is_renewed = True
+            try:
+                _index_file.remove(self._path)
+            except OSError as refused:
+                problem = refused
+            else:
+                return
+        if self._way == 0:
+            told = "reading the run files, which takes longer"
+            self._say(f"the index {self._path} cannot be used ({problem}); {told}")
+        self._way += 1
+        if self._way == len(_WAYS):
             raise problem
-        self._close()
-        self._keeps = False
-        self._say(
-            f"the index {self._path} cannot be used ({problem}); reading the run files, which takes longer"
-        )
-
-    def _start_anew(self, problem: Exception) -> None:
-        if not self._keeps:
-            raise problem
-        self._close()
-        try:
-            _index_file.remove(self._path)
-        except OSError as refused:
-            self._go_on_in_memory(refused)
 
     def _close(self) -> None:
         if self._rows is not None:

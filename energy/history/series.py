@@ -97,7 +97,7 @@ class Series:
         excluded: runs whose record does not count.
         noise: standard deviation of a point around its level, on the scale of `Point.shift`; None if unknown.
         unsearched: why no change was looked for, in words; empty where it was.
-        kind: how the newest point was metered: measured, modelled, mixed; None if nothing was, or for a shift.
+        kind: how the newest point was metered: measured, modelled or mixed; None if not at all.
     """
 
     fingerprint: str
