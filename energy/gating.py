@@ -25,7 +25,6 @@ from energy.store import Store, StoreError
 
 MARKER = "energy_fail"
 JUDGE = pytest.StashKey[Judge]()
-COLLECTED = pytest.StashKey[list[str]]()
 DESELECTED = pytest.StashKey[set[str]]()
 
 
@@ -79,12 +78,6 @@ def pytest_configure(config: pytest.Config) -> None:
         leaves_out=lambda case: bool(config.hook.pytest_energy_leaves_out(config=config, case=case)),
     )
     config.stash[DESELECTED] = set()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
-    """Remember what was collected, before anything is left out of it."""
-    config.stash[COLLECTED] = [case_name(item) for item in items if is_measured(item)]
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

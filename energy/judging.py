@@ -64,7 +64,7 @@ class Judge:
     @property
     def is_asked(self) -> bool:
         """Whether there is anything to judge."""
-        return self.reference is not None or bool(self.ranked)
+        return self.reference is not None or bool(self.ranked) or self.confirms
 
     @property
     def compares(self) -> bool:

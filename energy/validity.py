@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from energy.spent import AGREEMENT_SHARE, COVERAGE_SHARE
+from energy.store import short_commit
 
 Record = Mapping[str, Any]
 
@@ -30,7 +31,7 @@ def ticks(data: Mapping[str, Any], records: Sequence[Record]) -> Iterator[Tick]:
     failed = [f"{record['case']} {record['status']}" for record in records if record["status"] != "ok"]
     flagged = [f"{one['case']} {', '.join(one['validity']['flags'])}" for one in records if _flags(one)]
     yield Tick(block["finished"] is not None, "came to its end", _when(block))
-    yield Tick(not commit["dirty"], "a commit tells what was run", _commit(commit))
+    yield Tick(_is_committed(commit), "a commit tells what was run", _commit(commit))
     yield Tick(not failed, "every case ended well", _few(failed) or f"{len(records)} cases")
     yield Tick(not flagged, "no flag speaks against a record", _few(flagged) or "none")
     yield _totals(good)
@@ -117,7 +118,11 @@ def _when(block: Mapping[str, Any]) -> str:
 
 
 def _commit(commit: Mapping[str, Any]) -> str:
-    return f"{str(commit['id'])[:8]}{', and changes that are in no commit' if commit['dirty'] else ''}"
+    return f"{short_commit(commit)}{', and changes that are in no commit' if commit['dirty'] else ''}"
+
+
+def _is_committed(commit: Mapping[str, Any]) -> bool:
+    return short_commit(commit) != str(commit["id"]) and not commit["dirty"]
 
 
 def _few(names: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from energy.baselines import Pin
 from energy.commands import UsageError
 from energy.commands._storage import add_storage
 from energy.schema import RecordError
-from energy.store import Store
+from energy.store import Store, short_commit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -124,5 +124,5 @@ def _unknown(results: Store, name: str) -> str:
 def _told(own: Pin) -> str:
     run = own.run
     good = sum(case.status == "ok" for case in run.cases)
-    commit = run.commit[:8] + ("+dirty" if run.dirty else "")
+    commit = short_commit({"id": run.commit}) + ("+dirty" if run.dirty else "")
     return f"{run.reference} ({run.datetime[:10]}, {commit}, {good} of {len(run.cases)} cases good)"

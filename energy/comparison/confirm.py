@@ -133,7 +133,9 @@ def _row(row: Row, again: Row | None) -> Row:
     why = "it was not measured again" if again is None else again.why
     merged = {name: _change(change, changes.get(name), why) for name, change in row.changes.items()}
     words = {change.verdict for change in merged.values()}
-    return replace(row, changes=merged, verdict=next(word for word in GRAVEST if word in words))
+    # "unchanged" beside +11 % needs its reason in sight.
+    told = "; ".join(change.why for name, change in merged.items() if change != row.changes[name])
+    return replace(row, changes=merged, verdict=next(word for word in GRAVEST if word in words), why=told)
 
 
 def _change(change: Change, again: Change | None, why: str) -> Change:

@@ -132,6 +132,6 @@ def _check(metric: str, kind: Kind, limit: float) -> None:
         raise ValueError(f"{better} is better for {metric}: expected {right}")
     if kind == "relative" and unit == "%":
         points = f"{100 * limit:g}"
-        raise ValueError(f"{metric} is in per cent itself: write {metric}:{points} for {points} points of it")
+        raise ValueError(f"{metric} is in per cent itself: write {metric}:{points}, in points of it")
     if kind == "relative" and better == "higher" and limit >= 1:
         raise ValueError(f"{metric} cannot fall by {100 * limit:g} %: nothing would break this limit")

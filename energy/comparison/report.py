@@ -62,6 +62,7 @@ def _left_out(answer: Answer) -> Iterator[str]:
 
 
 def _alarms(answer: Answer) -> Iterator[str]:
-    """Yield what became of each alarm whose cases were measured again."""
+    """Yield the alarms that a second measurement cleared; the others are among the findings."""
     for alarm in answer.alarms:
-        yield f"measured again: {alarm['about']} {alarm['metric']}: {alarm['verdict']}: {alarm['why']}"
+        if alarm["verdict"] in ("unchanged", "kept"):
+            yield f"{alarm['about']} {alarm['metric']}: {alarm['why']}"
