@@ -23,145 +23,25 @@ however noisy its repeats.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from energy.comparison import holm, shift, words
-from energy.comparison.gate import Gate
-from energy.comparison.noise import Noises
+from energy.comparison import shift, words
 from energy.comparison.outcome import Change, Verdict
-from energy.comparison.pair import Identity, Pair
 from energy.comparison.power import repeats_needed
 from energy.comparison.scale import Scale
+from energy.comparison.tested import LEVEL, Case, Proof, proofs
 
-LEVEL = 0.05  # of one false alarm or more among all tests of a family
 ADVICE = "repeat (n = 3), or let `calibrate` measure it"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One metric of one case, ready to be judged; all figures on the metric's scale.
-
-    Args:
-        scale: how the metric is compared.
-        pair: what both runs show.
-        gate: the limit that applies, if any.
-        limit: how much worse it may get.
-        effect: the case's own part of the change.
-        noise: standard deviation of one repeat; None: unknown.
-        freedom: degrees of freedom behind it.
-        error: standard error of the effect; None: unknown.
-        cases: how many share the noise.
-        centred: the session's shift is taken out.
-    """
-
-    scale: Scale
-    pair: Pair
-    gate: Gate | None
-    limit: float
-    effect: float
-    noise: float | None
-    freedom: float
-    error: float | None
-    cases: int
-    centred: bool
-
-    @property
-    def worse(self) -> float:
-        """How much worse the case got by itself; below 0: better."""
-        return self.effect * self.scale.worse
-
-    @property
-    def p_worse(self) -> float | None:
-        """One-sided p-value of not being worse; None where the noise is unknown."""
-        return self._p_value(self.worse)
-
-    @property
-    def p_better(self) -> float | None:
-        """One-sided p-value of not being better; None where the noise is unknown."""
-        return self._p_value(-self.worse)
-
-    def half(self, error: float) -> float:
-        """Return half the 95 % interval of a figure with this standard error."""
-        return _quantile(self.freedom, 1 - LEVEL / 2) * error
-
-    def _p_value(self, shift: float) -> float | None:
-        from scipy.special import stdtr
-
-        if self.error is None:
-            return None
-        if self.error == 0.0:  # repeats that agree to the last digit: a simulation, or something counted
-            return 0.5 if shift == 0.0 else 0.0 if shift > 0 else 1.0
-        return float(stdtr(self.freedom, -shift / self.error))
-
-
-def usual_cases(
-    scale: Scale, pairs: Mapping[Identity, Pair], noises: Noises, gates: Mapping[Identity, Gate | None]
-) -> Mapping[Identity, Pair] | None:
-    """Return the cases whose median is the session's shift; None where that cannot be told.
-
-    All but those that are proven to have moved by themselves: one of three cases that really got better
-    drags the median of all three along, and the others would seem worse. They must remain the majority.
-    """
-    if not scale.relative or len(pairs) < shift.LEAST_CASES:
-        return None
-    cases = cases_of(scale, pairs, pairs, noises, gates)
-    judged = zip(cases, changes(list(cases.values())), strict=True)
-    rest = {case: pairs[case] for case, change in judged if change.verdict not in ("regressed", "improved")}
-    return rest if 2 * len(rest) > len(pairs) else pairs
-
-
-def cases_of(
-    scale: Scale,
-    pairs: Mapping[Identity, Pair],
-    usual: Mapping[Identity, Pair] | None,
-    noises: Noises,
-    gates: Mapping[Identity, Gate | None],
-) -> dict[Identity, Case]:
-    """Take the session's shift out of every case and say how exactly the rest is known.
-
-    `usual` are the cases whose median the shift is; None: nobody can tell the session from the cases.
-    """
-    middle = 0.0 if usual is None else shift.centre(usual)
-    typical = None if usual is None else shift.typical_variance(usual, noises)
-    found = {}
-    for case, pair in pairs.items():
-        noise = noises.of(case)
-        error = None
-        if noise is not None:
-            own = shift.change_variance(pair, noise.share)
-            if usual is not None and typical is not None:
-                own = shift.effect_variance(own, typical, len(usual))
-            error = math.sqrt(own)
-        found[case] = Case(
-            scale=scale,
-            pair=pair,
-            gate=gates[case],
-            limit=scale.limit(gates[case], math.fsum(pair.base) / len(pair.base)),
-            effect=pair.change - middle,
-            noise=None if noise is None else noise.share,
-            freedom=0.0 if noise is None else noise.freedom,
-            error=error,
-            cases=1 if case in noises.own else len(pairs),
-            centred=usual is not None,
-        )
-    return found
 
 
 def changes(cases: Sequence[Case]) -> list[Change]:
     """Judge cases of any metrics, which are one family: a false alarm in any of them is as bad."""
-    tested = [case for case in cases if case.error is not None]
-    worse = holm.rejected([case.p_worse for case in tested if case.p_worse is not None], LEVEL)
-    better = holm.rejected([case.p_better for case in tested if case.p_better is not None], LEVEL)
-    proofs = iter(zip(worse, better, strict=True))
-    return [
-        _change(case, *((False, False) if case.error is None else next(proofs)), len(tested))
-        for case in cases
-    ]
+    tested = sum(case.error is not None for case in cases)
+    return [_change(case, proof, tested) for case, proof in zip(cases, proofs(cases), strict=True)]
 
 
-def _change(case: Case, is_worse: bool, is_better: bool, tested: int) -> Change:
-    verdict, why = _verdict(case, is_worse, is_better, tested)
+def _change(case: Case, proof: Proof, tested: int) -> Change:
+    verdict, why = _verdict(case, proof, tested)
     pair, scale = case.pair, case.scale
     whole = None if case.noise is None else case.half(math.sqrt(shift.change_variance(pair, case.noise)))
     own = None if case.error is None else case.half(case.error)
@@ -187,19 +67,19 @@ def _interval(scale: Scale, middle: float, half: float | None) -> tuple[float, f
     return None if half is None else (scale.change(middle - half), scale.change(middle + half))
 
 
-def _verdict(case: Case, is_worse: bool, is_better: bool, tested: int) -> tuple[Verdict, str]:
+def _verdict(case: Case, proof: Proof, tested: int) -> tuple[Verdict, str]:
     limit = words.share(case.scale, case.limit)
     if case.error is None:
         return _without_noise(case)
     if case.pair.is_same and case.effect == 0.0:
         return "unchanged", "the same figures on both sides"
-    if is_worse and case.worse > case.limit:
+    if case.has_regressed(proof):
         return "regressed", f"worse by {_told(case)}, the limit is {limit}"
-    if is_better and -case.worse > (case.limit if case.scale.relative else 0.0):
+    if case.has_improved(proof):
         return "improved", f"better by {_told(case)}"
     most = case.worse + case.half(case.error)
     if most > case.limit:
-        return "inconclusive", _doubt(case, is_worse, tested)
+        return "inconclusive", _doubt(case, proof.is_worse, tested)
     return "unchanged", f"not worse by more than {limit}{_conditions(case)}"
 
 
@@ -243,9 +123,3 @@ def _needed(case: Case, shift: float, level: float) -> str:
     if repeats is None:
         return "so near the limit that not even 1000 repeats would tell"
     return f"need about n = {max(repeats, len(case.pair.head) + 1)}"
-
-
-def _quantile(freedom: float, share: float) -> float:
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, share))

@@ -74,7 +74,7 @@ def refusal(base: RunSummary, head: RunSummary, matched: Sequence[Matched]) -> s
     """
     if base.fingerprint and head.fingerprint and base.fingerprint != head.fingerprint:
         return f"other hardware or meters: {base.fingerprint} in the base, {head.fingerprint} in the head"
-    for pair in matched:
+    for pair in filter(lambda one: one.is_comparable, matched):
         before, after = pair.base and pair.base.kind, pair.head and pair.head.kind
         if before and after and before != after:
             return f"joules of another kind: {before} in the base, {after} in the head (first: {pair.case})"

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from energy.comparison import judge, pair
 from energy.comparison.gate import Gate
-from energy.comparison.judge import Case
 from energy.comparison.outcome import Change, Row, Verdict
 from energy.comparison.pair import Gap, Identity, Pair
 from energy.comparison.pairing import Matched
 from energy.comparison.scale import Scale
 from energy.comparison.study import Study
+from energy.comparison.tested import Case
 
 # A row has the first of these that one of its metrics has.
 GRAVEST: tuple[Verdict, ...] = (

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from energy.comparison import judge, noise, pair, shift
+from energy.comparison import noise, pair, shift, tested
 from energy.comparison.gate import Gate
-from energy.comparison.judge import Case
 from energy.comparison.noise import Noises
 from energy.comparison.outcome import Noise, Shift
 from energy.comparison.pair import Gap, Identity, Pair
 from energy.comparison.pairing import Matched
 from energy.comparison.scale import Scale
+from energy.comparison.tested import Case
 from energy.summary import RunSummary
 
 
@@ -50,9 +50,9 @@ def of(
     gaps = {case: both for case, both in found.items() if isinstance(both, Gap)}
     noises = noise.of_pairs(scale, pairs, history, calibrated)
     limits = {case: gate_of(gates, scale.metric, case[0]) for case in found}
-    usual = judge.usual_cases(scale, pairs, noises, limits)
+    usual = tested.usual_cases(scale, pairs, noises, limits)
     moved = _shift(scale, pairs, usual, noises, session_gate_of(gates, scale.metric))
-    cases = judge.cases_of(scale, pairs, usual, noises, limits)
+    cases = tested.cases_of(scale, pairs, usual, noises, limits)
     return Study(scale, cases, gaps, limits, noises, moved)
 
 
