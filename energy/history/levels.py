@@ -15,7 +15,7 @@ from energy.history.study import LEAST_POINTS
 from energy.metrics import METRICS
 
 OUTLIER = 4.0  # deviations from its neighbours at which a single point says nothing of the level
-NOISIER = 1.5
+PROVEN = 0.999
 LEAST_NOISE = 1e-4  # a figure that repeats to the last digit still means nothing below this
 
 Segment = tuple[int, int, float]
@@ -81,11 +81,15 @@ def _segments(values: Numbers, weights: Numbers, noise: Noise | None, tests: int
 
 
 def _judged_by(common: Noise, own: Noise) -> Noise:
-    """Return the noise by which a series is judged: its own where that is more than the common one.
+    """Return the noise by which a series is judged: the common one, or its own where that is more.
 
-    Among a few points any series may seem noisier by chance; one that clearly is stands for itself.
+    Among a few points any series may seem noisier by chance. One that an F test proves noisier stands for
+    itself, with the few degrees of freedom that it has.
     """
-    freedom = own.freedom if own.deviation > NOISIER * common.deviation else common.freedom
+    from scipy.special import fdtri
+
+    proven = own.deviation**2 > fdtri(own.freedom, common.freedom, PROVEN) * common.deviation**2
+    freedom = own.freedom if proven else common.freedom
     return Noise(max(common.deviation, own.deviation, LEAST_NOISE), freedom)
 
 
