@@ -20,11 +20,10 @@ from energy import store, summary
 from energy.comparison.codes import MEANING, blocks
 from energy.disk import write_then_rename
 from energy.fingerprint import short_hash
-from energy.schema import RecordError
+from energy.schema import SCHEMA, RecordError, check_version
 from energy.store import Store, StoreError
 from energy.summary import CaseSummary, RunSummary
 
-SCHEMA = 1
 FOLDER = "baselines"
 # Begins with a letter, so that nobody takes it for a run's number.
 _NAME = re.compile(r"[A-Za-z][\w.+-]*")
@@ -144,14 +143,16 @@ def read(path: Path) -> Pin:
     """
     try:
         data = json.loads(path.read_bytes())
-        whole = data["digest"] == _digest_of(data)
+        check_version(data, str(path))
+        if data["digest"] != _digest_of(data):
+            raise RecordError(f"{path}: edited since it was pinned; restore it, or set it anew")
         own = _pin_of(data, path)
+    except RecordError:
+        raise
     except OSError as problem:
         raise StoreError(f"{path} cannot be read: {problem.strerror}") from problem
     except (ValueError, TypeError, KeyError, AttributeError) as problem:
         raise RecordError(f"{path}: damaged, no baseline: {problem!r}; restore it, or set it anew") from None
-    if not whole:
-        raise RecordError(f"{path}: edited since it was pinned; restore it, or set it anew (baseline set)")
     if own.sha256 is not None and own.run.path != path and digest(own.run.path) != own.sha256:
         raise RecordError(
             f"{own.run.path}: changed since the baseline {own.name} was made from it; restore the file, "
@@ -221,8 +222,6 @@ def _digest_of(data: Mapping[str, Any]) -> str:
 
 
 def _pin_of(data: Mapping[str, Any], path: Path) -> Pin:
-    if data["schema"] != SCHEMA:
-        raise ValueError(f"schema {data['schema']!r}, expected {SCHEMA}")
     run, nodes = dict(data["run"]), {}
     cases = []
     for fields in run.pop("cases"):

@@ -278,11 +278,11 @@ def test_a_comparison_without_a_gate_shows_a_regression_and_fails_nothing(suite)
     assert "energy: compared only; no gate, so nothing of it fails the run" in done.said
 
 
-def test_without_gates_nothing_is_compared_or_said(suite):
-    done = suite.run()
+def test_a_run_that_nobody_limits_says_nothing_of_gates_and_keeps_what_it_was_asked_for(suite):
+    done = suite.run("--deselect", "test_it.py::test_case[a]")
 
     assert done.code == 0
-    assert "gate" not in done.said
+    assert "energy: gates" not in done.said
     assert "compared" not in done.said
-    assert suite.block()["selection"] == {"paths": ["."], "ignored": [], "deselected": []}
+    assert suite.block()["selection"] == {"paths": ["."], "ignored": [], "deselected": ["test_case[a]"]}
     assert "gated" not in suite.block()
