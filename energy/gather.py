@@ -14,6 +14,10 @@ from energy.schema import RecordError
 from energy.store import Store, StoreError
 
 
+class NothingFoundError(StoreError):
+    """There is no result where someone looked for one; says where, and what to do."""
+
+
 @dataclass(frozen=True)
 class FoundRun:
     """One run, read and validated.
@@ -47,7 +51,7 @@ def files(sources: Sequence[str | Path]) -> list[Path]:
         sources: results folders, folders of one machine, files, globs.
 
     Raises:
-        StoreError: one of them means nothing; says what to do.
+        NothingFoundError: one of them means nothing.
     """
     found = (path for source in sources for path in _files(source))
     return list(dict.fromkeys(found))
@@ -57,7 +61,7 @@ def read(sources: Sequence[str | Path]) -> tuple[list[FoundRun], list[Unusable]]
     """Read all runs that `sources` mean; a file that is damaged or too new costs no other one.
 
     Raises:
-        StoreError: a source means nothing.
+        NothingFoundError: one of the sources means nothing.
     """
     runs: list[FoundRun] = []
     unusable: list[Unusable] = []
@@ -86,7 +90,7 @@ def _in_folder(folder: Path) -> list[Path]:
     own = folder / store.JOURNAL
     journals = [*Store(folder).journals(), *([own] if own.is_file() else [])]
     if not inside and not journals:
-        raise StoreError(
+        raise NothingFoundError(
             f"no results in {folder}; run a benchmark first (pytest benchmarks), or name another folder"
         )
     return [*inside, *journals]
@@ -95,7 +99,9 @@ def _in_folder(folder: Path) -> list[Path]:
 def _by_glob(pattern: str) -> Iterator[Path]:
     matches = sorted(glob.glob(pattern))  # noqa: PTH207 (Path.glob takes no absolute pattern)
     if not matches:
-        raise StoreError(f"no results at {pattern}: no such folder or file, and no file fits it as a glob")
+        raise NothingFoundError(
+            f"no results at {pattern}: no such folder or file, and no file fits it as a glob"
+        )
     for match in matches:
         path = Path(match)
         yield from _in_folder(path) if path.is_dir() else [path]

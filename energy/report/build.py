@@ -9,7 +9,7 @@ from pathlib import Path
 
 from energy import gather
 from energy.disk import write_then_rename
-from energy.gather import FoundRun, Unusable
+from energy.gather import FoundRun, NothingFoundError, Unusable
 from energy.report import drawing, groups, page
 from energy.report.charts import Drawn
 from energy.store import StoreError
@@ -66,7 +66,7 @@ def report(sources: Sequence[str | Path], choices: Choices) -> Report:
     found, unusable = gather.read(sources)
     grouped = groups.of_runs(found)
     if not grouped:
-        raise StoreError(_nothing(sources, unusable))
+        raise _nothing(sources, unusable)
     drawn = drawing.draw(grouped, found, choices.overlays)
     html = page.render(
         grouped,
@@ -92,10 +92,9 @@ def write(html: str, path: Path) -> None:
     write_then_rename(path.with_name(f".{path.name}.{os.getpid()}.tmp"), path, html)
 
 
-def _nothing(sources: Sequence[str | Path], unusable: Sequence[Unusable]) -> str:
+def _nothing(sources: Sequence[str | Path], unusable: Sequence[Unusable]) -> StoreError:
     where = ", ".join(map(str, sources))
-    reasons = "; ".join(file.reason for file in unusable[:5])
-    return (
-        f"nothing to report in {where}: "
-        f"{reasons or 'no record of energy; run a benchmark first (pytest benchmarks)'}"
-    )
+    if unusable:
+        reasons = "; ".join(file.reason for file in unusable[:5])
+        return StoreError(f"nothing to report in {where}: {reasons}")
+    return NothingFoundError(f"no record of energy in {where}; run a benchmark first (pytest benchmarks)")

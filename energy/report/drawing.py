@@ -8,7 +8,7 @@ from pathlib import Path
 
 from energy.gather import FoundRun
 from energy.report import charts, model, past
-from energy.report.charts import Drawn
+from energy.report.charts import Drawn, _render
 from energy.report.charts._chart import Chart
 from energy.report.groups import Group
 from energy.report.page import Drawing, Drawings
@@ -34,14 +34,10 @@ def as_drawings(drawn: Drawn) -> Drawings:
 
 def figures(drawn: Drawn, folder: Path) -> list[Path]:
     """Write each chart as SVG and PNG; OSError if that cannot be."""
-    from energy.report.charts import _render
-
     return _render.figures(drawn.charts, folder)
 
 
 def _drawing(chart: Chart) -> Drawing:
-    from energy.report.charts import _render
-
     return Drawing(
         name=chart.name,
         title=chart.title,
@@ -54,5 +50,11 @@ def _drawing(chart: Chart) -> Drawing:
 
 
 def specs(drawn: Drawn) -> str:
-    """Return the specifications of all charts by name, as JSON."""
-    return json.dumps({chart.name: chart.spec for chart in drawn.charts}, allow_nan=False)
+    """Return the charts as specifications of Vega by name, as JSON: the page need not compile them."""
+    import vl_convert
+
+    compiled = {
+        chart.name: vl_convert.vegalite_to_vega(dict(chart.spec), vl_version=_render.VL_VERSION)
+        for chart in drawn.charts
+    }
+    return json.dumps(compiled, allow_nan=False, separators=(",", ":"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from energy import gather
+from energy.gather import NothingFoundError
 from energy.report import build
 from energy.schema import RecordError
 from energy.store import StoreError
@@ -47,18 +48,14 @@ class Page:
         return None
 
     def _html(self, version: str) -> str:
-        if self._are_empty():
-            return build.waiting(self.sources, version)
-        return build.report(self.sources, build.Choices(_command(self.sources), version=version)).html
-
-    def _are_empty(self) -> bool:
-        """Tell whether the folders are there and nothing is in them yet, as when a run has just begun."""
+        """Return the report, or a page that waits where folders are there and no case is in them yet."""
+        choices = build.Choices(_command(self.sources), version=version)
         try:
-            return not gather.files(self.sources)
-        except StoreError:
-            if all(Path(source).is_dir() for source in self.sources):
-                return True
-            raise
+            return build.report(self.sources, choices).html
+        except NothingFoundError:
+            if not all(Path(source).is_dir() for source in self.sources):
+                raise
+            return build.waiting(self.sources, version)
 
     def _version(self) -> str:
         """Digest names, sizes and times of all files."""

@@ -63,7 +63,7 @@ def render(
         unusable: files that could not be read.
         drawings: its charts.
         command: what made this page.
-        specs: Vega-Lite specifications by name as JSON, where charts shall answer to a pointer.
+        specs: Vega specifications by name as JSON, where charts shall answer to a pointer.
         version: of a served page, which looks for a newer one of itself; None: a page by itself.
     """
     scripts = [_text("choosing.js"), _text("page.js"), *_reload(version)]

@@ -13,7 +13,7 @@ for (const [name, spec] of Object.entries(JSON.parse(text))) {
   live.hidden = true;
   image.after(live);
   // ast: expressions are interpreted, not compiled, since the page's policy forbids making code from text.
-  vegaEmbed(live, spec, { ast: true, actions: false, renderer: "svg", logLevel: vega.Error }).then(
+  vegaEmbed(live, spec, { ast: true, actions: false, renderer: "svg", logLevel: 1 }).then(
     () => { live.hidden = false; image.classList.add("printed"); },
     (problem) => { live.remove(); console.warn(`${name} stays an image: ${problem.message}`); },
   );
