@@ -22,8 +22,9 @@ COLUMNS = (
 
 def export(request: Request) -> Exported:
     """Return one row per value; a case that failed has one without any."""
+    found = records(request)
     made = _of_run(request)
-    rows = ({**row, **made} for record in records(request) for row in _rows(record))
+    rows = ({**row, **made} for record in found for row in _rows(record))
     return Exported({".csv": table(COLUMNS, rows)})
 
 
