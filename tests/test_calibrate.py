@@ -15,6 +15,7 @@ import pytest
 from energy import calibration
 from energy.__main__ import main
 from energy.commands import _aa, _noise, _work
+from energy.comparison import gates
 from energy.reading import Count
 
 RAM_JOULES = 25.0
@@ -163,6 +164,36 @@ def test_where_the_total_is_unknown_the_words_are_about_time(found):
 
     assert lines[0] == "total energy: unknown, no meter read the ram in this run"
     assert lines[1] == "wall time is measured (monotonic_clock)"
+
+
+def test_it_says_what_a_suite_can_tell_and_which_gate_follows(found):
+    found["metrics"]["total_kj"] |= {"noise": 0.03, "n": 20}
+
+    lines = list(_noise.lines(found))
+
+    begin = lines.index("the least increase of total_kj in one case that a comparison of two runs can tell:")
+    assert [" ".join(line.split()) for line in lines[begin + 1 : begin + 5]] == [
+        "cases n = 1 n = 3 n = 5 n = 10",
+        "1 12 % 7.7 % 5.3 % 3.5 %",
+        "8 17 % 9 % 6.7 % 4.6 %",
+        "24 19 % 9.7 % 7.4 % 5.1 %",
+    ]
+    assert lines[-1].strip() == "--energy-compare=main --energy-fail kj_per_epoch:10%"
+    (gate,) = [part for part in lines[-1].split() if part.startswith("kj_per_epoch")]
+    assert gates.parse(gate, "calibrate").limit == pytest.approx(0.10)
+
+
+def test_where_the_total_is_unknown_the_gate_is_about_time(found):
+    found["metrics"]["total_kj"] |= {"reason": "no meter read the ram in this run"}
+
+    assert "--energy-fail s_per_epoch:" in list(_noise.lines(found))[-1]
+
+
+def test_where_nothing_is_known_no_gate_is_advised(found):
+    for name in ("total_kj", "seconds"):
+        found["metrics"][name] |= {"reason": "unknown"}
+
+    assert "--energy-fail" not in "\n".join(_noise.lines(found))
 
 
 def test_the_work_is_the_same_amount_each_time_whatever_it_takes(monkeypatch):

@@ -10,6 +10,7 @@ from scipy import stats
 
 from energy import calibration
 from energy.calibration import Measured
+from energy.comparison import power
 
 
 def equidistant(count):
@@ -155,3 +156,20 @@ def test_measured_and_modelled_sources_make_a_mixed_figure():
     some = [window("A", 0.0, 1.0), window("B", 1.0, 1.1, kind="modelled")]
 
     assert calibration.of_metric("total_kj", [*some, *windows([1.0, 1.2], "BA")]).kind == "mixed"
+
+
+@pytest.mark.parametrize("repeats", [3, 5, 10])
+@pytest.mark.parametrize("cases", [1, 8, 24])
+def test_a_suites_detectable_shift_has_the_power_that_a_comparison_asks_for(cases, repeats):
+    shift = calibration.detectable_in_suite(0.03, 20, cases, repeats)
+
+    assert power.power(0.03, shift, 0.05 / cases, cases, repeats) == pytest.approx(0.8, abs=1e-6)
+
+
+@pytest.mark.parametrize("cases", [1, 24])
+def test_with_one_repeat_the_windows_of_the_calibration_are_the_degrees_of_freedom(cases):
+    """One run against one: scipy's own distributions, with 19 degrees of freedom of 20 windows."""
+    noncentrality = calibration.detectable_in_suite(0.03, 20, cases, 1) / 0.03 / math.sqrt(2)
+    critical = stats.t.isf(0.05 / cases, 19)
+
+    assert stats.nct.sf(critical, 19, noncentrality) == pytest.approx(0.8, abs=1e-6)

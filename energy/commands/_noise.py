@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from energy import digits
+from energy import calibration, digits
 
 TITLES = (
     "metric",
@@ -18,6 +19,11 @@ TITLES = (
     "n=5 %",
 )
 UNKNOWN = "–"
+REPEATS = (1, 3, 5, 10)
+CASES = (1, 8, 24)
+ADVISED = 3
+# What is gated, by what an A/A run measures: a run's epochs take what a window of fixed work does.
+GATED = {"total_kj": "kj_per_epoch", "seconds": "s_per_epoch"}
 
 
 def lines(found: Mapping[str, Any]) -> Iterator[str]:
@@ -31,6 +37,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"{name}: unknown, {noise['reason']}" for name, noise in metrics.items() if noise["reason"])
     yield ""
     yield from _conditions(found)
+    yield from _advice(found)
 
 
 def _in_words(noise: Mapping[str, Any], what: str) -> Iterator[str]:
@@ -94,6 +101,40 @@ def _conditions(found: Mapping[str, Any]) -> Iterator[str]:
     )
     flags = ", ".join(f"{flag} in {count}" for flag, count in found["flags"].items())
     yield f"flags of {len(found['windows'])} windows: {flags or 'none'}"
+
+
+def _advice(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a comparison of two runs can tell on this machine, and the gate that follows from it."""
+    known = [metric for metric in GATED if not found["metrics"][metric]["reason"]]
+    if not known:
+        return
+    metric = known[0]
+    table = {cases: [_detectable(found["metrics"][metric], cases, n) for n in REPEATS] for cases in CASES}
+    yield ""
+    yield f"the least increase of {metric} in one case that a comparison of two runs can tell:"
+    titles = ("  cases", *(f"n = {repeats}" for repeats in REPEATS))
+    rows = ((f"  {cases}", *(f"{_percent(share)} %" for share in row)) for cases, row in table.items())
+    yield from _aligned([titles, *rows])
+    yield (
+        "(a false alarm in 5 % of suites, by Holm; power 80 %; n = 1 relies on this A/A run; "
+        "one limit on one metric)"
+    )
+    limit = _limit(table[CASES[-1]][REPEATS.index(ADVISED)])
+    yield f"a gate that this allows with {CASES[-1]} cases and n = {ADVISED}:"
+    yield f"  --energy-compare=main --energy-fail {GATED[metric]}:{limit}"
+
+
+def _detectable(noise: Mapping[str, Any], cases: int, repeats: int) -> float:
+    return math.expm1(calibration.detectable_in_suite(noise["noise"], noise["n"], cases, repeats))
+
+
+def _limit(share: float) -> str:
+    """Return the limit of a gate: what can be found, rounded up to half a per cent, 1 % at least.
+
+    >>> _limit(0.0312), _limit(0.0001)
+    ('3.5%', '1%')
+    """
+    return f"{max(1.0, math.ceil(200 * share) / 2):g}%"
 
 
 def _watts(value: float | None) -> str:
