@@ -286,3 +286,31 @@ def test_a_run_that_nobody_limits_says_nothing_of_gates_and_keeps_what_it_was_as
     assert "compared" not in done.said
     assert suite.block()["selection"] == {"paths": ["."], "ignored": [], "deselected": ["test_case[a]"]}
     assert "gated" not in suite.block()
+
+
+# What a run may spend
+
+
+def test_a_run_begins_no_case_once_it_has_spent_what_it_may_and_can_be_resumed(fresh):
+    done = fresh.run("--energy-max-kj=8", "--energy-fail=total_kj<=0.1", "-rs")  # a case takes 3 kJ
+
+    assert done.code == 2, done.said
+    assert "3 passed, 3 skipped" in done.said
+    assert "--energy-max-kj 8: 9" in done.said
+    assert fresh.block()["finished"] is None
+    assert "gated" not in fresh.block()
+    rest = fresh.run("--energy-resume")
+    assert rest.code == 0, rest.said
+    assert len(json.loads(fresh.files()[-1].read_text())["benchmarks"]) == len(NAMES)
+
+
+def test_a_run_that_may_spend_enough_ends_as_any_other(fresh):
+    assert fresh.run("--energy-max-kj=19").code == 0
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "nan", "much"])
+def test_a_limit_that_is_no_energy_is_a_mistake(fresh, limit):
+    done = fresh.run(f"--energy-max-kj={limit}")
+
+    assert done.code == 4, done.said
+    assert fresh.files() == []
