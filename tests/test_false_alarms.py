@@ -32,7 +32,7 @@ def test_every_other_rule_is_fooled_by_the_drift(found, rule):
 
 
 def test_the_naive_rule_cries_wolf_in_most_suites_of_one_repeat():
-    """By hand: 3 % * sqrt(2) of noise beyond ln 1.05, P = 0.125 for one case, 1 - 0.875**23 = 0.954 for 23."""
+    """By hand: 3 % * sqrt(2) of noise beyond ln 1.05: 0.125 for one case, 1 - 0.875**23 = 0.954 for 23."""
     base, head = false_alarms.drawn(Setting(1, 0.03), 2000, np.random.default_rng(1))
 
     alarms = false_alarms.rates(false_alarms.naive(base, head)).false_alarms
