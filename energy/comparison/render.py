@@ -6,7 +6,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from energy import digits
+from energy import digits, provenance
 from energy.comparison import words
 from energy.comparison.outcome import Change, Comparison, Noise, Row, Shift
 from energy.metrics import METRICS
@@ -26,7 +26,6 @@ OUTCOMES = {
     "improved": "improved",
     "unchanged": "unchanged",
 }
-ENERGY_UNITS = ("kJ", "J", "1/kJ", "W", "g")
 
 
 def render(comparison: Comparison, all_rows: bool = False, width: int = 120) -> str:
@@ -126,15 +125,19 @@ def _groups(
     return [group for half in halves for group in _groups(comparison, rows, half, width)]
 
 
+def metric_title(metric: str) -> str:
+    """Return the title of a metric's column, with its unit."""
+    unit = METRICS[metric].unit
+    return TITLES.get(metric, metric if unit in ("1", "%") else f"{metric} ({unit})")
+
+
 def _cells(
     comparison: Comparison, rows: Sequence[Row], metrics: Sequence[str], notes: Notes
 ) -> list[list[str]]:
     """Return title row, case rows and the row of the session."""
     title = ["case"]
     for metric in metrics:
-        unit = METRICS[metric].unit
-        name = TITLES.get(metric, metric if unit in ("1", "%") else f"{metric} ({unit})")
-        title += [name, "Δ [95 %]"]
+        title += [metric_title(metric), "Δ [95 %]"]
     cells = [[*title, "verdict"], *(_row(row, metrics, notes) for row in rows)]
     shifts = {metric: comparison.shifts[metric] for metric in metrics if metric in comparison.shifts}
     if any(shift.interval is not None for shift in shifts.values()):
@@ -216,7 +219,7 @@ def conditions(comparison: Comparison) -> Iterator[str]:
         if noise is not None and metric in metrics:
             size = noise_text(metric, noise, comparison)
             yield f"noise of {metric}: {size} (standard deviation of one repeat), {noise.origin}"
-    if any(METRICS[metric].unit in ENERGY_UNITS for metric in metrics):
+    if any(METRICS[metric].unit in provenance.ENERGY_UNITS for metric in metrics):
         yield from _kinds(comparison)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from energy import caption, provenance, store
+from energy.comparison.outcome import Comparison, Row
 from energy.exporters import ExportError, Request
 from energy.exporters._text import printable
 
@@ -56,6 +57,12 @@ def _name(record: Record) -> str:
     # Functions of a foreign suite have no other task that could share their name.
     plain = record["task"] in ("training", "function")
     return printable(record["case"] if plain else f"{record['case']} ({record['task']})")
+
+
+def row_of(base: Comparison | None, record: Record) -> Row | None:
+    """Return what a comparison says of a record."""
+    rows = () if base is None else base.rows
+    return next((row for row in rows if (row.case, row.task) == (record["case"], record["task"])), None)
 
 
 def problem(record: Record) -> str | None:

@@ -10,8 +10,7 @@ from energy.exporters import Request
 from energy.exporters._cases import kinds, records
 from energy.exporters._markdown import Page, bullets, code, commands, folded, prose, table
 from energy.exporters._run_page import environment, reproduce
-from energy.metrics import METRICS
-from energy.table import TITLES, UNKNOWN
+from energy.table import UNKNOWN
 
 # Words and signs, no colours: a reader may not see these, and some services do not show them.
 SIGNS = {
@@ -88,9 +87,7 @@ def _body(base: Comparison, rows: Sequence[Row]) -> str:
 def _table(base: Comparison, rows: Sequence[Row]) -> str:
     titles = ["case"]
     for metric in base.metrics:
-        unit = METRICS[metric].unit
-        name = TITLES.get(metric, metric if unit in ("1", "%") else f"{metric} ({unit})")
-        titles += [prose(name), "Δ [95 %]".replace("[", "&#91;").replace("]", "&#93;")]
+        titles += [prose(render.metric_title(metric)), prose("Δ [95 %]")]
     cells = [[code(row.case), *_figures(base, row), _verdict(row)] for row in rows]
     return table([*titles, "verdict"], [*_session(base), *cells])
 

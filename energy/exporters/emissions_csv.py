@@ -14,7 +14,7 @@ from typing import Any
 
 from energy.exporters import Exported, Request
 from energy.exporters._cases import names, records, sources
-from energy.exporters._grid import kilograms
+from energy.exporters._grid import KJ_PER_KWH, kilograms
 from energy.exporters._sheet import Cell, table
 from energy.provenance import kind_of
 
@@ -30,7 +30,6 @@ COLUMNS = (
 )  # fmt: skip
 EXTRA = ("status", "seed", "energy_kind", "energy_sources", "flags")
 
-KJ_PER_KWH = 3600.0
 DOMAINS = ("cpu", "gpu", "ram")
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from energy import digits, store
 from energy.comparison import words
-from energy.comparison.outcome import Change, Row
+from energy.comparison.outcome import Change
 from energy.exporters import Exported, Request
-from energy.exporters._cases import TRACKED, hardware, names, problem, records, sources
+from energy.exporters._cases import TRACKED, hardware, names, problem, records, row_of, sources
 from energy.exporters._text import printable
 from energy.provenance import kind_of
 
@@ -81,7 +81,7 @@ def _extra(request: Request, record: Mapping[str, Any], metric: str, kind: str |
 
 
 def _against_base(request: Request, record: Mapping[str, Any], metric: str) -> Iterator[str]:
-    row, base = _row(request, record), request.base
+    row, base = row_of(request.base, record), request.base
     if row is None or base is None or base.base is None:
         return
     change = row.changes.get(metric)
@@ -91,9 +91,3 @@ def _against_base(request: Request, record: Mapping[str, Any], metric: str) -> I
 
 def _told(change: Change) -> str:
     return f"{words.change(change.change, change.relative, change.interval)} {change.verdict}"
-
-
-def _row(request: Request, record: Mapping[str, Any]) -> Row | None:
-    rows = () if request.base is None else request.base.rows
-    wanted = (record["case"], record["task"])
-    return next((row for row in rows if (row.case, row.task) == wanted), None)

@@ -23,7 +23,7 @@ from energy import provenance, store
 from energy.comparison import words
 from energy.comparison.outcome import Change, Comparison, Row, Shift
 from energy.exporters import Exported, Request
-from energy.exporters._cases import hardware, names, problem, records, sources
+from energy.exporters._cases import hardware, names, problem, records, row_of, sources
 from energy.exporters._text import printable
 
 OPTIONS = ("base",)
@@ -98,7 +98,7 @@ def _of_run(request: Request) -> Iterator[tuple[str, str]]:
 
 
 def _of_record(request: Request, name: str, record: Mapping[str, Any]) -> Test:
-    row = _row(request.base, record)
+    row = row_of(request.base, record)
     seconds = record["metrics"].get("seconds", {"values": ()})["values"]
     took = sum(seconds) if seconds else record["error"] and record["error"]["seconds"]
     ending = _ending(record) or (row and _of_row(request.base, row)) or _flagged(record)
@@ -138,12 +138,6 @@ def _ending(record: Mapping[str, Any]) -> Ending | None:
 def _flagged(record: Mapping[str, Any]) -> Ending | None:
     why = problem(record)
     return None if why is None else Ending("skipped", "invalid", why)
-
-
-def _row(base: Comparison | None, record: Mapping[str, Any]) -> Row | None:
-    rows = () if base is None else base.rows
-    wanted = (record["case"], record["task"])
-    return next((row for row in rows if (row.case, row.task) == wanted), None)
 
 
 def _of_row(base: Comparison | None, row: Row) -> Ending | None:
