@@ -1,22 +1,20 @@
-"""Which panels stand in one chart, and how a specification is put together."""
+"""Which panels stand in one chart, and how many of their points."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
-import altair as alt
-
-from energy.report.charts import _look
 from energy.report.model import Model, Panel, Point
 
 # What a chart can hold and a reader can see. What lies beyond is said, and stands in the table of cases.
 MOST_CHARTS = 4
 MOST_PANELS = 6
-MOST_POINTS = 150
+MOST_POINTS = 240
 
-Rows = Sequence[Mapping[str, Any]]
+
+# A ladder's kilojoules are those of all its rungs, which are cases of their own.
+NOT_CASES = ("ladder",)
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ def of(model: Model, has: Callable[[Point], bool]) -> list[Frame]:
     by_setting: dict[tuple[str, str], list[Panel]] = {}
     for panel in model.panels:
         points = tuple(point for point in panel.points if has(point))
-        if points:
+        if points and panel.task not in NOT_CASES:
             by_setting.setdefault((panel.task, panel.setting), []).append(replace(panel, points=points))
     frames = []
     for number, ((task, setting), panels) in enumerate(by_setting.items(), start=1):
@@ -49,24 +47,9 @@ def size(frame: Frame) -> tuple[int, int]:
     return (660, 420) if len(frame.panels) == 1 else (390, 320)
 
 
-def side_by_side(charts: Sequence[alt.LayerChart]) -> alt.ConcatChart | alt.LayerChart:
-    """Put panels into two columns; one panel stays as it is."""
-    if len(charts) == 1:
-        return charts[0]
-    return alt.concat(*charts, columns=2).resolve_scale(color="shared", shape="shared")
-
-
-def finished(chart: Any, data: Mapping[str, Rows]) -> dict[str, Any]:
-    """Return the specification of a chart that names its data, with the data inside.
-
-    Altair validates what it is given, which takes long for thousands of rows; those are added afterwards.
-    """
-    spec: dict[str, Any] = chart.to_dict()
-    return {**spec, "config": _look.config(), "datasets": {name: list(rows) for name, rows in data.items()}}
-
-
-def thinned(points: Sequence[Point], keep: Callable[[Point], bool], most: int = MOST_POINTS) -> list[Point]:
-    """Return at most about `most` points: those to `keep` first, and every so many-th of the others."""
+def thinned(panel: Panel, frame: Frame, keep: Callable[[Point], bool]) -> list[Point]:
+    """Return a panel's share of `MOST_POINTS`: those to `keep`, and every so many-th of the others."""
+    points, most = panel.points, MOST_POINTS // len(frame.panels)
     if len(points) <= most:
         return list(points)
     others = [point for point in points if not keep(point)]

@@ -15,6 +15,8 @@ MARK = 11.0
 GAP = 3.0
 # Pixels between a mark and a text where there is no room beside it; a line joins the two.
 FAR = (14.0, 28.0, 44.0, 62.0)
+# Among so many marks only important labels stand far off: lines from all of them would hide the marks.
+CROWD = 40
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 Leader = tuple[tuple[float, float], tuple[float, float]]
@@ -61,7 +63,8 @@ def place(anchors: Sequence[Anchor], size: tuple[int, int], most: int) -> list[P
         if len(placed) == most:
             break
         others = [box for place, box in enumerate(taken) if place != index]
-        box, leader = _free(anchor, size, others, may_cross=anchor.important)
+        far = anchor.important or len(anchors) <= CROWD
+        box, leader = _free(anchor, size, others, far=far, may_cross=anchor.important)
         if box is not None:
             taken.append(box)
             placed.append(Placed(index, box[0], (box[1] + box[3]) / 2, leader))
@@ -69,11 +72,13 @@ def place(anchors: Sequence[Anchor], size: tuple[int, int], most: int) -> list[P
 
 
 def _free(
-    anchor: Anchor, size: tuple[int, int], others: Sequence[Box], *, may_cross: bool
+    anchor: Anchor, size: tuple[int, int], others: Sequence[Box], *, far: bool, may_cross: bool
 ) -> tuple[Box | None, Leader | None]:
-    """Return the first free place; for an important label, if need be, one whose line crosses others."""
+    """Return the first free place, far off only if it may be; its line crosses others only if it may."""
     free = [
-        (box, leader) for box, leader in _candidates(anchor) if _inside(box, size) and not _hits(box, others)
+        (box, leader)
+        for box, leader in _candidates(anchor)
+        if _inside(box, size) and not _hits(box, others) and (far or leader is None)
     ]
     clear = (found for found in free if not _crosses(found[1], others))
     return next(clear, free[0] if free and may_cross else (None, None))

@@ -8,13 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import altair as alt
-
-from energy.report.charts import _encode, _look, _marks
+from energy.report.charts import _look, _marks, _spec
 from energy.report.charts._axis import Axis
+from energy.report.charts._spec import Spec
 from energy.report.model import Figure, Panel
-
-LONGEST_SUBTITLE = 90
 
 
 @dataclass(frozen=True)
@@ -39,22 +36,19 @@ class Layers:
     words: Sequence[str]
     flagged: bool
 
-    def rows(self, name: str) -> alt.Chart:
-        """Return an empty chart of some named rows of this panel."""
-        return alt.Chart(alt.NamedData(f"{name}{self.number}"))
+    def rows(self, name: str) -> str:
+        """Return the name of some rows of this panel."""
+        return f"{name}{self.number}"
 
-    def x(self, field: str = "x") -> alt.X:
-        """Return the horizontal place by a field."""
-        return _encode.x(self.across, self.titles[0], field)
+    def at(self, x: str = "x", y: str = "y") -> Spec:
+        """Return the place by two fields."""
+        return {
+            "x": _spec.place(self.across, x, self.titles[0]),
+            "y": _spec.place(self.up, y, self.titles[1]),
+        }
 
-    def y(self, field: str = "y") -> alt.Y:
-        """Return the vertical place by a field."""
-        return _encode.y(self.up, self.titles[1], field)
 
-
-def panel(
-    layers: Layers, of: Panel, *, below: Sequence[alt.Chart] = (), of_reference: bool = True
-) -> alt.LayerChart:
+def panel(layers: Layers, of: Panel, *, below: Sequence[Spec] = (), of_reference: bool = True) -> Spec:
     """Return the layers of one panel, headed by machine, kind of joules and meters.
 
     Args:
@@ -63,12 +57,10 @@ def panel(
         below: what lies under all others.
         of_reference: whether there are lines of the U-Net and of the front.
     """
-    width, height = layers.size
-    title = alt.TitleParams(of.heading, subtitle=", ".join(of.sources)[:LONGEST_SUBTITLE])
     lines = _lines(layers) if of_reference else []
-    texts = _encode.labels(layers.number, layers.across, layers.up, layers.titles)
-    drawn = alt.layer(*below, *lines, *_intervals(layers), *_cases(layers), *texts)
-    return drawn.properties(width=width, height=height, title=title)
+    texts = _spec.labels(layers.rows("labels"), layers.across, layers.up, layers.titles)
+    drawn = [*below, *lines, *_intervals(layers), *_cases(layers), *texts]
+    return _spec.panel(drawn, of.heading, ", ".join(of.sources), *layers.size)
 
 
 def ends(name: str, figure: Figure, axis: Axis) -> dict[str, float]:
@@ -79,38 +71,30 @@ def ends(name: str, figure: Figure, axis: Axis) -> dict[str, float]:
     return {f"{name}1": low, f"{name}2": high}
 
 
-def _lines(layers: Layers) -> list[alt.Chart]:
+def _lines(layers: Layers) -> list[Spec]:
     """Return the dashed lines of the U-Net, and the step line of the front."""
-    reference = layers.rows("reference").mark_rule(strokeDash=[3, 3], color=_look.SOFT)
-    line = layers.rows("front").mark_line(
-        interpolate="step-after", color=_look.SOFT, strokeWidth=1.6, clip=True
-    )
-    x, y = layers.x(), layers.y()
-    return [reference.encode(x=x), reference.encode(y=y), line.encode(x=x, y=y)]
-
-
-def _intervals(layers: Layers) -> list[alt.Chart]:
-    bars = layers.rows("points").mark_rule(color=_look.SOFT, strokeWidth=1.2, clip=True)
+    dashed = {"strokeDash": [3, 3], "color": _look.SOFT}
+    steps = {"interpolate": "step-after", "color": _look.SOFT, "strokeWidth": 1.6}
+    at = layers.at()
     return [
-        bars.encode(x=layers.x("x1"), x2="x2:Q", y=layers.y()),
-        bars.encode(x=layers.x(), y=layers.y("y1"), y2="y2:Q"),
+        _spec.layer(layers.rows("reference"), "rule", {"x": at["x"]}, **dashed),
+        _spec.layer(layers.rows("reference"), "rule", {"y": at["y"]}, **dashed),
+        _spec.layer(layers.rows("front"), "line", at, **steps),
     ]
 
 
-def _cases(layers: Layers) -> list[alt.Chart]:
+def _intervals(layers: Layers) -> list[Spec]:
+    style = {"color": _look.SOFT, "strokeWidth": 1.2}
+    across = {**layers.at(x="x1"), "x2": {"field": "x2"}}
+    up = {**layers.at(y="y1"), "y2": {"field": "y2"}}
+    return [_spec.layer(layers.rows("points"), "rule", encoding, **style) for encoding in (across, up)]
+
+
+def _cases(layers: Layers) -> list[Spec]:
     """Return the small marks of the repeats and the marks of the cases, hollow where flagged."""
-    colour, shape = _marks.colour(layers.words), _marks.shape(layers.words)
-    place = {"x": layers.x(), "y": layers.y(), "shape": shape}
-    repeats = layers.rows("repeats").mark_point(size=16, strokeWidth=1, opacity=1)
-    cases = layers.rows("points").mark_point(size=80, strokeWidth=1.8, opacity=1)
-    told = {"description": alt.Description("told:N"), "tooltip": alt.Tooltip("told:N", title=" ")}
+    marked = {**layers.at(), **_marks.outline(layers.words, layers.flagged)}
+    filled = {**marked, **_marks.inside(layers.words, layers.flagged), **_spec.told()}
     return [
-        repeats.encode(**place, color=colour),
-        cases.encode(
-            **place,
-            **told,
-            color=colour,
-            fill=_marks.fill(layers.words),
-            fillOpacity=_marks.fill_opacity(layers.flagged),
-        ),
+        _spec.layer(layers.rows("repeats"), "point", marked, size=16, strokeWidth=1, opacity=1),
+        _spec.layer(layers.rows("points"), "point", filled, size=80, strokeWidth=1.8, opacity=1),
     ]

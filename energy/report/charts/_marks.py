@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import altair as alt
-
-from energy.report.charts import _look
+from energy.report.charts import _look, _spec
+from energy.report.charts._spec import Spec
 from energy.report.model import Panel, Point
 
 REFERENCE, PLAIN, WITH = "U-Net, baseline", "other network, baseline", "with a technique"
@@ -27,7 +26,7 @@ SHAPES = {
     "modelled": ("triangle-down", "triangle-up", "triangle-right"),
     "mixed": (_STAR, "cross", _HOURGLASS),
 }
-GOOD, FLAGGED = "nothing speaks against it", "flagged: hollow"
+GOOD, FLAGGED = "ok", "flagged"
 
 
 def role(point: Point) -> str:
@@ -42,32 +41,29 @@ def mark(panel: Panel, point: Point) -> str:
     return f"{role(point)}; {panel.kind or 'not metered'}"
 
 
-def shape(words: Sequence[str]) -> alt.Shape:
-    """Return the encoding of shapes for the words of a legend."""
-    return alt.Shape(
-        "mark:N", scale=alt.Scale(domain=list(words), range=[_shape(word) for word in words]), title=TITLE
-    )
+def outline(words: Sequence[str], any_flagged: bool) -> Spec:
+    """Return the encodings of colour and shape for the words of a legend, whose title says what is hollow."""
+    shapes = [_shape(word) for word in words]
+    return {
+        "color": _spec.word("mark", words, _colours(words), _title(any_flagged)),
+        "shape": _spec.word("mark", words, shapes, _title(any_flagged)),
+    }
 
 
-def colour(words: Sequence[str]) -> alt.Color:
-    """Return the encoding of colours for the words of a legend."""
-    return alt.Color("mark:N", scale=_colours(words), title=TITLE)
+def inside(words: Sequence[str], any_flagged: bool) -> Spec:
+    """Return the encodings that fill marks and leave flagged ones hollow."""
+    return {
+        "fill": _spec.word("mark", words, _colours(words), _title(any_flagged)),
+        "fillOpacity": _spec.word("record", (GOOD, FLAGGED), (1, 0), None),
+    }
 
 
-def fill(words: Sequence[str]) -> alt.Fill:
-    """Return the encoding of the colours inside of marks."""
-    return alt.Fill("mark:N", scale=_colours(words), title=TITLE)
+def _title(any_flagged: bool) -> str:
+    return f"{TITLE} (hollow: something speaks against the record)" if any_flagged else TITLE
 
 
-def fill_opacity(any_flagged: bool) -> alt.FillOpacity:
-    """Return the encoding that leaves flagged records hollow; it has a legend where there are any."""
-    legend = alt.Legend(title="record") if any_flagged else None
-    scale = alt.Scale(domain=[GOOD, FLAGGED], range=[1, 0])
-    return alt.FillOpacity("record:N", scale=scale, legend=legend)
-
-
-def _colours(words: Sequence[str]) -> alt.Scale:
-    return alt.Scale(domain=list(words), range=[COLOURS[word.rpartition("; ")[0]] for word in words])
+def _colours(words: Sequence[str]) -> list[str]:
+    return [COLOURS[word.rpartition("; ")[0]] for word in words]
 
 
 def _shape(word: str) -> str:

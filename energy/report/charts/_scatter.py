@@ -9,15 +9,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from energy.report.charts import _axis, _frames, _labels, _layers, _marks, _names, _table
+from energy.report.charts import _axis, _frames, _labels, _layers, _marks, _names, _spec, _table
 from energy.report.charts._axis import Axis
 from energy.report.charts._chart import Chart
 from energy.report.charts._frames import Frame
 from energy.report.charts._front import front
 from energy.report.charts._layers import Layers
+from energy.report.charts._spec import Rows
 from energy.report.model import Figure, Model, Panel, Point
 
 MOST_LABELS = 40
+# With more cases in a panel, their repeats would hide them; the intervals stay.
+MOST_WITH_REPEATS = 80
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def _chart(frame: Frame, figures: Figures) -> Chart:
     marks = [_marks.mark(place.panel, point) for place in places for point in place.points]
     words = _marks.in_order(marks)
     flagged = any(not point.good for place in places for point in place.points)
-    data: dict[str, _frames.Rows] = {}
+    data: dict[str, Rows] = {}
     panels = []
     for number, place in enumerate(places):
         named = {f"{name}{number}": rows for name, rows in _data(place, figures).items()}
@@ -90,12 +93,11 @@ def _chart(frame: Frame, figures: Figures) -> Chart:
         titles = (figures.x_title, figures.y_title)
         layers = Layers(str(number), place.x, place.y, titles, place.size, words, flagged)
         panels.append(_layers.panel(layers, place.panel))
-    chart = _frames.side_by_side(panels)
     return Chart(
         name=f"{figures.name}{frame.suffix}",
         title=f"{figures.title}: {frame.task}, {frame.setting}",
         description=" ".join(_description(frame, places, figures)),
-        spec=_frames.finished(chart, data),
+        spec=_spec.finished(panels, data),
         titles=_table.titles((figures.y, figures.x), "on the front"),
         rows=tuple(row for place in places for row in _rows(place, figures)),
         part="study",
@@ -108,7 +110,7 @@ def _places(frame: Frame, figures: Figures) -> list[Place]:
     for panel in frame.panels:
         best = figures.front(panel.points)
         ids = {id(point) for point in best}
-        points = _frames.thinned(panel.points, lambda point, ids=ids: point.is_reference or id(point) in ids)
+        points = _frames.thinned(panel, frame, lambda point, ids=ids: point.is_reference or id(point) in ids)
         chosen.append((panel, points, best))
     every = [point for _, points, _ in chosen for point in points]
     x = _axis.logarithmic(
@@ -128,7 +130,7 @@ def _extent(figure: Figure, positive: bool = False) -> list[float]:
     return [value for value in (figure.mean, *figure.values) if ok(value)]
 
 
-def _data(place: Place, figures: Figures) -> dict[str, _frames.Rows]:
+def _data(place: Place, figures: Figures) -> dict[str, Rows]:
     """Return the rows behind the layers of a panel."""
     points = [_row(place, point, figures) for point in place.points]
     return {
@@ -154,6 +156,8 @@ def _row(place: Place, point: Point, figures: Figures) -> dict[str, Any]:
 
 def _repeats(place: Place, figures: Figures) -> Iterator[dict[str, Any]]:
     """Yield the repeats of each case, where there are at least two and each has both figures."""
+    if len(place.points) > MOST_WITH_REPEATS:
+        return
     for point in place.points:
         x, y = point.figures[figures.x].values, point.figures[figures.y].values
         if len(x) == len(y) > 1:

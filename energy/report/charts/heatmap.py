@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import altair as alt
-
 from energy import digits
-from energy.report.charts import _frames, _look, _table
+from energy.report.charts import _frames, _look, _spec, _table
 from energy.report.charts._chart import Chart
 from energy.report.charts._frames import Frame
+from energy.report.charts._spec import Spec
 from energy.report.model import Model, Panel, Point
 
 PLACE = 4
@@ -21,6 +20,20 @@ CELL = (96, 34)
 # Cells are light in both themes, and so is what is written on them dark.
 ON_CELL = "#111111"
 CHEAP, EQUAL, DEAR = "#56b4e8", "#f7f7f5", "#e69f01"
+SCALE = {
+    "type": "log",
+    "domain": [0.125, 1, 8],
+    "range": [CHEAP, EQUAL, DEAR],
+    "clamp": True,
+    "interpolate": "rgb",
+}
+LEGEND = {
+    "title": "kJ / U-Net's kJ",
+    "values": [0.125, 0.25, 0.5, 1, 2, 4, 8],
+    "format": ".6~g",
+    "gradientLength": 300,
+}
+RECORDS = ("ok", "flagged")
 
 
 def draw(model: Model) -> tuple[Chart, ...] | str:
@@ -62,7 +75,7 @@ def _chart(frame: Frame, panel: Panel, suffix: str) -> Chart:
         name=f"heatmap{suffix}",
         title=f"Every network and technique against U-Net: {frame.task}, {panel.machine}, {frame.setting}",
         description=" ".join(_description(panel, cells)),
-        spec=_frames.finished(_drawn(panel, across, down), {"cells": cells}),
+        spec=_spec.finished([_drawn(panel, across, down)], {"cells": cells}),
         titles=_table.titles(("total_kj", "dice"), "kJ / U-Net's kJ", "Dice - U-Net's Dice"),
         rows=tuple(_rows(panel, reference)),
     )
@@ -108,40 +121,22 @@ def _against(point: Point, reference: Point) -> tuple[float, float]:
     return kj / reference.figures["total_kj"].mean, dice - reference.figures["dice"].mean
 
 
-def _drawn(panel: Panel, across: list[str], down: list[str]) -> alt.LayerChart:
-    base = alt.Chart(alt.NamedData("cells")).encode(
-        x=alt.X(
-            "across:N", sort=across, title=None, axis=alt.Axis(orient="top", labelAngle=-30, labelLimit=180)
-        ),
-        y=alt.Y("down:N", sort=down, title=None),
-    )
-    scale = alt.Scale(
-        type="log", domain=[0.125, 1, 8], range=[CHEAP, EQUAL, DEAR], clamp=True, interpolate="rgb"
-    )
-    legend = alt.Legend(
-        title="kJ / U-Net's kJ", values=[0.125, 0.25, 0.5, 1, 2, 4, 8], format=".6~g", gradientLength=300
-    )
-    dashes = alt.StrokeDash(
-        "record:N",
-        scale=alt.Scale(domain=["ok", "flagged"], range=[[1, 0], [3, 3]]),
-        legend=None,
-    )
-    inside = alt.FillOpacity("record:N", scale=alt.Scale(domain=["ok", "flagged"], range=[1, 0]), legend=None)
-    cells = base.mark_rect(stroke=_look.SOFT, strokeWidth=0.8).encode(
-        fill=alt.Fill("ratio:Q", scale=scale, legend=legend),
-        fillOpacity=inside,
-        strokeDash=dashes,
-        description="told:N",
-        tooltip=alt.Tooltip("told:N", title=" "),
-    )
-    text_colour = alt.condition(alt.datum.record == "ok", alt.value(ON_CELL), alt.value(_look.INK))
-    upper = base.mark_text(dy=-7, fontWeight="bold").encode(text="text:N", color=text_colour)
-    lower = base.mark_text(dy=7).encode(text="dice:N", color=text_colour)
-    title = alt.TitleParams(
-        panel.heading, subtitle="multiple of U-Net's total kJ; difference of Dice to U-Net's"
-    )
-    size = {"width": alt.Step(CELL[0]), "height": alt.Step(CELL[1])}
-    return alt.layer(cells, upper, lower).properties(**size, title=title)
+def _drawn(panel: Panel, across: list[str], down: list[str]) -> Spec:
+    head = {"orient": "top", "labelAngle": -30, "labelLimit": 180}
+    at = {"x": _spec.named("across", across, **head), "y": _spec.named("down", down)}
+    marks = {
+        "fill": {"field": "ratio", "type": "quantitative", "scale": SCALE, "legend": LEGEND},
+        "fillOpacity": _spec.word("record", RECORDS, (1, 0), None),
+        "strokeDash": _spec.word("record", RECORDS, ([1, 0], [3, 3]), None),
+    }
+    colour = {"color": {"condition": {"test": "datum.record === 'ok'", "value": ON_CELL}, "value": _look.INK}}
+    layers = [
+        _spec.layer("cells", "rect", {**at, **marks, **_spec.told()}, stroke=_look.SOFT, strokeWidth=0.8),
+        _spec.layer("cells", "text", {**at, **colour, "text": _spec.text()}, dy=-7, fontWeight="bold"),
+        _spec.layer("cells", "text", {**at, **colour, "text": _spec.text("dice")}, dy=7),
+    ]
+    below = "multiple of U-Net's total kJ; difference of Dice to U-Net's"
+    return _spec.panel(layers, panel.heading, below, {"step": CELL[0]}, {"step": CELL[1]})
 
 
 def _rows(panel: Panel, reference: Point) -> Iterator[tuple[str, ...]]:

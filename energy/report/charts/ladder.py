@@ -6,21 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import altair as alt
-
 from energy import digits
-from energy.report.charts import _axis, _encode, _frames, _look, _marks, _table
+from energy.report.charts import _axis, _look, _marks, _spec, _table
 from energy.report.charts._axis import Axis
 from energy.report.charts._chart import Chart
+from energy.report.charts._spec import Spec
 from energy.report.model import Model, Panel, Point, finite, label
 
 PLACE = 5
 MOST_LADDERS = 4
 MOST_RUNGS = 60
+WIDTH = 560
 START, KEPT, DROPPED = "start", "kept", "dropped"
 VERDICTS = (START, KEPT, DROPPED)
 COLOURS = (_look.INK, _look.BLUE, _look.VERMILION)
 TITLE = "Dice per kJ / (1/kJ)"
+LEGEND = "verdict; kilojoules"
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,11 @@ def _chart(panel: Panel, point: Point, rungs: Sequence[Rung], suffix: str) -> Ch
         name=f"ladder{suffix}",
         title=f"The ladder of {point.arch or point.case}: {panel.machine}, {panel.setting}",
         description=(
-            "Techniques tried one after another, from the top, each on top of what was kept so far; a technique is kept if "
-            f"Dice per kJ rises beyond the noise. {panel.heading}. Kept: {', '.join(kept) or 'none'}. The line is what was "
-            "held. Rungs without a mark were skipped or failed."
+            "Techniques tried one after another, from the top, each on top of what is kept; one is kept "
+            f"if Dice per kJ rises beyond the noise. {panel.heading}. Kept: {', '.join(kept) or 'none'}. "
+            "The line is what was held. Rungs without a mark were skipped or failed."
         ),
-        spec=_frames.finished(_drawn(panel, rungs, axis), data),
+        spec=_spec.finished([_drawn(panel, rungs, axis)], data),
         titles=("rung", "Dice", "total kJ", "Dice/kJ", "verdict", "why"),
         rows=tuple(
             (
@@ -121,37 +122,29 @@ def _rows(panel: Panel, rungs: Sequence[Rung]) -> Iterator[dict[str, Any]]:
 def _held(rungs: Sequence[Rung]) -> Iterator[dict[str, Any]]:
     """Yield by rung the Dice per kJ that is held after it."""
     held = None
-    for rung in rungs:
+    for place, rung in enumerate(rungs):
         if rung.verdict in (START, KEPT):
             held = rung.dice_per_kj
         if _axis.bounded(held):
-            yield {"rung": rung.name, "value": held}
+            yield {"rung": rung.name, "value": held, "place": place}
 
 
-def _drawn(panel: Panel, rungs: Sequence[Rung], axis: Axis) -> alt.LayerChart:
+def _drawn(panel: Panel, rungs: Sequence[Rung], axis: Axis) -> Spec:
     order = [rung.name for rung in rungs]
-    y = alt.Y("rung:N", sort=order, title=None, axis=alt.Axis(labelLimit=260, grid=True))
-    x = _encode.x(axis, TITLE, "value")
-    words = [f"{verdict}; {panel.kind or 'not metered'}" for verdict in VERDICTS]
-    shapes = list(_marks.SHAPES.get(panel.kind or "", _marks.SHAPES["measured"]))
-    scales = {"color": COLOURS, "fill": COLOURS, "shape": shapes}
-    encodings = {
-        "color": alt.Color(
-            "verdict:N", scale=alt.Scale(domain=words, range=list(COLOURS)), title="verdict; kilojoules"
-        ),
-        "fill": alt.Fill(
-            "verdict:N", scale=alt.Scale(domain=words, range=list(COLOURS)), title="verdict; kilojoules"
-        ),
-        "shape": alt.Shape(
-            "verdict:N", scale=alt.Scale(domain=words, range=scales["shape"]), title="verdict; kilojoules"
-        ),
+    at = {
+        "x": _spec.place(axis, "value", TITLE),
+        "y": _spec.named("rung", order, labelLimit=260, grid=True),
     }
-    rows = alt.Chart(alt.NamedData("rungs"))
-    line = alt.Chart(alt.NamedData("held")).mark_line(interpolate="step", color=_look.SOFT, strokeWidth=1.6)
-    marks = rows.mark_point(size=90, opacity=1).encode(
-        x=x, y=y, **encodings, description="told:N", tooltip=alt.Tooltip("told:N", title=" ")
-    )
-    text = rows.mark_text(align="left", color=_look.INK).encode(x=alt.value(570), y=y, text="text:N")
-    title = alt.TitleParams(panel.heading, subtitle=", ".join(panel.sources)[:90])
-    held = line.encode(x=x, y=y, order=alt.Order("rung:N", sort=None))
-    return alt.layer(held, marks, text).properties(width=560, height=alt.Step(22), title=title)
+    kind = panel.kind or "not metered"
+    words = [f"{verdict}; {kind}" for verdict in VERDICTS]
+    shapes = _marks.SHAPES.get(kind, _marks.SHAPES["measured"])
+    ways = {"color": COLOURS, "fill": COLOURS, "shape": shapes}
+    marks = {channel: _spec.word("verdict", words, values, LEGEND) for channel, values in ways.items()}
+    held = {**at, "order": {"field": "place", "type": "quantitative"}}
+    text = {"x": {"value": WIDTH + 10}, "y": at["y"], "text": _spec.text()}
+    layers = [
+        _spec.layer("held", "line", held, interpolate="step", color=_look.SOFT, strokeWidth=1.6),
+        _spec.layer("rungs", "point", {**at, **marks, **_spec.told()}, size=90, opacity=1),
+        _spec.layer("rungs", "text", text, align="left", color=_look.INK),
+    ]
+    return _spec.panel(layers, panel.heading, ", ".join(panel.sources), WIDTH, {"step": 22})

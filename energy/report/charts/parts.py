@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import altair as alt
-
 from energy import digits
-from energy.report.charts import _frames, _look, _table
+from energy.report.charts import _frames, _look, _spec, _table
 from energy.report.charts._chart import Chart
 from energy.report.charts._few import few
 from energy.report.charts._frames import Frame
+from energy.report.charts._spec import Rows, Spec
 from energy.report.model import Model, Panel, Point
 
 PLACE = 8
 MOST_BARS = 24
+WIDTH = 430
 COLOURS = {"gpu": _look.GREEN, "cpu": _look.BLUE, "ram": _look.ORANGE}
 OTHER = _look.PURPLE
 TITLE = "part; how its joules were got"
@@ -36,7 +36,7 @@ def _chart(frame: Frame) -> Chart:
     words = sorted(
         {_word(part.domain, part.kind) for _, points in chosen for point in points for part in point.parts}
     )
-    data: dict[str, _frames.Rows] = {}
+    data: dict[str, Rows] = {}
     panels = []
     for number, (panel, points) in enumerate(chosen):
         data |= {
@@ -48,7 +48,7 @@ def _chart(frame: Frame) -> Chart:
         name=f"parts{frame.suffix}",
         title=f"Where the joules go: {frame.task}, {frame.setting}",
         description=" ".join(_description(frame, chosen)),
-        spec=_frames.finished(_frames.side_by_side(panels), data),
+        spec=_spec.finished(panels, data),
         titles=("machine", "case", "part", "joules are", "kJ", "total kJ", "idle kJ"),
         rows=tuple(row for panel, points in chosen for row in _rows(panel, points)),
     )
@@ -84,47 +84,37 @@ def _total(point: Point) -> dict[str, Any]:
     return {"case": point.case, "total": total, "idle": idle, "text": f"{digits.number(total)} kJ, {share}"}
 
 
-def _panel(panel: Panel, points: Sequence[Point], number: int, words: Sequence[str]) -> alt.LayerChart:
+def _panel(panel: Panel, points: Sequence[Point], number: int, words: Sequence[str]) -> Spec:
     order = [point.case for point in points]
     most = max(point.figures["total_kj"].mean for point in points)
-    y = alt.Y("case:N", sort=order, title=None, axis=alt.Axis(labelLimit=230))
-    scale = alt.Scale(domain=[0, most * 1.45], nice=False)
-    axis = alt.Axis(format=".6~g", tickCount=6)
-    bars = alt.Chart(alt.NamedData(f"parts{number}")).mark_bar(stroke=_look.INK, strokeWidth=0.6, height=13)
-    totals = alt.Chart(alt.NamedData(f"totals{number}"))
+    axis = {"format": ".6~g", "tickCount": 6}
+
+    def along(field: str) -> Spec:
+        scale = {"domain": [0, most * 1.45], "nice": False}
+        return {"field": field, "type": "quantitative", "title": "energy / kJ", "scale": scale, "axis": axis}
+
+    y = {"y": _spec.named("case", order, labelLimit=230)}
+    bars = {"x": along("begin"), "x2": {"field": "end"}, **y, **_inside(words), **_spec.told()}
+    totals = {"x": along("total"), **y, "text": _spec.text()}
     layers = [
-        bars.encode(
-            x=alt.X("begin:Q", title="energy / kJ", scale=scale, axis=axis),
-            x2="end:Q",
-            y=y,
-            fill=_colour(words),
-            fillOpacity=_paleness(words),
-            description="told:N",
-            tooltip=alt.Tooltip("told:N", title=" "),
+        _spec.layer(f"parts{number}", "bar", bars, stroke=_look.INK, strokeWidth=0.6, height=13),
+        _spec.layer(
+            f"totals{number}", "tick", {"x": along("idle"), **y}, color=_look.INK, thickness=2.5, size=19
         ),
-        totals.mark_tick(color=_look.INK, thickness=2.5, size=19).encode(
-            x=alt.X("idle:Q", title="energy / kJ"), y=y
-        ),
-        totals.mark_text(align="left", dx=5, color=_look.INK).encode(
-            x=alt.X("total:Q", title="energy / kJ"), y=y, text="text:N"
-        ),
+        _spec.layer(f"totals{number}", "text", totals, align="left", dx=5, color=_look.INK),
     ]
-    title = alt.TitleParams(
-        panel.heading, subtitle="upright line: what the idle machine would have drawn anyway"
-    )
-    width = 430 if number or len(words) > 4 else 480
-    return alt.layer(*layers).properties(width=width, height=alt.Step(22), title=title)
+    below = "upright line: what the idle machine would have drawn anyway"
+    return _spec.panel(layers, panel.heading, below, WIDTH, {"step": 22})
 
 
-def _colour(words: Sequence[str]) -> alt.Fill:
-    colours = [COLOURS.get(word.partition(",")[0].lower(), OTHER) for word in words]
-    return alt.Fill("part:N", scale=alt.Scale(domain=list(words), range=colours), title=TITLE)
-
-
-def _paleness(words: Sequence[str]) -> alt.FillOpacity:
+def _inside(words: Sequence[str]) -> Spec:
     """Fill what was measured, and leave pale what was modelled."""
+    colours = [COLOURS.get(word.partition(",")[0].lower(), OTHER) for word in words]
     shares = [0.95 if word.endswith("measured") else 0.45 for word in words]
-    return alt.FillOpacity("part:N", scale=alt.Scale(domain=list(words), range=shares), title=TITLE)
+    return {
+        "fill": _spec.word("part", words, colours, TITLE),
+        "fillOpacity": _spec.word("part", words, shares, TITLE),
+    }
 
 
 def _rows(panel: Panel, points: Sequence[Point]) -> Iterator[tuple[str, ...]]:

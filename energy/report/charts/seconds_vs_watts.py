@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import altair as alt
-
-from energy.report.charts import _axis, _frames, _labels, _layers, _look, _marks, _names, _table
+from energy.report.charts import _axis, _frames, _labels, _layers, _look, _marks, _names, _spec, _table
 from energy.report.charts._axis import Axis
 from energy.report.charts._chart import Chart
 from energy.report.charts._few import few
 from energy.report.charts._frames import Frame
 from energy.report.charts._layers import Layers
+from energy.report.charts._spec import Rows, Spec
 from energy.report.choosing import one_two_five
 from energy.report.model import Model, Panel, Point
 
@@ -20,6 +19,7 @@ PLACE = 10
 TITLES = ("duration / s", "mean power / W")
 MOST_LABELS = 24
 MOST_LINES = 6
+MOST_WITH_REPEATS = 80
 
 
 def draw(model: Model) -> tuple[Chart, ...] | str:
@@ -47,14 +47,14 @@ def iso_energy(
 
 def _chart(frame: Frame) -> Chart:
     chosen = [
-        (panel, _frames.thinned(panel.points, lambda point: point.is_reference)) for panel in frame.panels
+        (panel, _frames.thinned(panel, frame, lambda point: point.is_reference)) for panel in frame.panels
     ]
     every = [point for _, points in chosen for point in points]
     across = _axis.logarithmic([point.figures["seconds"].mean for point in every])
     up = _axis.logarithmic([point.figures["mean_watts"].mean for point in every])
     words = _marks.in_order([_marks.mark(panel, point) for panel, points in chosen for point in points])
     flagged = any(not point.good for point in every)
-    data: dict[str, _frames.Rows] = {}
+    data: dict[str, Rows] = {}
     panels = []
     for number, (panel, points) in enumerate(chosen):
         layers = Layers(str(number), across, up, TITLES, _frames.size(frame), words, flagged)
@@ -64,7 +64,7 @@ def _chart(frame: Frame) -> Chart:
         name=f"seconds_vs_watts{frame.suffix}",
         title=f"Seconds and watts: {frame.task}, {frame.setting}",
         description=" ".join(_description(frame, chosen)),
-        spec=_frames.finished(_frames.side_by_side(panels), data),
+        spec=_spec.finished(panels, data),
         titles=_table.titles(("seconds", "mean_watts", "total_kj")),
         rows=tuple(
             _table.row(panel, point, ("seconds", "mean_watts", "total_kj"))
@@ -74,7 +74,7 @@ def _chart(frame: Frame) -> Chart:
     )
 
 
-def _data(panel: Panel, points: Sequence[Point], layers: Layers) -> dict[str, _frames.Rows]:
+def _data(panel: Panel, points: Sequence[Point], layers: Layers) -> dict[str, Rows]:
     return {
         "points": [_row(panel, point, layers) for point in points],
         "repeats": list(_repeats(panel, points)),
@@ -96,6 +96,8 @@ def _row(panel: Panel, point: Point, layers: Layers) -> dict[str, Any]:
 
 
 def _repeats(panel: Panel, points: Sequence[Point]) -> Iterator[dict[str, Any]]:
+    if len(points) > MOST_WITH_REPEATS:
+        return
     for point in points:
         pairs = list(zip(point.figures["seconds"].values, point.figures["mean_watts"].values, strict=False))
         for seconds, watts in pairs if len(pairs) > 1 else ():
@@ -124,19 +126,19 @@ def _iso_rows(layers: Layers) -> Iterator[dict[str, Any]]:
             yield {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "text": f"{joules / 1000:g} kJ"}
 
 
-def _iso_layers(layers: Layers) -> list[alt.Chart]:
-    rows = layers.rows("iso")
-    line = rows.mark_rule(color=_look.SOFT, strokeDash=[1, 3], strokeWidth=1)
-    text = rows.mark_text(align="right", baseline="bottom", dx=-3, dy=-2, color=_look.SOFT, fontSize=10)
+def _iso_layers(layers: Layers) -> list[Spec]:
+    line = {**layers.at("x1", "y1"), "x2": {"field": "x2"}, "y2": {"field": "y2"}}
+    text = {**layers.at("x2", "y2"), "text": _spec.text()}
+    beside = {"align": "right", "baseline": "bottom", "dx": -3, "dy": -2, "fontSize": 10}
     return [
-        line.encode(x=layers.x("x1"), y=layers.y("y1"), x2="x2:Q", y2="y2:Q"),
-        text.encode(x=layers.x("x2"), y=layers.y("y2"), text="text:N"),
+        _spec.layer(layers.rows("iso"), "rule", line, color=_look.SOFT, strokeDash=[1, 3], strokeWidth=1),
+        _spec.layer(layers.rows("iso"), "text", text, color=_look.SOFT, **beside),
     ]
 
 
 def _description(frame: Frame, chosen: Sequence[tuple[Panel, Sequence[Point]]]) -> Iterator[str]:
     yield "Mean power in watts against duration in seconds, both axes logarithmic."
-    yield "Dotted lines join equal energies; down and to the left is less, faster and hungrier may be the same."
+    yield "Dotted lines join equal energies; down and to the left is less, faster and hungrier may be equal."
     for panel, points in chosen:
         yield f"{panel.heading}, {len(points)} cases."
     yield from _frames.left_out(frame, sum(len(panel.points) - len(points) for panel, points in chosen))

@@ -1,0 +1,133 @@
+"""Charts of what a case did while it was trained: one curve per case, named at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from energy.report.charts import _labels, _look, _marks, _names, _spec
+from energy.report.charts._axis import Axis
+from energy.report.charts._few import few
+from energy.report.charts._frames import Frame
+from energy.report.charts._spec import Rows, Spec
+from energy.report.model import Panel, Point
+
+MOST_CURVES = 6
+MOST_STEPS = 400
+
+Place = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What one repeat of a case did: places in the order of time."""
+
+    point: Point
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A panel with its curves, on axes that all panels of a chart share."""
+
+    panel: Panel
+    curves: tuple[Curve, ...]
+    across: Axis
+    up: Axis
+    titles: tuple[str, str]
+    size: tuple[int, int]
+    step: bool  # a curve is of steps, and its first place is where the first of them begins
+
+
+def chosen(panel: Panel, places: Callable[[Point], Sequence[Sequence[Place]]]) -> tuple[Curve, ...]:
+    """Return the curves of the few cases that tell most, one per repeat; empty curves are left out."""
+    return tuple(
+        Curve(point, tuple(_thinned(repeat)))
+        for point in few(panel.points, MOST_CURVES)
+        for repeat in places(point)
+        if repeat
+    )
+
+
+def _thinned(places: Sequence[Place]) -> Iterator[Place]:
+    """Yield at most `MOST_STEPS` places, the last among them."""
+    step = -(-len(places) // MOST_STEPS)
+    yield from places[:-1:step]
+    yield places[-1]
+
+
+def data(drawn: Curves, number: int) -> dict[str, Rows]:
+    """Return the named rows of a panel: places in order, and labels at the ends of curves."""
+    colours = _colours(drawn)
+    rows = [
+        {
+            "x": x,
+            "y": y,
+            "curve": f"{index:03}",
+            "case": curve.point.case,
+            "colour": colours[curve.point.case],
+            "epoch": place > 0 or not drawn.step,
+        }
+        for index, curve in enumerate(drawn.curves)
+        for place, (x, y) in enumerate(curve.places)
+    ]
+    return {f"curves{number}": rows, f"labels{number}": list(_ends(drawn))}
+
+
+def _colours(drawn: Curves) -> dict[str, str]:
+    """Give each case of a panel a colour, the U-Net the ink's."""
+    cases = dict.fromkeys(curve.point.case for curve in drawn.curves)
+    reference = {curve.point.case for curve in drawn.curves if curve.point.is_reference}
+    others = [case for case in cases if case not in reference]
+    found = {case: _look.PALETTE[index % (len(_look.PALETTE) - 1)] for index, case in enumerate(others)}
+    return found | dict.fromkeys(reference, _look.INK)
+
+
+def _ends(drawn: Curves) -> Iterator[dict[str, Any]]:
+    """Name each case once, at the end of its first curve."""
+    first = {curve.point.case: curve for curve in reversed(drawn.curves)}
+    ordered = [first[case] for case in dict.fromkeys(curve.point.case for curve in drawn.curves)]
+    texts = _names.short_names([curve.point for curve in ordered])
+    places = [curve.places[-1] for curve in ordered]
+    return _labels.rows(places, texts, len(places), drawn.across, drawn.up, drawn.size, MOST_CURVES)
+
+
+def panel(drawn: Curves, number: int, *, more: Sequence[Spec] = ()) -> Spec:
+    """Return the layers of one panel: curves solid where joules are measured, broken where modelled."""
+    kind = drawn.panel.kind or "measured"
+    rows = f"curves{number}"
+    at = {
+        "x": _spec.place(drawn.across, "x", drawn.titles[0]),
+        "y": _spec.place(drawn.up, "y", drawn.titles[1]),
+        "color": {"field": "colour", "type": "nominal", "scale": None},
+    }
+    order = {"detail": _spec.text("curve"), "order": {"field": "x", "type": "quantitative"}}
+    steps = "step-before" if drawn.step else "linear"
+    shape = _marks.SHAPES[kind][1]
+    marks = _spec.layer(
+        rows, "point", {**at, **_spec.told("case")}, shape=shape, size=22, opacity=1, strokeWidth=1
+    )
+    layers = [
+        *more,
+        _spec.layer(
+            rows, "line", {**at, **order}, interpolate=steps, strokeWidth=1.7, strokeDash=DASHES[kind]
+        ),
+        {**marks, "transform": [{"filter": "datum.epoch"}]},
+        *_spec.labels(f"labels{number}", drawn.across, drawn.up, drawn.titles),
+    ]
+    return _spec.panel(layers, drawn.panel.heading, SUBTITLES[kind], *drawn.size)
+
+
+DASHES = {"measured": [1, 0], "modelled": [7, 3], "mixed": [7, 2, 2, 2]}
+SUBTITLES = {
+    "measured": "solid lines, round marks: measured joules",
+    "modelled": "broken lines, triangles: modelled joules",
+    "mixed": "dash-dotted lines, crosses: partly measured, partly modelled joules",
+}
+
+
+def left(frame: Frame, drawn: Sequence[Curves]) -> int:
+    """Return how many cases of a frame have no curve."""
+    shown = sum(len({curve.point.case for curve in one.curves}) for one in drawn)
+    return sum(len(one.points) for one in frame.panels) - shown

@@ -1,0 +1,120 @@
+"""Vega-Lite specifications from a few words: layers of named rows, encodings, panels side by side.
+
+Plain dictionaries: Altair's objects would take half a second for each chart, most of it for copies of
+themselves. The tests have Altair validate what comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from energy.report.charts import _look
+from energy.report.charts._axis import Axis
+
+Spec = dict[str, Any]
+Rows = Sequence[Mapping[str, Any]]
+
+
+def layer(rows: str, mark: str, encoding: Mapping[str, Any], **style: Any) -> Spec:
+    """Return a layer of marks.
+
+    Args:
+        rows: name of the data.
+        mark: point, line, rule, ...
+        encoding: by channel.
+        style: of all its marks.
+    """
+    return {"data": {"name": rows}, "mark": {"type": mark, **style}, "encoding": dict(encoding)}
+
+
+def place(axis: Axis, field: str, title: str | None, ticks: Mapping[str, Any] | None = None) -> Spec:
+    """Return the encoding of a place by a field on an axis; ticks: other than the axis's own."""
+    return {
+        "field": field,
+        "type": "quantitative",
+        "title": title,
+        "axis": dict(ticks) if ticks else {"values": list(axis.ticks), "format": ".6~g"},
+        "scale": {
+            "type": "log" if axis.log else "linear",
+            "domain": axis.domain,
+            "nice": False,
+            "zero": False,
+        },
+    }
+
+
+def named(field: str, order: Sequence[str], **axis: Any) -> Spec:
+    """Return the encoding of a place by a name, in a given order."""
+    return {"field": field, "type": "nominal", "sort": list(order), "title": None, "axis": axis}
+
+
+def word(field: str, words: Sequence[str], values: Sequence[Any], title: str | None) -> Spec:
+    """Return the encoding of a word by a colour, a shape, ...; without a title it has no legend."""
+    return {
+        "field": field,
+        "type": "nominal",
+        "title": title,
+        "scale": {"domain": list(words), "range": list(values)},
+        **({} if title else {"legend": None}),
+    }
+
+
+def told(field: str = "told") -> Spec:
+    """Return the encodings of what is shown to a pointer that rests on a mark."""
+    return {
+        "description": {"field": field, "type": "nominal"},
+        "tooltip": {"field": field, "type": "nominal", "title": " "},
+    }
+
+
+def text(field: str = "text") -> Spec:
+    """Return the encoding of a text."""
+    return {"field": field, "type": "nominal"}
+
+
+def labels(
+    rows: str,
+    across: Axis,
+    up: Axis,
+    titles: tuple[str | None, str | None],
+    ticks: Mapping[str, Any] | None = None,
+) -> list[Spec]:
+    """Return the layers of the rows of `_labels.rows`: each text on a halo, and lines to far ones."""
+
+    def at(x: str, y: str) -> Spec:
+        return {"x": place(across, x, titles[0], ticks), "y": place(up, y, titles[1])}
+
+    ends = {**at("from_x", "from_y"), "x2": {"field": "to_x"}, "y2": {"field": "to_y"}}
+    texts = {**at("x", "y"), "text": text()}
+    beside = {"align": "left", "baseline": "middle"}
+    halo = {"stroke": _look.PAPER, "strokeWidth": 3, "color": _look.PAPER, "strokeJoin": "round"}
+    return [
+        layer(rows, "rule", ends, color=_look.SOFT, strokeWidth=0.7),
+        layer(rows, "text", texts, **beside, **halo),
+        layer(rows, "text", texts, **beside, color=_look.INK),
+    ]
+
+
+def panel(layers: Sequence[Spec], title: str, subtitle: str, width: Any, height: Any) -> Spec:
+    """Return layers as one panel with its heading."""
+    heading: Spec = {"text": title, "subtitle": subtitle}
+    if isinstance(width, int):
+        heading["limit"] = width
+    return {"layer": list(layers), "width": width, "height": height, "title": heading}
+
+
+def finished(panels: Sequence[Spec], data: Mapping[str, Rows], columns: int = 2) -> Spec:
+    """Return the specification of panels in columns, with the rows that they name."""
+    shared = {"color": "shared", "fill": "shared", "shape": "shared", "fillOpacity": "shared"}
+    whole: Spec = (
+        panels[0]
+        if len(panels) == 1
+        else {"concat": list(panels), "columns": columns, "resolve": {"scale": shared}}
+    )
+    return {
+        "$schema": _look.SCHEMA,
+        **whole,
+        "config": _look.config(),
+        "datasets": {name: list(rows) for name, rows in data.items()},
+    }
