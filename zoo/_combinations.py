@@ -190,9 +190,49 @@ _KERNELS = (
     ),
 )
 
+_INTEGERS = (
+    (
+        lambda r: r.int8_qat and (r.precision != "fp32" or r.weights != "fp32"),
+        lambda r: (
+            f"int8_qat is True with precision {r.precision!r} and weights {r.weights!r}; scales of 8-bit "
+            f"integers are learnt from fp32 figures: choose one."
+        ),
+    ),
+    (
+        lambda r: r.int8_qat and (r.compile or r.cuda_graph or r.checkpointing or r.channels_last),
+        lambda r: (
+            f"int8_qat is True with compile {r.compile}, cuda_graph {r.cuda_graph}, checkpointing "
+            f"{r.checkpointing} and channels_last {r.channels_last}; it trains an exported graph, which has "
+            f"neither stages nor layout to choose, and changes in the middle of the training: choose one."
+        ),
+    ),
+    (
+        lambda r: r.int8_qat and bool(r.prune_channels or r.prune_weights),
+        lambda r: (
+            f"int8_qat is True with prune_channels {r.prune_channels:g} and prune_weights "
+            f"{r.prune_weights:g}; an exported graph cannot be cut any more: choose one."
+        ),
+    ),
+    (
+        lambda r: r.int8_qat and (r.average != "none" or r.optimizer == "schedule_free"),
+        lambda r: (
+            f"int8_qat is True with average {r.average!r} and optimizer {r.optimizer!r}; scales belong to "
+            f"the weights as trained, not to their average: choose one."
+        ),
+    ),
+    (
+        lambda r: r.int8_qat and bool(r.resolution_stages),
+        lambda r: (
+            f"int8_qat is True with resolution_stages {r.resolution_stages}; an exported graph takes slices "
+            f"of one size: choose one."
+        ),
+    ),
+)
+
 _REFUSED = (
     *_LEARNING,
     *_KERNELS,
+    *_INTEGERS,
     (
         lambda r: r.lr_find_low >= r.lr_find_high,
         lambda r: f"lr_find_low is {r.lr_find_low}, lr_find_high {r.lr_find_high}; expected low < high.",

@@ -88,6 +88,8 @@ RULES = tuple(
         "teacher": ("None, or the name of a network", lambda name: name is None or name in networks()),
         "distill_weight": _within(0, 1, open_low=True),
         "distill_temperature": _within(0, 100, open_low=True),
+        "int8_qat": _FLAG,
+        "int8_from": _within(0, 0.99),
         "empty_kept": _within(0, 1),
         "resolution": _within(0, 1, open_low=True),
         "resolution_stages": ("none, or two or more rising numbers above 0, the last of them 1", _is_growth),

@@ -67,6 +67,9 @@ class Recipe:
     distill_weight: float = 0.5  # of the teacher's answers in the loss; the masks have the rest
     distill_temperature: float = 2.0  # divides the logits of both; above 1 it shows how sure the teacher is
 
+    int8_qat: bool = False  # trained with what rounding to 8-bit integers does, and judged in them
+    int8_from: float = 0.5  # share of the epochs that are trained without that
+
     empty_kept: float = 1.0  # share of the training slices without brain that is trained on
     resolution: float = 1.0  # side of what the network sees, as a share; logits are scaled back
     resolution_stages: tuple[float, ...] = ()  # of training alone, each for an equal part of the epochs

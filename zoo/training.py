@@ -96,6 +96,7 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Taught | Setup
             stale = number - max(progress[0], growing_until(recipe))
             if recipe.early_stop_patience and stale >= recipe.early_stop_patience:
                 break
+        params = parameters(learner.judged)
         learner.finish(weights)
     return Trained(
         model=learner.judged.eval(),
@@ -104,7 +105,7 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Taught | Setup
         applied=setup.applied | learner.applied(),
         seconds=taught + setup.seconds + sum(epoch.seconds for epoch in history),
         best_epoch=best.number,
-        params=parameters(learner.judged),
+        params=params,
         macs_per_slice=learner.macs_per_slice(side_seen(recipe, data.image_size)),
         peak_gpu_mib=gpu_peak_mib(recipe),
         stopped_early=len(history) < recipe.epochs,

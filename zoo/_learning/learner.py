@@ -14,7 +14,8 @@ from zoo._learning.scaling import Scaling
 from zoo._learning.schedules import Schedule
 from zoo._model.preparing import Prepared
 from zoo._model.pruning import Pruning
-from zoo._resolution import in_epoch
+from zoo._model.quantizing import Quantizing
+from zoo._resolution import in_epoch, side_seen
 from zoo._size import macs_of, macs_per_slice
 from zoo.recipe import Recipe
 
@@ -54,6 +55,7 @@ class Learner:
         self.schedule = Schedule(recipe, self.optimizer, self.updates)
         self.average = averaging.of(recipe, model)
         self.pruning = Pruning(recipe, model) if recipe.prune_channels or recipe.prune_weights else None
+        self.quantizing = Quantizing(recipe) if recipe.int8_qat else None
         self.teacher = Teacher(recipe, teacher) if teacher is not None else None
 
     @property
@@ -74,6 +76,8 @@ class Learner:
 
     def prepare(self, image_size: int, train_slices: int, val_slices: int) -> dict[str, Any]:
         """Make the network ready for passes over so many slices; say in JSON-able values what was done."""
+        if self.quantizing is not None:  # the graph has the model's own weights, which the optimiser holds
+            self.model = self.quantizing.graph(self.model, side_seen(self.recipe, image_size))
         self.prepared = Prepared(self.recipe, self.model, image_size, train_slices, val_slices)
         return self.prepared.applied
 
@@ -86,10 +90,12 @@ class Learner:
             self.optimizer = optimizers.build(self.recipe, self.model, self.learning_rate)
             self.schedule = Schedule(self.recipe, self.optimizer, self.updates)
         self.model.train()
+        rounded = self.quantizing is not None and self.quantizing.before(number, self.model)
         self.groups.begin()
         if self.recipe.optimizer == "schedule_free":
             self.optimizer.train()  # the weights are again where gradients are taken
-        return pruned or (self.average is not None and number == self.average.first)
+        averaged = self.average is not None and number == self.average.first
+        return pruned or rounded or averaged
 
     def begin_validation(self, feed: Feed) -> None:
         """Make ready what is judged after a pass over the training slices."""
@@ -99,6 +105,8 @@ class Learner:
             self.optimizer.eval()  # the weights are their average
         if self.refreshes:
             averaging.refresh(self.recipe, self.judged, feed)
+        if self.quantizing is not None:
+            self.quantizing.hold(self.model)
         self.judged.eval()
 
     @property
@@ -116,6 +124,8 @@ class Learner:
         self.judged.load_state_dict(weights)
         if self.pruning is not None:
             self.pruning.finish()
+        if self.quantizing is not None:
+            self.model = self.quantizing.integers(self.model)
 
     def macs_per_slice(self, image_size: int) -> int:
         """Count the multiply-accumulates of one forward pass of the network as it is now."""
@@ -129,6 +139,7 @@ class Learner:
             "optimizer_state": optimizers.account(self.recipe, self.optimizer),
             "average": None if self.average is None else self.average.applied(),
             **({} if self.pruning is None else self.pruning.applied()),
+            **({} if self.quantizing is None else self.quantizing.applied()),
             **({} if self.teacher is None else self.teacher.applied()),
             **({} if self.prepared is None else self.prepared.account()),
             **self.scaling.account(),
