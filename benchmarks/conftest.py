@@ -14,14 +14,16 @@ import pytest
 import fixtures
 import zoo
 import zoo.power
-from benchmarks import ladder_options, ladder_table, reference
+from benchmarks import ladder_options, ladder_table, loads, reference
 from benchmarks.planner import Planner
 from benchmarks.suite import BUDGETS, Budget, Suite, measured_device, resolve_device
 from energy import machine
-from energy.hookspecs import Plan
+from energy.hookspecs import Plan, Schedule
 from energy.live import Live
+from energy.ordering import Place
 from energy.plugin import SESSION
 from energy.session import Device
+from energy.summary import CaseSummary
 
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
@@ -139,6 +141,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: (item.path.name == ladder_options.FILE, f"[{reference.CASE}]" not in item.name)
     )
+
+
+def pytest_energy_schedule(item: pytest.Item) -> Schedule | None:
+    """One repeat per seed, the reference before those that are held against it, the ladder after all."""
+    if item.path.name == ladder_options.FILE:
+        return Schedule(place="last")
+    if "technique" not in getattr(item, "fixturenames", ()):
+        return None
+    chosen = budget(item.config)
+    is_reference = f"[{reference.CASE}]" in item.name
+    place: Place = "first" if is_reference else "anywhere"
+    # Every shard trains the reference, if it does not find it. Counting what the others cost takes torch.
+    counts = item.config.getoption("energy_shard") is not None and not is_reference
+    cost = loads.of(**item.callspec.params, image_size=chosen.image_size) if counts else 0.0
+    return Schedule(len(chosen.seeds), place, cost * len(chosen.seeds))
+
+
+def pytest_energy_leaves_out(config: pytest.Config, case: CaseSummary) -> bool:
+    """Say which cases of a baseline this suite's own options leave out, so that they are not missed."""
+    asked = config.getoption("technique")
+    if asked is not None and case.technique not in (None, asked):
+        return True
+    return case.arch in zoo.extras() and not config.getoption("extras")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from benchmarks import training
 from benchmarks.suite import Suite
@@ -17,9 +19,9 @@ METRIC = "dice_loss_vs_unet_pct"
 
 @dataclass(frozen=True)
 class Reference:
-    """U-Net's test Dice, one figure per seed, and its origin; without figures the origin says why."""
+    """U-Net's test Dice by seed, and its origin; without figures the origin says why."""
 
-    dice: tuple[float, ...]
+    dice: Mapping[int, float]
     origin: str
 
 
@@ -40,6 +42,8 @@ def find(suite: Suite, session: Session) -> Reference | None:
     for record in session.measured:
         if record["case"] == CASE and record["keys"] == keys:
             return _from(record, "this run")
+    if so_far := _of_this_run_so_far(session, keys):
+        return Reference(so_far, "this run")
     if earlier := session.reuse(CASE, keys, suite.code):
         return _from(earlier, "this run")
     stored = session.store.latest_case(CASE, keys)
@@ -50,21 +54,34 @@ def find(suite: Suite, session: Session) -> Reference | None:
 
 def compare(case: Case, unet: Reference) -> None:
     """Tell how much Dice each seed lost to U-Net under the same seed, in per cent of U-Net's."""
-    if not unet.dice:
-        for repeat in case.repeats:
-            repeat.observe(**{METRIC: None})
-        case.explain(**{METRIC: unet.origin})
-        return
-    case.describe(reference={"case": CASE, "dice": list(unet.dice), "origin": unet.origin})
-    for repeat, dice in zip(case.repeats, unet.dice, strict=True):
-        own = repeat.observed["dice"]
-        repeat.observe(**{METRIC: 100 * (dice - own) / dice if dice > 0 and own is not None else None})
-    case.explain(**{METRIC: "U-Net's own Dice is 0"})
+    known = [unet.dice.get(repeat.seed) for repeat in case.repeats]
+    if None in known:
+        case.explain(**{METRIC: unet.origin if not unet.dice else "U-Net was not trained with this seed"})
+    else:
+        case.explain(**{METRIC: "U-Net's own Dice is 0"})
+    if unet.dice:
+        case.describe(reference={"case": CASE, "dice": known, "origin": unet.origin})
+    for repeat, dice in zip(case.repeats, known, strict=True):
+        repeat.observe(**{METRIC: _lost_pct(dice, repeat.observed["dice"])})
 
 
 def of_itself(case: Case) -> Reference:
     """Return the reference that the U-Net case is to itself."""
-    return Reference(tuple(repeat.observed["dice"] for repeat in case.repeats), "this run")
+    return Reference({repeat.seed: repeat.observed["dice"] for repeat in case.repeats}, "this run")
+
+
+def _lost_pct(unet: float | None, own: float | None) -> float | None:
+    return 100 * (unet - own) / unet if unet and own is not None else None
+
+
+def _of_this_run_so_far(session: Session, keys: dict[str, str]) -> dict[int, float]:
+    """Return U-Net's Dice by seed where its other seeds are still to come: it is the first of every block."""
+    parts = session.repeats.done.get(CASE, {})
+    return {
+        part["budget"]["seeds"][number - 1]: part["metrics"]["dice"]["values"][0]
+        for number, part in parts.items()
+        if part["keys"] == keys
+    }
 
 
 def _train(suite: Suite, session: Session, live: Live) -> Reference:
@@ -76,11 +93,12 @@ def _train(suite: Suite, session: Session, live: Live) -> Reference:
             compare(case, of_itself(case))
     # Its record says what happened; the case that asked for it can still be measured.
     except Exception as problem:
-        return Reference((), f"the U-Net reference failed: {type(problem).__name__}: {problem}")
+        return Reference({}, f"the U-Net reference failed: {type(problem).__name__}: {problem}")
     return of_itself(case)
 
 
-def _from(record: dict[str, object], origin: str) -> Reference:
+def _from(record: dict[str, Any], origin: str) -> Reference:
     if record["status"] != "ok":
-        return Reference((), f"the U-Net reference failed in {origin}: status {record['status']}")
-    return Reference(tuple(record["metrics"]["dice"]["values"]), origin)
+        return Reference({}, f"the U-Net reference failed in {origin}: status {record['status']}")
+    values = record["metrics"]["dice"]["values"]
+    return Reference(dict(zip(record["budget"]["seeds"], values, strict=True)), origin)

@@ -16,6 +16,7 @@ import energy
 import fixtures
 import zoo
 from energy import fingerprint
+from energy.case import Case
 from energy.session import Device
 
 # Whose versions can change a result; part of each record's software key.
@@ -69,6 +70,10 @@ class Suite:
         if self.budget.early_stop is not None and not zoo.recipe(arch, technique).fixed_length:
             changes["early_stop_patience"] = self.budget.early_stop
         return zoo.recipe(arch, technique, **changes)
+
+    def seeds(self, case: Case) -> tuple[int, ...]:
+        """Return the seeds that a case trains in a row: all, or the one of its repeat."""
+        return self.budget.seeds if case.of == 1 else (self.budget.seeds[case.number - 1],)
 
     def unavailable(self, recipe: zoo.Recipe) -> str | None:
         """Say why a recipe cannot be run here, or may not, or None."""

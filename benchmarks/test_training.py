@@ -18,7 +18,8 @@ def test_training(
     if reason := suite.unavailable(recipe):
         pytest.skip(reason)
     keys = suite.keys(energy_session.fingerprint, recipe)
-    if energy_session.reuse(energy.name, keys, suite.code):
+    known = (keys, suite.code)
+    if energy_session.reuse(energy.name, *known) or energy_session.reuse_repeat(energy, *known):
         pytest.skip("finished in the run that --energy-resume goes on with")
     unet = (
         None if energy.name == reference.CASE else reference.find_or_train(suite, energy_session, energy_live)

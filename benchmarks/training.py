@@ -14,7 +14,7 @@ from energy.live import Live
 
 
 def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live: Live) -> None:
-    """Train and test one case, every seed of it, and tell `case` what came out."""
+    """Train and test one case, and tell `case` what came out: every seed, or the one of its repeat."""
     case.begin()
     case.describe(
         task="training",
@@ -30,7 +30,7 @@ def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live
     case.explain(peak_gpu_mib="trained on the CPU")
     # What is built once per process (kernels, thread pools) must not be billed to the case that comes first.
     zoo.warm_up(recipe, suite.slices)
-    for seed in suite.budget.seeds:
+    for seed in suite.seeds(case):
         train_and_test(case, recipe, suite, seed, live)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
+from energy import cooldown
+from energy.cooldown import Cooler, Cooling
 from energy.meters._meter import Meter
 from energy.metrics import METRICS
 from energy.nearest import unknown
@@ -25,6 +27,12 @@ class Repeat:
     seed: int | None = None
     observed: dict[str, float | None] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    cooling: Cooling | None = None
+
+    def flags(self) -> tuple[str, ...]:
+        """Name what speaks against this repeat, in alphabetical order."""
+        warm = self.cooling is not None and not self.cooling.is_cool
+        return tuple(sorted({*self.window.flags(), *([cooldown.FLAG] if warm else [])}))
 
     def observe(self, **values: float | None) -> None:
         """Record figures by metric, each in its metric's unit: `observe(dice=0.91)`. None is unknown.
@@ -53,6 +61,8 @@ class Case:
             ...
             repeat.window.mark("epoch", epoch=1)
         repeat.observe(dice=0.91)
+
+    A test that is run once for each of several repeats measures one of them: the `number`-th `of` so many.
     """
 
     name: str
@@ -66,6 +76,9 @@ class Case:
     node: str | None = None
     started_seconds: float = field(default_factory=time.monotonic)
     failed_after_seconds: float = 0.0
+    number: int = 1
+    of: int = 1
+    cooler: Cooler | None = field(default=None, repr=False)
 
     def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `function` once inside the meters and return what it returns."""
@@ -75,8 +88,9 @@ class Case:
     @contextmanager
     def window(self, seed: int | None = None) -> Iterator[Repeat]:
         """Open one metered window; a window that ends by an exception is not counted as a repeat."""
-        with Window(self.meters, self.synchronize) as window:
-            repeat = Repeat(window, seed)
+        around = self.cooler.around() if self.cooler is not None else nullcontext()
+        with around as cooling, Window(self.meters, self.synchronize) as window:
+            repeat = Repeat(window, seed, cooling=cooling)
             yield repeat
         self.repeats.append(repeat)
 

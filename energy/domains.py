@@ -10,6 +10,8 @@ from energy.spent import DomainEnergy, Energy
 
 Key = tuple[str, str, str]
 
+NOT_ALWAYS = "this source was not there in every repeat"
+
 
 def of(energies: Sequence[Energy]) -> list[dict[str, Any]]:
     """Return the provenance of the figures of some repeats; a source that one did not see is null in it."""
@@ -29,16 +31,18 @@ def _entry(key: Key, energies: Sequence[Energy], witness: bool) -> dict[str, Any
     parts = [_part(energy, key) for energy in energies]
     known = [part for part in parts if part is not None]
     domain, device, source = key
+    joules = [None if part is None else part.joules for part in parts]
+    reason = next((part.reason for part in known if part.reason), None)
     return {
         "domain": domain,
         "device": device,
         "source": source,
         "kind": known[0].kind,
         "witness": witness,
-        "joules": [None if part is None else part.joules for part in parts],
+        "joules": joules,
         "coverage": min(part.coverage for part in known),
         "band": mean_band([None if part is None else part.band for part in parts]),
-        "reason": next((part.reason for part in known if part.reason), None),
+        "reason": reason or (NOT_ALWAYS if None in joules else None),
         "disagreement": _disagreements(parts, energies) if witness else None,
         "model": known[0].model,
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from energy.ordering import Place
     from energy.session import Session
     from energy.summary import CaseSummary
 
@@ -21,6 +22,27 @@ class Plan:
     seconds: float | None
     kj: float | None
     basis: str
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a case is measured, and how often.
+
+    Args:
+        repeats: so many times, each time the test is run anew; its `energy.number` tells which it is.
+        place: "first" in every block of repeats, "last" of all, or "anywhere".
+        cost: what the case takes, in any unit, for `--energy-shard`. It must be the same on every machine, so
+            it may depend on nothing that was measured here.
+    """
+
+    repeats: int = 1
+    place: Place = "anywhere"
+    cost: float = 1.0
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_energy_schedule(item: pytest.Item) -> Schedule | None:
+    """Say when and how often a case is measured; None: as its marker `energy_repeats` says, or once."""
 
 
 @pytest.hookspec(firstresult=True)

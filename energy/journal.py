@@ -1,8 +1,10 @@
 """The journal of a machine: one fsynced JSON line per event, so that a crash loses the case in progress only.
 
 Events: {"event": "start", "run": id, "time": iso, "energy": {file-level block so far}},
-{"event": "case", "run": id, "record": {..}}, {"event": "end", "run": id, "file": name of the run file}.
-A resumed run goes on with "case" events of the same id; a second "start" of that id does no harm.
+{"event": "repeat", "run": id, "number": 2, "of": 3, "record": {..}} for one repeat of a case of several,
+{"event": "case", "run": id, "record": {..}} once a case has ended,
+{"event": "end", "run": id, "file": name of the run file}.
+A resumed run goes on with events of the same id; a second "start" of that id does no harm.
 """
 
 import json
@@ -30,12 +32,18 @@ class Journal:
 
 @dataclass(frozen=True)
 class Run:
-    """Hold one run of a journal: id, first start event, newest record of each case, end event."""
+    """Hold one run of a journal: id, first start event, newest record of each case, end event.
+
+    repeats: the newest "repeat" event of each repeat that was measured.
+    events: all of them, in order.
+    """
 
     id: str
     start: dict[str, Any]
     records: tuple[dict[str, Any], ...]
     end: dict[str, Any] | None
+    repeats: tuple[dict[str, Any], ...] = ()
+    events: tuple[dict[str, Any], ...] = ()
 
 
 def append(path: Path, event: Mapping[str, Any]) -> None:
@@ -78,15 +86,15 @@ def runs(path: Path) -> tuple[Run, ...]:
 
 
 def unfinished(path: Path) -> Run | None:
-    """Return the last run that has a start, records and no end, validated, or None.
+    """Return the last run that has a start, records or repeats, and no end, validated, or None.
 
     Raises:
         RecordError: the journal or a record of that run is damaged.
     """
-    left = [run for run in runs(path) if run.end is None and run.records]
+    left = [run for run in runs(path) if run.end is None and (run.records or run.repeats)]
     if not left:
         return None
-    for record in left[-1].records:
+    for record in (*left[-1].records, *(event["record"] for event in left[-1].repeats)):
         check_record(record, f"{path}: run {left[-1].id}, case {record.get('case')}")
     return left[-1]
 
@@ -162,5 +170,10 @@ def _run(path: Path, name: str, events: list[dict[str, Any]]) -> Run:
         raise RecordError(f"{path}: run {name} has no start; the file is not whole")
     cases = (event["record"] for event in events if event["event"] == "case")
     records = {(record.get("task"), record.get("case")): record for record in cases}
+    repeats = {
+        (event["record"].get("task"), event["record"].get("case"), event.get("number")): event
+        for event in events
+        if event["event"] == "repeat"
+    }
     end = next((event for event in events if event["event"] == "end"), None)
-    return Run(name, start, tuple(records.values()), end)
+    return Run(name, start, tuple(records.values()), end, tuple(repeats.values()), tuple(events))

@@ -53,7 +53,7 @@ def state() -> State:
         wall_seconds=time.time(),
         busy_cpu_seconds=_busy_cpu_seconds(),
         own_cpu_seconds=own_cpu_seconds,
-        temperature_c=_temperature_c(),
+        temperature_c=temperature_c(),
         load_average=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         group_cpu_seconds=_group_cpu_seconds(family),
     )
@@ -181,7 +181,7 @@ def _holds_others(group: Path, family: set[int]) -> bool:
     return any(_holds_others(below, family) for below in group.iterdir() if below.is_dir())
 
 
-def _temperature_c() -> float | None:
+def temperature_c() -> float | None:
     """Return the hottest CPU sensor; None where the machine shows none, as most virtual machines."""
     if not hasattr(psutil, "sensors_temperatures"):
         return None

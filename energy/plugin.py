@@ -24,14 +24,15 @@ from energy.schema import RecordError
 from energy.session import Device, Session, Settings
 from energy.store import StoreError, check_name
 
-# Gates have their own hooks, after those here.
-pytest_plugins = ("energy.gating",)
+# Gates, the order of measuring and its limit have their own hooks, after those here.
+pytest_plugins = ("energy.gating", "energy.scheduling", "energy.spending")
 
 USAGE_ERROR = 4
 FOLDERS = re.compile(r"(?<![\w.])(?:/[^/\s]+)*/(?=[^/\s])")
 SESSION = pytest.StashKey[Session]()
 CASE = pytest.StashKey[Case]()
 TERMINATED = pytest.StashKey[bool]()
+REPEAT = pytest.StashKey[tuple[int, int]]()  # which of how many, of a test that is run once for each
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -118,7 +119,7 @@ def energy_session(request: pytest.FixtureRequest, energy_device: Device) -> Ses
 @pytest.fixture(name="energy")
 def energy_fixture(request: pytest.FixtureRequest, energy_session: Session) -> Case:
     """Measure with `energy(function, ...)`, or in windows; see `energy.case.Case`."""
-    case = energy_session.case(case_name(request.node))
+    case = energy_session.case(case_name(request.node), *request.node.stash.get(REPEAT, (1, 1)))
     case.node = request.node.nodeid
     request.node.stash[CASE] = case
     return case

@@ -31,6 +31,7 @@ def build(case: Case, idle_watts: float | None = None, grid_g_per_kwh: float | N
         "status": case.status,
         "error": _error(case),
         "budget": described.get("budget", {}),
+        **({"repeats": max(1, len(case.repeats))} if case.of > 1 else {}),
         "keys": described.get("keys", {}),
         "metrics": _metrics(case, idle_watts, grid_g_per_kwh),
         "epochs": [_epochs(repeat) for repeat in case.repeats],
@@ -88,7 +89,7 @@ def _epochs(repeat: Repeat) -> list[dict[str, Any]]:
 
 
 def _validity(repeats: Sequence[Repeat]) -> dict[str, Any]:
-    flags = sorted({flag for repeat in repeats for flag in repeat.window.flags()})
+    flags = sorted({flag for repeat in repeats for flag in repeat.flags()})
     return {"ok": not flags, "flags": flags}
 
 
@@ -101,6 +102,7 @@ def _machine(case: Case) -> dict[str, Any]:
                 "after": repeat.window.state_after.as_json(),
                 "devices_before": repeat.window.context_before,
                 "devices_after": repeat.window.context_after,
+                "cooling": None if repeat.cooling is None else repeat.cooling.as_json(),
             }
             for repeat in case.repeats
         ],

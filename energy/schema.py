@@ -11,7 +11,8 @@ from energy.metrics import METRICS
 
 SCHEMA = 1
 
-EVENTS = ("start", "case", "end")
+EVENTS = ("start", "repeat", "case", "end")
+WITH_RECORD = ("repeat", "case")
 
 _FILE = Path(__file__).with_name("schema.json")
 
@@ -31,7 +32,7 @@ def check_record(record: Any, where: str) -> None:
 def check_event(event: Any, where: str) -> None:
     """Raise RecordError unless `event` is a valid journal event."""
     check_event_head(event, where)
-    if event["event"] == "case":
+    if event["event"] in WITH_RECORD:
         check_record(event["record"], f"{where}: record")
     _check(event, "event", where)
 
@@ -39,7 +40,7 @@ def check_event(event: Any, where: str) -> None:
 def check_event_head(event: Any, where: str) -> None:
     """Raise RecordError unless `event` is one of ours, of a schema that we read; costs no validator."""
     block = (
-        event.get("record" if event.get("event") == "case" else "energy")
+        event.get("record" if event.get("event") in WITH_RECORD else "energy")
         if isinstance(event, Mapping)
         else None
     )
@@ -47,8 +48,8 @@ def check_event_head(event: Any, where: str) -> None:
         check_version(block, where)
     if not isinstance(event, Mapping) or event.get("event") not in EVENTS or not event.get("run"):
         raise RecordError(f"{where}: not a journal event: expected event ({', '.join(EVENTS)}) and run")
-    if event["event"] == "case" and not isinstance(block, Mapping):
-        raise RecordError(f"{where}: a case without its record")
+    if event["event"] in WITH_RECORD and not isinstance(block, Mapping):
+        raise RecordError(f"{where}: a {event['event']} without its record")
 
 
 def check_run(data: Any, path: Path | str) -> None:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import energy
-from energy import __version__, fingerprint, journal, record, runfile, schema
+from energy import __version__, fingerprint, journal, ordering, record, repeats, runfile, schema
 from energy.case import Case
+from energy.cooldown import Cooler
 from energy.disk import prove_writable
 from energy.figures import total_joules
 from energy.meters import Meters
+from energy.repeats import Repeats
 from energy.store import Store, StoreError
 from energy.window import Window
 
@@ -71,6 +73,12 @@ class Session:
     written: Path | None = None
     notes: dict[str, Any] = field(default_factory=dict)
     first: Session | None = None
+    repeats: Repeats = field(default_factory=Repeats)
+    order: str = "given"
+    sequence: list[tuple[str, int]] = field(default_factory=list)
+    collected: tuple[str, ...] = ()
+    given_up: set[str] = field(default_factory=set)
+    cooler: Cooler | None = None
     again_records: list[dict[str, Any]] | None = None
 
     @property
@@ -110,7 +118,8 @@ class Session:
     def again(self) -> Session:
         """Return a run on the same open meters, which keeps to itself what it measures once more."""
         settings = dataclasses.replace(self.settings, save=False, json_path=None, resume=False)
-        kept = {name: getattr(self, name) for name in ("hardware", "fingerprint", "idle", "run", "started")}
+        names = ("hardware", "fingerprint", "idle", "run", "started", "order", "collected", "cooler")
+        kept = {name: getattr(self, name) for name in names}
         return Session(settings, self.device, self.say, self.meters, self.pid, **kept, first=self)
 
     @property
@@ -118,9 +127,9 @@ class Session:
         """What has been measured so far, by the run that this one repeats, too."""
         return [*self.records, *(self.first.measured if self.first is not None else [])]
 
-    def case(self, name: str) -> Case:
-        """Begin a case."""
-        return Case(name, self.meters, self.device.synchronize)
+    def case(self, name: str, number: int = 1, of: int = 1) -> Case:
+        """Begin a case, or the `number`-th of its repeats if each is measured by itself."""
+        return Case(name, self.meters, self.device.synchronize, number=number, of=of, cooler=self.cooler)
 
     @contextmanager
     def extra_case(self, name: str) -> Iterator[Case]:
@@ -137,6 +146,8 @@ class Session:
     def finish(self, case: Case) -> dict[str, Any]:
         """Build the record of a case that has ended, and journal it before anything else can go wrong.
 
+        Of a case whose repeats are measured one by one, return that of the repeat until the last has ended.
+
         Raises:
             RuntimeError: called in a forked child, whose records would be its parent's case a second time.
         """
@@ -145,10 +156,36 @@ class Session:
         case.description.setdefault("keys", {"hardware": self.fingerprint})
         finished = record.build(case, self.idle_watts, self.settings.grid_g_per_kwh)
         schema.check_record(finished, finished["case"])
-        if self.settings.save:
-            journal.append(self.journal_path, {"event": "case", "run": self.run, "record": finished})
+        if case.of > 1:
+            return self._finish_repeat(case, finished)
+        self.sequence += repeats.in_a_row(finished)
+        return self._keep(finished)
+
+    def _finish_repeat(self, case: Case, part: dict[str, Any]) -> dict[str, Any]:
+        self.sequence.append((case.name, case.number))
+        place = {"number": case.number, "of": case.of}
+        self._journal({"event": "repeat", "run": self.run, **place, "record": part})
+        whole = self.repeats.add(case.number, case.of, part)
+        return part if whole is None else self._keep(whole)
+
+    def _keep(self, finished: dict[str, Any]) -> dict[str, Any]:
+        self._journal({"event": "case", "run": self.run, "record": finished})
         self.records.append(finished)
         return finished
+
+    def _journal(self, event: dict[str, Any]) -> None:
+        if self.settings.save:
+            journal.append(self.journal_path, event)
+
+    def reuse_repeat(self, case: Case, keys: dict[str, str], code: str | None = None) -> bool:
+        """Take over the good record that the run to be resumed left of this repeat, if there is one."""
+        earlier = self.repeats.left_by_earlier(case.name, case.number, case.of, keys, code)
+        if earlier is None:
+            return False
+        whole = self.repeats.add(case.number, case.of, earlier)
+        if whole is not None:
+            self._keep(whole)
+        return True
 
     def reuse(self, case: str, keys: dict[str, str], code: str | None = None) -> dict[str, Any] | None:
         """Take over the good record that the run to be resumed left of this case, keys and code."""
@@ -182,11 +219,18 @@ class Session:
         return self.written
 
     def adopt_the_rest(self) -> None:
-        """Keep what the resumed run had measured and this selection left out; in the order of measuring."""
+        """Keep what the resumed run had measured and this selection left out; put all in collected order.
+
+        A case of which some repeats never came is interrupted. That is not journalled, so that a resumed run
+        goes on at the next repeat.
+        """
+        self.records += self.repeats.cut_short()
         new = [record for record in self.records if record not in self.finished_before]
         again = {record["case"] for record in new}
         earlier = (record for record in self.finished_before if record["status"] == "ok")
-        self.records = [*(record for record in earlier if record["case"] not in again), *new]
+        kept = [*(record for record in earlier if record["case"] not in again), *new]
+        places = ordering.as_collected([record["case"] for record in kept], self.collected)
+        self.records = [kept[place] for place in places]
 
     @property
     def idle_watts(self) -> float | None:
@@ -208,6 +252,7 @@ class Session:
             "idle": self.idle,
             "instrument": self._instrument(),
             "grid_g_per_kwh": self.settings.grid_g_per_kwh,
+            "order": {"rule": self.order, "measured": [list(place) for place in self.sequence]},
             **self.notes,
         }
 
@@ -226,9 +271,12 @@ class Session:
             self.say(f"--energy-resume: no unfinished run in {self.journal_path}; starting a new one")
             return
         self.run, self.finished_before = unfinished.id, unfinished.records
-        self.say(
-            f"--energy-resume: going on with run {self.run}, {len(self.finished_before)} case(s) finished"
-        )
+        self.repeats, self.sequence = Repeats(unfinished.repeats), repeats.measured(unfinished.events)
+        ended = {done["case"] for done in self.finished_before}
+        begun = {event["record"]["case"] for event in unfinished.repeats} - ended
+        more = f", some repeats of {len(begun)} more" if begun else ""
+        finished = f"{len(self.finished_before)} case(s) finished"
+        self.say(f"--energy-resume: going on with run {self.run}, {finished}{more}")
 
     def _instrument(self) -> dict[str, Any]:
         """Say what measuring has cost so far: its CPU seconds, its threads, and by how much it delayed."""

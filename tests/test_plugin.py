@@ -4,7 +4,14 @@ import json
 
 import pytest
 
-QUICK = ("--energy-meters=codecarbon", "--energy-idle=0", "--energy-storage=out", "-p", "no:cacheprovider")
+QUICK = (
+    "--energy-meters=codecarbon",
+    "--energy-idle=0",
+    "--energy-storage=out",
+    "--energy-order=given",
+    "-p",
+    "no:cacheprovider",
+)
 SORTS = """
 def test_sorting(energy):
     assert energy(sorted, [3, 1, 2]) == [1, 2, 3]

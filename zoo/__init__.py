@@ -25,6 +25,7 @@ from zoo.results import Diverged, Epoch, Ineffective, Scores, Setup, Taught, Tra
 
 if TYPE_CHECKING:
     from zoo._hardware import unavailable
+    from zoo._size import macs_per_slice
     from zoo.evaluation import evaluate
     from zoo.training import epochs, train
     from zoo.warming import warm_up
@@ -45,6 +46,7 @@ __all__ = [
     "epochs",
     "evaluate",
     "extras",
+    "macs_per_slice",
     "networks",
     "recipe",
     "techniques",
@@ -56,6 +58,7 @@ __all__ = [
 _WITH_TORCH = {
     "epochs": "zoo.training",
     "evaluate": "zoo.evaluation",
+    "macs_per_slice": "zoo._size",
     "train": "zoo.training",
     "unavailable": "zoo._hardware",
     "warm_up": "zoo.warming",

@@ -1,0 +1,108 @@
+"""In which order cases are measured: in blocks, one repeat of every case in each, so that drift spreads.
+
+A machine that warms up, or a neighbour that comes and goes, changes what is measured late against what is
+measured early. If all repeats of a case were measured in a row, that change would be the case's. In random
+order within blocks it is noise of all cases alike (Fisher 1935, "The Design of Experiments": randomised
+blocks).
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Place = Literal["first", "anywhere", "last"]
+
+# Short enough to be typed again.
+SEEDS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Order:
+    """How the cases of a block are ordered: shuffled by a seed, or as they were collected (None)."""
+
+    seed: int | None
+
+    def __str__(self) -> str:
+        """Return the words of the command line that ask for this very order."""
+        return "given" if self.seed is None else f"random:{self.seed}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What has to be known of a case to order it.
+
+    Args:
+        repeats: how often it is measured.
+        place: "first": before the others of every block, for what they refer to; "last": after all blocks,
+            all its repeats, for what refers to them.
+    """
+
+    repeats: int = 1
+    place: Place = "anywhere"
+
+
+def parse(text: str) -> Order:
+    """Read `random`, which draws a seed, `random:SEED` or `given`; ValueError for anything else."""
+    if text == "given":
+        return Order(None)
+    if text == "random":
+        return Order(secrets.randbelow(SEEDS))
+    if match := re.fullmatch(r"random:(\d+)", text):
+        return Order(int(match[1]))
+    raise ValueError(f"--energy-order {text}: expected random, random:SEED (a whole number) or given")
+
+
+def sequence(entries: Sequence[Entry], order: Order) -> list[tuple[int, int]]:
+    """Return what is measured one after another: (index of the entry, repeat from 1 on).
+
+    Every case is in block 1, every case of two repeats or more in block 2, and so on; each block has an order
+    of its own.
+    """
+    shuffle = random.Random(order.seed).shuffle if order.seed is not None else _leave  # noqa: S311
+    in_blocks = [index for index, entry in enumerate(entries) if entry.place != "last"]
+    last = [index for index, entry in enumerate(entries) if entry.place == "last"]
+    return [*_blocks(entries, in_blocks, shuffle), *_blocks(entries, last, _leave)]
+
+
+def _blocks(
+    entries: Sequence[Entry], chosen: Sequence[int], shuffle: Callable[[list[int]], None]
+) -> list[tuple[int, int]]:
+    most = max((entries[index].repeats for index in chosen), default=0)
+    found: list[tuple[int, int]] = []
+    for repeat in range(1, most + 1):
+        block = [index for index in chosen if entries[index].repeats >= repeat]
+        shuffle(block)
+        block.sort(key=lambda index: entries[index].place != "first")
+        found += [(index, repeat) for index in block]
+    return found
+
+
+def _leave(block: list[int]) -> None:
+    """Keep the order in which the cases were collected."""
+
+
+def as_collected(names: Iterable[str], collected: Sequence[str]) -> list[int]:
+    """Return the places of `names`, in the order of measuring, once they are in the order of collection.
+
+    What was measured without being collected (a reference that a case asked for) stands before the case that
+    asked for it; what was measured before any case had ended stands first.
+
+    >>> as_collected(["u", "b", "rung", "a"], ["a", "b"])
+    [0, 2, 3, 1]
+    """
+    measured = list(names)
+    place = {name: number for number, name in enumerate(collected)}
+    keys: list[tuple[int, int]] = []
+    asker = len(collected)
+    for name in reversed(measured):
+        asker = place.get(name, asker)
+        keys.append((asker, int(name in place)))
+    keys.reverse()
+    first = next((number for number, name in enumerate(measured) if name in place), len(measured))
+    keys[:first] = [(-1, 0)] * first
+    return sorted(range(len(measured)), key=keys.__getitem__)
