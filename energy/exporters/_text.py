@@ -16,7 +16,8 @@ def printable(text: str) -> str:
     >>> printable("unet\nbaseline\x00"), printable("U-Net ± 3 µJ")
     ('unet\\u000abaseline\\u0000', 'U-Net ± 3 µJ')
     """
-    return "".join(map(_shown, text))
+    # Nothing that Python calls printable is replaced below; most texts end here.
+    return text if text.isprintable() else "".join(map(_shown, text))
 
 
 def _shown(character: str) -> str:
