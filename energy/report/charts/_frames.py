@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from energy.report.model import Model, Panel, Point
@@ -10,7 +11,9 @@ from energy.report.model import Model, Panel, Point
 # What a chart can hold and a reader can see. What lies beyond is said, and stands in the table of cases.
 MOST_CHARTS = 4
 MOST_PANELS = 6
-MOST_POINTS = 240
+MOST_POINTS = 320
+# With more cases in a chart their repeats would hide them; the intervals stay.
+MOST_WITH_REPEATS = 150
 
 
 # A ladder's kilojoules are those of all its rungs, which are cases of their own.
@@ -47,15 +50,15 @@ def size(frame: Frame) -> tuple[int, int]:
     return (660, 420) if len(frame.panels) == 1 else (390, 320)
 
 
-def thinned(panel: Panel, frame: Frame, keep: Callable[[Point], bool]) -> list[Point]:
-    """Return a panel's share of `MOST_POINTS`: those to `keep`, and every so many-th of the others."""
+def thinned(panel: Panel, frame: Frame, keep: AbstractSet[int]) -> list[Point]:
+    """Return a panel's share of `MOST_POINTS`: those whose ids to `keep`, every so many-th of the others."""
     points, most = panel.points, MOST_POINTS // len(frame.panels)
     if len(points) <= most:
         return list(points)
-    others = [point for point in points if not keep(point)]
+    others = [point for point in points if id(point) not in keep]
     step = -(-len(others) // max(1, most - (len(points) - len(others))))
     chosen = {id(point) for point in others[::step]}
-    return [point for point in points if keep(point) or id(point) in chosen]
+    return [point for point in points if id(point) in keep or id(point) in chosen]
 
 
 def left_out(frame: Frame, cases: int) -> Iterator[str]:

@@ -14,6 +14,7 @@ LINE = 13.0
 MARK = 11.0
 GAP = 3.0
 # Pixels between a mark and a text where there is no room beside it; a line joins the two.
+RIGHT = 16
 FAR = (14.0, 28.0, 44.0, 62.0)
 # Among so many marks only important labels stand far off: lines from all of them would hide the marks.
 CROWD = 40
@@ -49,14 +50,18 @@ class Placed:
     leader: Leader | None
 
 
-def place(anchors: Sequence[Anchor], size: tuple[int, int], most: int) -> list[Placed]:
+def place(
+    anchors: Sequence[Anchor], size: tuple[int, int], most: int, *, right: bool = False
+) -> list[Placed]:
     """Place the labels that fit, those of the first anchors first; the others stay without one.
 
     Args:
         anchors: in the order of their importance.
         size: of the frame, width and height in pixels.
         most: labels at most.
+        right: whether all are to stand on the right.
     """
+    candidates = _on_the_right if right else _around
     taken = [_mark(anchor) for anchor in anchors]
     placed: list[Placed] = []
     for index, anchor in enumerate(anchors):
@@ -64,7 +69,7 @@ def place(anchors: Sequence[Anchor], size: tuple[int, int], most: int) -> list[P
             break
         others = [box for place, box in enumerate(taken) if place != index]
         far = anchor.important or len(anchors) <= CROWD
-        box, leader = _free(anchor, size, others, far=far, may_cross=anchor.important)
+        box, leader = _free(candidates(anchor), size, others, far=far, may_cross=anchor.important)
         if box is not None:
             taken.append(box)
             placed.append(Placed(index, box[0], (box[1] + box[3]) / 2, leader))
@@ -72,12 +77,17 @@ def place(anchors: Sequence[Anchor], size: tuple[int, int], most: int) -> list[P
 
 
 def _free(
-    anchor: Anchor, size: tuple[int, int], others: Sequence[Box], *, far: bool, may_cross: bool
+    candidates: Iterator[tuple[Box, Leader | None]],
+    size: tuple[int, int],
+    others: Sequence[Box],
+    *,
+    far: bool,
+    may_cross: bool,
 ) -> tuple[Box | None, Leader | None]:
     """Return the first free place, far off only if it may be; its line crosses others only if it may."""
     free = [
         (box, leader)
-        for box, leader in _candidates(anchor)
+        for box, leader in candidates
         if _inside(box, size) and not _hits(box, others) and (far or leader is None)
     ]
     clear = (found for found in free if not _crosses(found[1], others))
@@ -92,6 +102,8 @@ def rows(
     up: Axis,
     size: tuple[int, int],
     most: int,
+    *,
+    right: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Yield the labels that fit as rows in the units of the axes: x, y, text, and the ends of their lines.
 
@@ -103,6 +115,7 @@ def rows(
         up: vertical axis.
         size: of the frame, width and height in pixels.
         most: labels at most.
+        right: whether all are to stand on the right.
     """
     width, height = size
 
@@ -114,7 +127,7 @@ def rows(
         Anchor(x, y, text, number < important)
         for number, ((x, y), text) in enumerate(zip(pixels, texts, strict=True))
     ]
-    for label in place(anchors, size, most):
+    for label in place(anchors, size, most, right=right):
         x, y = there(label.x, label.y)
         row: dict[str, Any] = {"x": x, "y": y, "text": anchors[label.index].text}
         if label.leader:
@@ -127,7 +140,7 @@ def _mark(anchor: Anchor) -> Box:
     return anchor.x - half, anchor.y - half, anchor.x + half, anchor.y + half
 
 
-def _candidates(anchor: Anchor) -> Iterator[tuple[Box, Leader | None]]:
+def _around(anchor: Anchor) -> Iterator[tuple[Box, Leader | None]]:
     """Yield places around a point, the nearest first, those that are far off with their line."""
     width = CHARACTER * len(anchor.text)
     for distance in (0.0, *FAR):
@@ -140,6 +153,16 @@ def _candidates(anchor: Anchor) -> Iterator[tuple[Box, Leader | None]]:
             centre = anchor.y + y
             box = (x, centre - LINE / 2, x + width, centre + LINE / 2)
             yield box, _leader(anchor, box) if distance else None
+
+
+def _on_the_right(anchor: Anchor) -> Iterator[tuple[Box, Leader | None]]:
+    """Yield places on the right, the nearest first; those that are higher or lower with their line."""
+    width, near = CHARACTER * len(anchor.text), anchor.x + MARK / 2 + GAP
+    for step in range(RIGHT):
+        for drop in (step * LINE / 2, -step * LINE / 2):
+            x, y = near + (FAR[0] if step else 0.0), anchor.y + drop
+            box = (x, y - LINE / 2, x + width, y + LINE / 2)
+            yield box, _leader(anchor, box) if step else None
 
 
 def _leader(anchor: Anchor, box: Box) -> Leader:

@@ -57,6 +57,7 @@ def config() -> dict[str, Any]:
         "legend": {
             **text,
             "labelLimit": 420,
+            "titleLimit": 600,
             "titleFontWeight": "normal",
             "symbolSize": 110,
             "orient": "bottom",

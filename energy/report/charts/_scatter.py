@@ -19,8 +19,6 @@ from energy.report.charts._spec import Rows
 from energy.report.model import Figure, Model, Panel, Point
 
 MOST_LABELS = 40
-# With more cases in a panel, their repeats would hide them; the intervals stay.
-MOST_WITH_REPEATS = 80
 
 
 @dataclass(frozen=True)
@@ -85,10 +83,11 @@ def _chart(frame: Frame, figures: Figures) -> Chart:
     marks = [_marks.mark(place.panel, point) for place in places for point in place.points]
     words = _marks.in_order(marks)
     flagged = any(not point.good for place in places for point in place.points)
+    repeats = len(marks) <= _frames.MOST_WITH_REPEATS
     data: dict[str, Rows] = {}
     panels = []
     for number, place in enumerate(places):
-        named = {f"{name}{number}": rows for name, rows in _data(place, figures).items()}
+        named = {f"{name}{number}": rows for name, rows in _data(place, figures, repeats=repeats).items()}
         data |= named
         titles = (figures.x_title, figures.y_title)
         layers = Layers(str(number), place.x, place.y, titles, place.size, words, flagged)
@@ -109,8 +108,8 @@ def _places(frame: Frame, figures: Figures) -> list[Place]:
     chosen = []
     for panel in frame.panels:
         best = figures.front(panel.points)
-        ids = {id(point) for point in best}
-        points = _frames.thinned(panel, frame, lambda point, ids=ids: point.is_reference or id(point) in ids)
+        kept = {id(point) for point in best} | {id(point) for point in panel.points if point.is_reference}
+        points = _frames.thinned(panel, frame, kept)
         chosen.append((panel, points, best))
     every = [point for _, points, _ in chosen for point in points]
     x = _axis.logarithmic(
@@ -130,12 +129,12 @@ def _extent(figure: Figure, positive: bool = False) -> list[float]:
     return [value for value in (figure.mean, *figure.values) if ok(value)]
 
 
-def _data(place: Place, figures: Figures) -> dict[str, Rows]:
+def _data(place: Place, figures: Figures, *, repeats: bool) -> dict[str, Rows]:
     """Return the rows behind the layers of a panel."""
     points = [_row(place, point, figures) for point in place.points]
     return {
         "points": points,
-        "repeats": list(_repeats(place, figures)),
+        "repeats": list(_repeats(place, figures)) if repeats else [],
         "front": list(_steps(place, figures)),
         "labels": list(_label_rows(place, figures)),
         "reference": [row for row, point in zip(points, place.points, strict=True) if point.is_reference],
@@ -156,8 +155,6 @@ def _row(place: Place, point: Point, figures: Figures) -> dict[str, Any]:
 
 def _repeats(place: Place, figures: Figures) -> Iterator[dict[str, Any]]:
     """Yield the repeats of each case, where there are at least two and each has both figures."""
-    if len(place.points) > MOST_WITH_REPEATS:
-        return
     for point in place.points:
         x, y = point.figures[figures.x].values, point.figures[figures.y].values
         if len(x) == len(y) > 1:
@@ -210,5 +207,10 @@ def _description(frame: Frame, places: Sequence[Place], figures: Figures) -> Ite
     if all(len(point.figures[figures.y].values) < 2 for place in places for point in place.points):
         yield "One repeat each: nobody knows by how much another seed would differ."
     else:
-        yield "Bars are 95 % intervals of the mean, small marks are repeats."
+        small = (
+            " Small marks are repeats."
+            if sum(len(place.points) for place in places) <= _frames.MOST_WITH_REPEATS
+            else ""
+        )
+        yield f"Bars are 95 % intervals of the mean.{small}"
     yield from _frames.left_out(frame, sum(place.left for place in places))

@@ -55,7 +55,8 @@ def word(field: str, words: Sequence[str], values: Sequence[Any], title: str | N
         "field": field,
         "type": "nominal",
         "title": title,
-        "scale": {"domain": list(words), "range": list(values)},
+        # Left to itself, Vega-Lite spreads opacities evenly over the words.
+        "scale": {"type": "ordinal", "domain": list(words), "range": list(values)},
         **({} if title else {"legend": None}),
     }
 

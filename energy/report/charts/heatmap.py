@@ -108,8 +108,8 @@ def _cell(point: Point, reference: Point, across: list[str], down: list[str]) ->
         "across": places[0][0],
         "down": places[0][1],
         "ratio": ratio,
-        "text": f"×{digits.number(ratio)}",
-        "dice": f"Dice {change:+.3f}",
+        "text": f"×{digits.number(ratio)}{'' if point.good else ' flagged'}",
+        "dice": f"Dice {change:+.3f}".replace("-", "−"),
         "record": "ok" if point.good else "flagged",
         "told": f"{told}; {_table.number(ratio)} times U-Net's kJ, Dice {change:+.3f}",
     }

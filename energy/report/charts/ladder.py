@@ -143,7 +143,7 @@ def _drawn(panel: Panel, rungs: Sequence[Rung], axis: Axis) -> Spec:
     held = {**at, "order": {"field": "place", "type": "quantitative"}}
     text = {"x": {"value": WIDTH + 10}, "y": at["y"], "text": _spec.text()}
     layers = [
-        _spec.layer("held", "line", held, interpolate="step", color=_look.SOFT, strokeWidth=1.6),
+        _spec.layer("held", "line", held, interpolate="step-before", color=_look.SOFT, strokeWidth=1.6),
         _spec.layer("rungs", "point", {**at, **marks, **_spec.told()}, size=90, opacity=1),
         _spec.layer("rungs", "text", text, align="left", color=_look.INK),
     ]

@@ -19,7 +19,6 @@ PLACE = 10
 TITLES = ("duration / s", "mean power / W")
 MOST_LABELS = 24
 MOST_LINES = 6
-MOST_WITH_REPEATS = 80
 
 
 def draw(model: Model) -> tuple[Chart, ...] | str:
@@ -46,19 +45,20 @@ def iso_energy(
 
 
 def _chart(frame: Frame) -> Chart:
-    chosen = [
-        (panel, _frames.thinned(panel, frame, lambda point: point.is_reference)) for panel in frame.panels
-    ]
+    chosen = [(panel, _frames.thinned(panel, frame, _references(panel))) for panel in frame.panels]
     every = [point for _, points in chosen for point in points]
     across = _axis.logarithmic([point.figures["seconds"].mean for point in every])
     up = _axis.logarithmic([point.figures["mean_watts"].mean for point in every])
     words = _marks.in_order([_marks.mark(panel, point) for panel, points in chosen for point in points])
     flagged = any(not point.good for point in every)
+    repeats = len(every) <= _frames.MOST_WITH_REPEATS
     data: dict[str, Rows] = {}
     panels = []
     for number, (panel, points) in enumerate(chosen):
         layers = Layers(str(number), across, up, TITLES, _frames.size(frame), words, flagged)
-        data |= {f"{name}{number}": rows for name, rows in _data(panel, points, layers).items()}
+        data |= {
+            f"{name}{number}": rows for name, rows in _data(panel, points, layers, repeats=repeats).items()
+        }
         panels.append(_layers.panel(layers, panel, below=_iso_layers(layers), of_reference=False))
     return Chart(
         name=f"seconds_vs_watts{frame.suffix}",
@@ -74,10 +74,14 @@ def _chart(frame: Frame) -> Chart:
     )
 
 
-def _data(panel: Panel, points: Sequence[Point], layers: Layers) -> dict[str, Rows]:
+def _references(panel: Panel) -> set[int]:
+    return {id(point) for point in panel.points if point.is_reference}
+
+
+def _data(panel: Panel, points: Sequence[Point], layers: Layers, *, repeats: bool) -> dict[str, Rows]:
     return {
         "points": [_row(panel, point, layers) for point in points],
-        "repeats": list(_repeats(panel, points)),
+        "repeats": list(_repeats(panel, points)) if repeats else [],
         "labels": list(_label_rows(points, layers)),
         "iso": list(_iso_rows(layers)),
     }
@@ -96,8 +100,6 @@ def _row(panel: Panel, point: Point, layers: Layers) -> dict[str, Any]:
 
 
 def _repeats(panel: Panel, points: Sequence[Point]) -> Iterator[dict[str, Any]]:
-    if len(points) > MOST_WITH_REPEATS:
-        return
     for point in points:
         pairs = list(zip(point.figures["seconds"].values, point.figures["mean_watts"].values, strict=False))
         for seconds, watts in pairs if len(pairs) > 1 else ():

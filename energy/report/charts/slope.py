@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -19,9 +19,9 @@ from energy.report.model import Model, Panel, Point
 
 PLACE = 9
 MOST_CASES = 24
-SIZE = (560, 420)
+SIZE = (660, 420)
 # Where the two machines stand on a horizontal axis from 0 to 1; the rest is room for names.
-HERE, THERE = 0.3, 0.7
+HERE, THERE = 0.18, 0.6
 ACROSS = Axis(0.0, 1.0, ())
 METRICS = (("total_kj", "energy of the training / kJ"), ("seconds", "duration / s"))
 
@@ -141,7 +141,7 @@ def _label_rows(pair: Pair, metric: str, up: Axis) -> Iterator[dict[str, Any]]:
     places = [(THERE, there.figures[metric].mean) for _, there in pair.cases]
     ratios = [there.figures[metric].mean / here.figures[metric].mean for here, there in pair.cases]
     texts = [f"{name} ×{digits.number(ratio)}" for name, ratio in zip(names, ratios, strict=True)]
-    return _labels.rows(places, texts, 0, ACROSS, up, SIZE, MOST_CASES)
+    return _labels.rows(places, texts, len(texts), ACROSS, up, SIZE, MOST_CASES, right=True)
 
 
 def _panel(pair: Pair, number: int, up: Axis, title: str) -> Spec:
@@ -164,14 +164,14 @@ def _panel(pair: Pair, number: int, up: Axis, title: str) -> Spec:
 
 def _heads(pair: Pair) -> Spec:
     """Write the machines' names where ticks would be."""
-    names = {HERE: pair.here.heading, THERE: pair.there.heading}
+    names = {HERE: (pair.here.machine, pair.here.kind), THERE: (pair.there.machine, pair.there.kind)}
     words = f"datum.value < 0.5 ? {_quoted(names[HERE])} : {_quoted(names[THERE])}"
     return {"values": [HERE, THERE], "labelExpr": words, "grid": True, "labelLimit": 270}
 
 
-def _quoted(text: str) -> str:
-    """Return a text as a string of Vega's expressions; it holds what a record says."""
-    return json.dumps(text)
+def _quoted(lines: Sequence[str | None]) -> str:
+    """Return lines as a list of Vega's expressions; they hold what a record says."""
+    return json.dumps(lines)
 
 
 def _description(pair: Pair) -> Iterator[str]:
