@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,16 @@ from energy.metrics import METRICS
 if TYPE_CHECKING:
     import pandas
 
+    from energy.gather import FoundRun
     from energy.summary import CaseSummary, RunSummary
 
 # What says which repeat a row is, and what speaks for or against it; the metrics stand between the two.
 FRONT = ("case", "arch", "technique", "task", "machine", "run", "status", "repeat", "seed")
-BACK = ("kind", "sources", "flags", "code", "commit", "dirty", "finished", "datetime")
+BUDGET = ("epochs", "batch_size", "image_size", "train_slices", "test_slices")
+KEYS = ("data", "software")
+BACK = (*BUDGET, *KEYS, "kind", "sources", "flags", "code", "commit", "dirty", "finished", "datetime")
 
-_WHOLE = ("repeat", "seed")
+_WHOLE = ("repeat", "seed", *BUDGET)
 _YES_OR_NO = ("dirty", "finished")
 
 
@@ -29,7 +32,8 @@ def frame(source: str | Path | Sequence[str | Path] = "results") -> pandas.DataF
     is unknown is NaN), then `BACK`. `seed` is <NA> where nothing is random; `kind` is measured, modelled or
     mixed; `sources` and `flags` are words with commas; `datetime` (UTC) is when the run was stored, NaT if
     the file has no such time. A case that failed is one row with its status and without figures. Runs that
-    have not ended are there, too, with `finished` False.
+    have not ended are there, too, with `finished` False. Only rows of equal machine, kind, budget (epochs,
+    batch, size, slices) and data may be compared.
 
     Args:
         source: results folder, folder of one machine, file, glob, or several of these.
@@ -48,7 +52,7 @@ def frame(source: str | Path | Sequence[str | Path] = "results") -> pandas.DataF
     runs, unusable = gather.read(sources)
     if unusable:
         raise RecordError("; ".join(file.reason for file in unusable))
-    rows = [row for run in runs for row in _rows(summary.of_run(run.data, run.path), run.reference)]
+    rows = [row for run in runs for row in _rows(summary.of_run(run.data, run.path), run)]
     table = pandas.DataFrame(rows, columns=[*FRONT, *_metrics(rows), *BACK])
     return table.astype(_types(table.columns)).assign(
         datetime=pandas.to_datetime(table["datetime"], utc=True, format="ISO8601", errors="coerce")
@@ -63,13 +67,14 @@ def _pandas() -> Any:
     return pandas
 
 
-def _rows(run: RunSummary, reference: str) -> Iterator[dict[str, Any]]:
+def _rows(run: RunSummary, found: FoundRun) -> Iterator[dict[str, Any]]:
     """Yield a row per repeat of each case; one without figures where there is no repeat."""
-    made = {"run": reference, "machine": run.fingerprint, "commit": run.commit, "dirty": run.dirty}
+    made = {"run": found.reference, "machine": run.fingerprint, "commit": run.commit, "dirty": run.dirty}
     made |= {"finished": run.finished, "datetime": run.datetime}
-    for case in run.cases:
+    for case, entry in zip(run.cases, found.data["benchmarks"], strict=True):
+        same = made | _words(case) | _budget(entry.get("extra_info", {}).get("energy", {}))
         for number in range(max(1, _repeats(case))):
-            yield {**_repeat(case, number), **made, **_words(case)}
+            yield {**_repeat(case, number), **same}
 
 
 def _repeats(case: CaseSummary) -> int:
@@ -80,7 +85,13 @@ def _words(case: CaseSummary) -> dict[str, Any]:
     """Return what is the same for all repeats of a case."""
     names = ("case", "arch", "technique", "task", "status", "kind", "code")
     words = {name: getattr(case, name) for name in names}
+    words |= {name: case.keys.get(name) for name in KEYS}
     return words | {"sources": ", ".join(case.sources), "flags": ", ".join(case.flags)}
+
+
+def _budget(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the case was allowed; a plain file and a function have none."""
+    return {name: record.get("budget", {}).get(name) for name in BUDGET}
 
 
 def _repeat(case: CaseSummary, number: int) -> dict[str, Any]:

@@ -97,6 +97,15 @@ def test_flags_commit_and_time_stand_in_each_row(results):
     assert row["run"] == f"{GPU}/0001_01234567"
 
 
+def test_budget_and_data_say_which_rows_may_be_compared(results):
+    table = energy.frame(results)
+
+    assert set(table["epochs"]) == {2}
+    assert set(table["image_size"]) == {64}
+    assert set(table["data"]) == {"77ab"}
+    assert set(table["software"]) == {"5f0e"}
+
+
 def test_a_plain_file_has_its_seconds(tmp_path):
     (tmp_path / "plain.json").write_text(json.dumps(PLAIN))
 
@@ -105,6 +114,7 @@ def test_a_plain_file_has_its_seconds(tmp_path):
     assert row["seconds"] == 1.5
     assert pandas.isna(row["total_kj"])
     assert pandas.isna(row["machine"])
+    assert pandas.isna(row["epochs"])
 
 
 def test_a_run_that_has_not_ended_is_there_and_says_so(tmp_path):
@@ -123,12 +133,13 @@ def test_a_run_that_has_not_ended_is_there_and_says_so(tmp_path):
 def test_metrics_of_others_come_after_ours_and_hide_no_column_of_ours(tmp_path):
     odd = record()
     odd["metrics"] |= {name: {"unit": "1", "better": None, "values": [3.0], "mean": 3.0, "ci95": None}
-                       for name in ("case", "sparsity")}  # fmt: skip
+                       for name in ("case", "sparsity", "epochs")}  # fmt: skip
     Store(tmp_path).write(run([odd]))
 
     table = energy.frame(tmp_path)
 
     assert table["case"].tolist() == ["unet-baseline"]
+    assert table["epochs"].tolist() == [2]
     assert table["sparsity"].tolist() == [3.0]
 
 
