@@ -118,6 +118,16 @@ def test_a_case_that_failed_or_has_other_keys_is_left_out_of_the_pool_with_a_not
     assert "unet-bf16: 1 of 2 runs left out (failed, flagged, or other keys)" in pooled.notes
 
 
+def test_runs_with_two_cases_of_one_name_are_not_pooled(store, joulebench):
+    for _ in range(2):
+        store.write(run([of_case(), of_case()], CPU, day=5), "twice")
+
+    code, _, err = joulebench("compare", "*twice", "pull")
+
+    assert code == 4
+    assert "unet-baseline: several cases of one run have this name" in err
+
+
 def test_a_glob_over_several_machines_means_the_heads_or_is_refused(store, joulebench):
     assert [run.name for run in side(store, "*main", CPU).paths] == ["0001_main.json", "0003_main.json"]
 

@@ -294,6 +294,27 @@ def test_the_same_name_of_another_task_is_another_case():
     ]
 
 
+@pytest.mark.parametrize("twice", ["base", "head"])
+def test_a_name_that_a_run_has_twice_is_never_held_against_a_case_of_that_name(twice):
+    one, other = case("test_sort", total_kj=[1.0]), case("test_sort", total_kj=[5.0])
+    sides = {"base": [one], "head": [one]} | {twice: [one, other]}
+
+    found = compare(run(*sides["base"]), run(*sides["head"], name="h"))
+
+    assert {(row.problem, row.verdict, len(row.changes)) for row in found.rows} == {
+        ("no-baseline",) * 2 + (0,)
+    }
+    assert "several cases have this name" in found.rows[0].why
+
+
+def test_a_failure_is_told_also_where_the_name_is_ambiguous():
+    bad, good = case("test_sort", status="error", values={}), case("test_sort", total_kj=[5.0])
+
+    found = compare(run(good), run(bad, good, name="h"))
+
+    assert [row.problem for row in found.rows] == ["failed", "no-baseline"]
+
+
 def test_without_a_base_no_case_has_a_baseline():
     found = compare(None, suite(10, 20))
 

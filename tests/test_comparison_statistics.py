@@ -108,6 +108,16 @@ def test_dice_of_other_seeds_is_compared_without_pairing_and_says_so():
     assert "not by seed" in found.why
 
 
+@pytest.mark.parametrize("seeds", [(), (0,), (0, 1, 2)])
+def test_repeats_without_a_seed_each_are_not_paired(seeds):
+    base, head = run(case("a", dice=[0.8, 0.7], seeds=seeds)), run(case("a", dice=[0.7, 0.8], seeds=seeds))
+
+    found = only(compare(base, head, metrics=["dice"]), "dice")
+
+    expected = stats.ttest_ind([0.7, 0.8], [0.8, 0.7], alternative="less")
+    assert found.p_value == pytest.approx(expected.pvalue)
+
+
 def test_one_case_with_other_seeds_makes_all_cases_unpaired():
     """The spread over seeds must not be pooled with that of differences seed by seed."""
     same = case("a", dice=[0.80, 0.75], seeds=(0, 1))

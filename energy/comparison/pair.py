@@ -61,7 +61,7 @@ def of(scale: Scale, base: CaseSummary, head: CaseSummary) -> Pair | Gap | None:
             return Gap(before, after, "unchanged", "the same figures on both sides")
         why = f"{scale.metric} is 0 or less on one side, which has no ratio to the other"
         return Gap(before, after, "inconclusive", why)
-    if scale.by_seed and base.seeds and Counter(base.seeds) == Counter(head.seeds):
+    if scale.by_seed and _have_same_seeds(base, head, len(before), len(after)):
         before, after = _in_order(before, base.seeds), _in_order(after, head.seeds)
         return _by_seed(scale, before, after)
     return _unpaired(scale, before, after)
@@ -74,6 +74,12 @@ def _gap(metric: str, base: CaseSummary, head: CaseSummary) -> Gap | None:
     if after is not None:
         return Gap((), after, "no-baseline", f"{metric} is unknown in the base{_how_often(base, metric)}")
     return None
+
+
+def _have_same_seeds(base: CaseSummary, head: CaseSummary, before: int, after: int) -> bool:
+    """Tell whether every repeat of both sides has a seed, and the other side has it, too."""
+    all_have = (len(base.seeds), len(head.seeds)) == (before, after)
+    return all_have and Counter(base.seeds) == Counter(head.seeds)
 
 
 def _how_often(case: CaseSummary, metric: str) -> str:

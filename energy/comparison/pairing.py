@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -12,6 +13,7 @@ from energy.summary import CaseSummary, RunSummary
 
 Problem = Literal["missing", "failed", "no-baseline", "invalid"]
 KEYS_DIFFER = "keys differ: "
+AMBIGUOUS = "several cases have this name, and nothing tells which of them is which"
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,19 @@ class Matched:
 def of(base: RunSummary | None, head: RunSummary) -> list[Matched]:
     """Match the cases: those of the head in its order, then what only the base has.
 
-    Without a base every case has no baseline.
+    Without a base every case has no baseline; neither has one whose name a run has twice (tests of the same
+    name in two folders): a figure must not be held against that of another test.
     """
-    earlier = {} if base is None else {_name(case, base, head): case for case in base.cases}
-    later = {case.identity: case for case in head.cases}
-    found = [_matched(base, earlier.get(identity), case) for identity, case in later.items()]
-    gone = (case for identity, case in earlier.items() if identity not in later)
+    earlier = {} if base is None else _by_name(base, head)
+    later = Counter(case.identity for case in head.cases)
+    found = []
+    for case in head.cases:
+        same = earlier.get(case.identity, [])
+        is_one = later[case.identity] == 1 and len(same) < 2
+        matched = _matched(base, same[0] if same and is_one else None, case)
+        is_unknown = not is_one and matched.problem == "no-baseline"
+        found.append(replace(matched, why=AMBIGUOUS) if is_unknown else matched)
+    gone = (case for identity, cases in earlier.items() if identity not in later for case in cases)
     return [*found, *(_gone(case) for case in gone)]
 
 
@@ -108,16 +117,18 @@ def warnings(base: RunSummary | None, head: RunSummary, matched: Sequence[Matche
         )
 
 
-def _name(case: CaseSummary, base: RunSummary, head: RunSummary) -> Identity:
-    """Return under which name a case of the base is to be looked for in the head.
+def _by_name(base: RunSummary, head: RunSummary) -> dict[Identity, list[CaseSummary]]:
+    """Return the cases of the base under the names that they have in the head.
 
     Ours and a plain pytest-benchmark file name the same test differently.
     """
-    if (base.fingerprint is None) == (head.fingerprint is None):
-        return case.identity
-    wanted = _test_names(case, base)
-    alike = (other for other in head.cases if wanted & _test_names(other, head))
-    return next((other.identity for other in alike), case.identity)
+    is_mixed = (base.fingerprint is None) != (head.fingerprint is None)
+    names = {name: case.identity for case in head.cases for name in _test_names(case, head)}
+    found: dict[Identity, list[CaseSummary]] = {}
+    for case in base.cases:
+        alike = [names[name] for name in _test_names(case, base) if is_mixed and name in names]
+        found.setdefault(alike[0] if alike else case.identity, []).append(case)
+    return found
 
 
 def _test_names(case: CaseSummary, run: RunSummary) -> set[str]:

@@ -8,6 +8,7 @@ then counts as noise of the cases: too much noise, never too little.)
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -87,10 +88,18 @@ def pool(runs: Sequence[RunSummary]) -> Side:
     """Make several runs of one machine one, the newest last; the repeats of equal cases are put together.
 
     A case that failed or was flagged in some of the runs is taken from the others.
+
+    Raises:
+        StoreError: a run has two cases of one name.
     """
     newest = runs[-1]
-    names = list(dict.fromkeys(case.identity for run in reversed(runs) for case in run.cases))
-    pooled = [_pooled(name, runs) for name in names]
+    every: dict[tuple[str, str], list[CaseSummary]] = {case.identity: [] for case in newest.cases}
+    for run in runs:
+        for case in run.cases:
+            every.setdefault(case.identity, []).append(case)
+    if twice := _twice(runs):
+        raise StoreError(f"{twice}: several cases of one run have this name, so runs cannot be pooled")
+    pooled = [_pooled(cases) for cases in every.values()]
     reference = f"{len(runs)} runs, {runs[0].reference} to {newest.reference}"
     whole = replace(
         newest,
@@ -129,16 +138,21 @@ def _baseline(results: Store, name: str, fingerprint: str | None) -> RunSummary 
     return baselines.load(results.root, name, fingerprint)
 
 
-def _pooled(name: tuple[str, str], runs: Sequence[RunSummary]) -> tuple[CaseSummary, str]:
-    """Return one case of all runs, and what was left out of it."""
-    every = [case for run in runs for case in run.cases if case.identity == name]
+def _twice(runs: Sequence[RunSummary]) -> str | None:
+    """Return the name of a case that a run has twice, if there is one."""
+    counts = (Counter(case.identity for case in run.cases) for run in runs)
+    return next((name[0] for count in counts for name, times in count.items() if times > 1), None)
+
+
+def _pooled(every: Sequence[CaseSummary]) -> tuple[CaseSummary, str]:
+    """Return one case of all runs, the newest last, and what was left out of it."""
     good = [case for case in every if case.status == "ok" and not case.flags]
     if not good:
         return every[-1], ""
     newest = good[-1]
     alike = [case for case in good if (case.keys, case.kind) == (newest.keys, newest.kind)]
     left_out = len(every) - len(alike)
-    note = f"{name[0]}: {left_out} of {len(every)} runs left out (failed, flagged, or other keys)"
+    note = f"{newest.case}: {left_out} of {len(every)} runs left out (failed, flagged, or other keys)"
     seeds = tuple(seed for case in alike for seed in case.seeds)
     return replace(newest, seeds=seeds, values=_values(alike)), note if left_out else ""
 
