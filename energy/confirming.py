@@ -28,6 +28,10 @@ def measure(session: pytest.Session, run: Session, cases: Collection[str]) -> li
         for item, following in zip(items, [*items[1:], None], strict=True):
             _forget_figures(item)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            if session.shouldstop:
+                raise session.Interrupted(session.shouldstop)
     finally:
         session.config.stash[SESSION] = run
     again.adopt_the_rest()

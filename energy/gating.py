@@ -143,6 +143,8 @@ def pytest_energy_opened(config: pytest.Config, session: Session) -> None:
         pytest.exit(f"joulebench: {mistake}", returncode=USAGE_ERROR)
     if why is not None and judge.strict:
         pytest.exit(f"joulebench: {why}", returncode=codes.NO_BASELINE)
+    if why is None and judge.base is not None:
+        session.say(f"energy: compared with {judge.base.told}")
     for told in [why] if why is not None else judge.warnings:
         session.say(f"energy: {told}")
 
@@ -199,17 +201,28 @@ def _exit_code(session: pytest.Session) -> int:
     config, judge = session.config, session.config.stash[JUDGE]
     if judge.answer is not None:
         return judge.answer.exit_code
+    return codes.MISSING if _measured_nothing(config) else codes.PASSED
+
+
+def _measured_nothing(config: pytest.Config) -> bool:
     is_run = not config.option.collectonly and not config.getoption("energy_dry_run")
-    return codes.MISSING if judge.asked and is_run else codes.PASSED
+    return is_run and bool(config.stash[JUDGE].asked) and SESSION not in config.stash
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
     """Show what the run was compared with, what changed, and what the gates say of it."""
     judge, run = config.stash[JUDGE], config.stash.get(SESSION, None)
+    if judge.answer is None and judge.ranked and run is not None and run.records:
+        terminalreporter.write_line("energy: the run did not come to its end, and is not judged")
+    if exitstatus == pytest.ExitCode.OK and _measured_nothing(config):
+        told = f"energy: no case was measured, so no gate is kept (exit code {codes.MISSING})"
+        terminalreporter.write_line(told)
     if judge.answer is not None and run is not None and run.is_ours:
         terminalreporter.section("energy: gates" if judge.ranked else "energy: comparison")
         if run.written is not None:
             judge.written(run.written)
         for line in judge.lines():
             terminalreporter.write_line(line)
+        if exitstatus != pytest.ExitCode.OK and judge.answer.exit_code != codes.PASSED:
+            terminalreporter.write_line(f"energy: pytest's own exit code {int(exitstatus)} stands")

@@ -80,8 +80,8 @@ class Judge:
         """
         for gate in self.asked:
             if not any(map(gate.is_about, self.cases)):
-                pattern = f"{gate.cases.pattern!r} fits none of" if gate.cases else "there is none among"
-                raise GateError(f"gate {gate.text!r} ({gate.origin}): {pattern} {_named(self.cases)}")
+                why = f"{gate.cases.pattern!r} fits none of " if gate.cases and self.cases else ""
+                raise GateError(f"gate {gate.text!r} ({gate.origin}): {why}{_named(self.cases)}")
         if self.confirms and not self.ranked:
             raise GateError("--energy-confirm: no gate gives an alarm; add --energy-fail, e.g. total_kj:5%")
 
@@ -160,6 +160,6 @@ def head(run: Session, records: Sequence[dict[str, Any]], name: str) -> RunSumma
 
 def _named(cases: Sequence[str], most: int = 5) -> str:
     more = f" and {len(cases) - most} more" if len(cases) > most else ""
-    return (
-        f"the {len(cases)} cases of this run ({', '.join(cases[:most])}{more})" if cases else "no case at all"
-    )
+    if not cases:
+        return "this run measures nothing; select tests that use the fixture `energy`"
+    return f"the {len(cases)} cases of this run ({', '.join(cases[:most])}{more})"

@@ -118,6 +118,7 @@ def test_a_test_that_fails_is_1_and_the_verdict_is_shown_all_the_same(suite):
     assert done.code == 1
     assert "10 regression: test_case[c]" in done.said
     assert "13 a case of the baseline is missing or failed: test_case[a]" in done.said
+    assert "energy: pytest's own exit code 1 stands" in done.said
     assert suite.block()["gated"]["exit_code"] == 10
 
 
@@ -125,7 +126,8 @@ def test_an_interrupted_run_is_2_and_is_not_judged(suite):
     done = suite.run(GATE, **REGRESSED, interrupts=["e"])
 
     assert done.code == 2
-    assert "regression" not in done.said
+    assert "10 regression" not in done.said
+    assert "energy: the run did not come to its end, and is not judged" in done.said
     assert "gated" not in suite.block()
 
 
@@ -213,9 +215,16 @@ def test_a_case_of_the_baseline_that_is_skipped_or_gone_is_13_and_one_that_nobod
 
 
 def test_gates_that_looked_at_no_case_do_not_pass(suite):
-    done = suite.run(GATE, skips=list(NAMES))
+    by_test = suite.run(GATE, skips=list(NAMES))
+    (suite.folder / "conftest.py").write_text(
+        "import pytest\ndef pytest_collection_modifyitems(items):\n"
+        "    [item.add_marker(pytest.mark.skip) for item in items]\n"
+    )
+    by_marker = suite.run(GATE)
 
-    assert done.code == 13, done.said
+    assert by_test.code == 13, by_test.said
+    assert by_marker.code == 13, by_marker.said
+    assert "energy: no case was measured, so no gate is kept (exit code 13)" in by_marker.said
 
 
 def test_a_flagged_measurement_is_14(suite):
