@@ -125,8 +125,8 @@ def pytest_energy_opened(config: pytest.Config, session: Session) -> None:
     session.order = str(config.stash[ORDER])
     session.collected = config.stash[COLLECTED]
     if (shard := config.stash[SHARD]) is not None:
-        cases = list(config.stash[ALL_SHARDS])
-        session.notes["shard"] = {"number": shard.number, "count": shard.count, "cases": cases}
+        cases = config.stash[ALL_SHARDS]
+        session.notes["shard"] = {"number": shard.number, "count": shard.count, "cases": [*cases]}
     session.cooler = Cooler(
         functools.partial(cooldown.temperatures, session.meters),
         session.say,

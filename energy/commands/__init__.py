@@ -1,6 +1,7 @@
 """The commands of `python -m energy`: one file each, found by its name.
 
-A command is a module with a docstring (its help), `add_arguments(parser)` and `run(args) -> int`.
+A command is a module with a docstring (its help), `add_arguments(parser)` and `run(args) -> int`. One that
+says PASSES_ON gets what follows `--` as `args.passed_on`.
 """
 
 import argparse
@@ -47,8 +48,11 @@ def run(arguments: Sequence[str]) -> int:
     command = _load(name)
     parser = _Parser(prog=f"joulebench {name}", description=command.__doc__)
     command.add_arguments(parser)
+    # argparse would look for positional arguments behind `--`, and has none left.
+    end = rest.index("--") if "--" in rest and getattr(command, "PASSES_ON", False) else len(rest)
     try:
-        code: int = command.run(parser.parse_args(rest))
+        args = parser.parse_args(rest[:end], argparse.Namespace(passed_on=rest[end + 1 :]))
+        code: int = command.run(args)
     except (RecordError, StoreError) as mistake:
         raise UsageError(str(mistake)) from mistake
     return code

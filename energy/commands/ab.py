@@ -1,0 +1,119 @@
+"""Measure two git revisions in turns on this machine (A B B A) and compare them.
+
+BASE is A and HEAD is B. Both are checked out into a temporary folder, so uncommitted changes are in neither
+and a path among the PYTEST ARGS should be one of the project or absolute. Example:
+
+    joulebench ab main HEAD --fail kj_per_epoch:5% -- benchmarks -k attention_squeeze
+
+Both are measured by the joulebench that you call; in a project that has its own `energy/` folder (ours), and
+where that belongs to the change, give --own-instrument. The runs are stored as ab-a-COMMIT and ab-b-COMMIT.
+Exit codes as those of `check`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from energy.commands import UsageError
+from energy.commands._storage import add_storage, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from energy.comparison.gate import Gate
+    from energy.comparison.sides import Side
+
+PASSES_ON = True
+MOST_ROUNDS = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this command."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.usage = "%(prog)s BASE HEAD [options] [-- PYTEST ARGS]"
+    parser.add_argument("base", metavar="BASE", help="the revision that is compared with")
+    parser.add_argument("head", metavar="HEAD", help="the revision in question")
+    parser.add_argument("--rounds", type=int, default=1, metavar="N", help="of four visits each (default: 1)")
+    parser.add_argument(
+        "--fail", metavar="GATE", action="append", default=[], help="limit, e.g. kj_per_epoch:5%%, dice:0.01"
+    )
+    parser.add_argument("--strict", action="store_true", help="11 and 12 fail, too")
+    parser.add_argument("--all", action="store_true", help="also the unchanged cases of a large comparison")
+    parser.add_argument(
+        "--own-instrument", action="store_true", help="each revision measures with its own energy/"
+    )
+    add_storage(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure both revisions, print the comparison, return the exit code."""
+    from energy import revisions, visits
+    from energy.comparison import gates
+    from energy.comparison.gates import COMMAND_LINE
+
+    if not 1 <= args.rounds <= MOST_ROUNDS:
+        raise UsageError(f"--rounds {args.rounds}: expected 1 to {MOST_ROUNDS}")
+    try:
+        asked = tuple(gates.parse(text, COMMAND_LINE) for text in args.fail)
+        base, head = _measured(args)
+    except (ValueError, revisions.GitError, visits.VisitError) as mistake:
+        raise UsageError(str(mistake)) from None
+    return _judged(args, asked, base, head)
+
+
+def _measured(args: argparse.Namespace) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Visit both revisions in turns and return the run files of each."""
+    from energy import revisions, visits
+
+    here = Path.cwd()
+    repository = revisions.root(here)
+    if revisions.is_dirty(repository):
+        tell(f"{repository} has uncommitted changes, which are in neither revision")
+    order = visits.drawn(args.rounds)
+    found: dict[str, list[dict[str, Any]]] = {"A": [], "B": []}
+    with revisions.checked_out(repository, (args.base, args.head)) as (folder, both):
+        plan = visits.Plan(
+            inside=here.resolve().relative_to(repository.resolve()),
+            arguments=args.passed_on,
+            storage=args.storage.resolve(),
+            instrument=None if args.own_instrument else revisions.instrument(folder),
+            scratch=folder,
+        )
+        tell(f"A is {both[0]}, B is {both[1]}; order {order}")
+        for letter, measured in visits.visit(order, both, plan, tell):
+            found[letter].append(measured)
+    return found["A"], found["B"]
+
+
+def _judged(
+    args: argparse.Namespace,
+    asked: Sequence[Gate],
+    before: Sequence[dict[str, Any]],
+    after: Sequence[dict[str, Any]],
+) -> int:
+    """Print what the visits say, and return the exit code."""
+    from energy import baselines
+    from energy.comparison import evaluate, report
+    from energy.comparison.base import Base
+    from energy.comparison.noise import calibrated_in
+
+    base, head = _pooled(before, "A"), _pooled(after, "B")
+    nodes = {name: node for run in before for name, node in baselines.nodes_of(run).items()}
+    told = f"A, {args.base}, {len(before)} visits"
+    calibrated = calibrated_in(args.storage / str(head.run.fingerprint))
+    question = evaluate.Question(asked, Base(base, told, nodes), calibrated=calibrated)
+    answer = evaluate.answer(question, head.run, strict=args.strict)
+    lines = report.lines(answer, told=told, gated=bool(asked), strict=args.strict, all_rows=args.all)
+    print("", *lines, sep="\n")
+    return answer.exit_code
+
+
+def _pooled(runs: Sequence[dict[str, Any]], letter: str) -> Side:
+    """Put the repeats of all visits of a revision together."""
+    from energy import summary
+    from energy.comparison import sides
+
+    names = [Path(letter, f"visit {number}") for number in range(1, len(runs) + 1)]
+    return sides.pool([summary.of_run(run, name) for run, name in zip(runs, names, strict=True)])
