@@ -19,6 +19,7 @@ CUT = "|"
 MOST_POINTS = 32
 MOST_LISTED = 10
 UNKNOWN = "–"
+ALL = "all cases"
 
 
 def lines(histories: Sequence[Series], blocks: str = BLOCKS) -> Iterator[str]:
@@ -31,9 +32,10 @@ def lines(histories: Sequence[Series], blocks: str = BLOCKS) -> Iterator[str]:
     shift, *cases = histories
     yield _headline(shift, cases)
     yield ""
-    yield from _aligned([_titles(shift.metric), *(_row(series, blocks) for series in cases)])
+    rows = [_row(series, blocks) for series in (*cases, *([shift] if shift.points else []))]
+    yield from _aligned([_titles(shift.metric), *rows])
     if shift.points:
-        yield f"all cases  {_trend(shift, blocks)}  session shift, taken out above"
+        yield f"{ALL}: the session shift, which is taken out of the rows above"
     yield ""
     yield from _changes(histories)
     yield from _cuts(cases)
@@ -54,14 +56,21 @@ def _titles(metric: str) -> tuple[str, ...]:
 
 
 def _row(series: Series, blocks: str) -> tuple[str, ...]:
-    name = str(series.case) if series.task in ("training", "function") else f"{series.case} ({series.task})"
+    name = _name(series)
+    if series.task not in ("", "training", "function"):
+        name = f"{name} ({series.task})"
     if not series.points:
         return (name, "0", *[UNKNOWN] * 5)
     newest = series.points[-1]
+    mean = _change(newest.mean, series.relative) if series.case is None else _mean(newest)
     noise = UNKNOWN if series.noise is None else _noise(series.noise, series.relative)
     kind = series.kind or UNKNOWN
     runs = str(len(series.points))
-    return (name, runs, str(newest.n), _mean(newest), kind, noise, _trend(series, blocks))
+    return (name, runs, str(newest.n), mean, kind, noise, _trend(series, blocks))
+
+
+def _change(change: float, relative: bool) -> str:
+    return f"{100 * change:+.1f} %" if relative else f"{change:+.3f}"
 
 
 def _mean(point: Point) -> str:
@@ -124,7 +133,7 @@ def in_words(series: Series, change: ChangePoint) -> str:
 
 
 def _name(series: Series) -> str:
-    return "all cases" if series.case is None else series.case
+    return ALL if series.case is None else series.case
 
 
 def _cuts(cases: Sequence[Series]) -> Iterator[str]:
