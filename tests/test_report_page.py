@@ -179,7 +179,8 @@ def test_the_data_in_the_page_are_those_of_the_records(store, report, no_charts)
     assert figures["enet-baseline"]["dice"] == 0.88
     assert figures["enet-baseline"]["total_kj"] == 2.0
     assert figures["unet-bf16"] == dict.fromkeys(cpu["metrics"])
-    assert {option[0] for option in cpu["options"]} == {"unet-baseline", "enet-baseline", "cgnet-baseline"}
+    options = {cpu["cases"][option[0]]["case"] for option in cpu["options"]}
+    assert options == {"unet-baseline", "enet-baseline", "cgnet-baseline"}
 
 
 def test_measured_and_modelled_stand_in_tables_of_their_own(tmp_path):

@@ -10,6 +10,7 @@ from energy.metrics import METRICS
 from energy.report import choosing
 from energy.report.answers import texts
 from energy.report.groups import Entry, Group
+from energy.report.words import clipped
 
 # A page of thousands of cases holds the figures that its tables show, and leaves the rest to the run files.
 MOST_CASES_WITH_ALL = 1000
@@ -24,7 +25,8 @@ def as_json(groups: Sequence[Group]) -> str:
     count = sum(len(group.entries) for group in groups)
     known = tuple(METRICS) if count <= MOST_CASES_WITH_ALL else SHORT
     data = {
-        "about": "mean and ci95 of each metric; null is unknown; options are what the sliders choose from",
+        "about": "mean and ci95 of each metric, null is unknown; run is a place in runs; options are the cases "
+        "that the sliders choose from: place in cases, Dice, total kJ and repeats as text",
         "groups": [_group(group, known) for group in groups],
     }
     return inside_html(json.dumps(data, allow_nan=False, separators=(",", ":")))
@@ -38,6 +40,8 @@ def inside_html(text: str) -> str:
 def _group(group: Group, known: Sequence[str]) -> dict[str, Any]:
     had = {name for entry in group.entries for name in entry.record["metrics"]}
     names = [name for name in known if name in had]
+    runs = list(dict.fromkeys(entry.run.reference for entry in group.entries))
+    places = {id(entry): place for place, entry in enumerate(group.entries)}
     return {
         "machine": group.machine,
         "fingerprint": group.fingerprint,
@@ -46,22 +50,21 @@ def _group(group: Group, known: Sequence[str]) -> dict[str, Any]:
         "task": group.task,
         "setting": group.setting,
         "metrics": {name: METRICS[name].unit for name in names},
-        "cases": [_case(entry, names) for entry in group.entries],
-        "options": [
-            [option.entry.case, option.dice, option.kj, *texts(option)]
-            for option in choosing.candidates(group)
-        ],
+        "runs": [clipped(run) for run in runs],
+        "cases": [_case(entry, names, runs.index(entry.run.reference)) for entry in group.entries],
+        "options": [[places[id(option.entry)], *texts(option)] for option in choosing.candidates(group)],
     }
 
 
-def _case(entry: Entry, names: Sequence[str]) -> dict[str, Any]:
+def _case(entry: Entry, names: Sequence[str], run: int) -> dict[str, Any]:
     metrics: Mapping[str, Any] = entry.record["metrics"]
     intervals = {name: metrics[name]["ci95"] for name in names if name in metrics and metrics[name]["ci95"]}
+    flags = entry.record["validity"]["flags"]
     return {
         "case": entry.case,
-        "run": entry.run.reference,
+        "run": run,
         "status": entry.record["status"],
-        "flags": entry.record["validity"]["flags"],
         "means": [entry.mean(name) for name in names],
+        **({"flags": flags} if flags else {}),
         **({"ci95": intervals} if intervals else {}),
     }

@@ -8,7 +8,9 @@ from typing import Any
 from energy.metrics import METRICS
 
 LONGEST = 160
+LONGEST_NAME = 100
 
+_NAMES = ("case", "task", "arch", "technique", "status")
 # What `energy.provenance` looks at in a domain.
 _OF_A_DOMAIN = ("witness", "joules", "band")
 
@@ -29,7 +31,7 @@ def slim(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parts of a valid record that tables show, with every text clipped."""
     error, reference = record["error"], record["reference"]
     return {
-        **{name: _clipped(record[name]) for name in ("case", "task", "arch", "technique", "status")},
+        **{name: _clipped(record[name], LONGEST_NAME) for name in _NAMES},
         "error": error and {name: _clipped(error[name]) for name in ("type", "message", "seconds")},
         "metrics": {name: _figure(record["metrics"][name]) for name in METRICS if name in record["metrics"]},
         "domains": [_domain(domain) for domain in record["domains"]],
@@ -44,8 +46,8 @@ def slim(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _clipped(value: Any) -> Any:
-    return clipped(value) if isinstance(value, str) else value
+def _clipped(value: Any, longest: int = LONGEST) -> Any:
+    return clipped(value, longest) if isinstance(value, str) else value
 
 
 def _figure(figure: Mapping[str, Any]) -> Mapping[str, Any]:

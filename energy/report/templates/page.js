@@ -44,8 +44,12 @@
     const least = document.getElementById("least-dice");
     const most = document.getElementById("most-kj");
     const rows = Array.from(document.querySelectorAll("#chosen tbody tr"), (row) => {
-      const options = results.groups[Number(row.dataset.group)].options.map(
-        ([name, dice, kj, diceText, kjText]) => ({ case: name, dice, kj, texts: [name, diceText, kjText] }));
+      const group = results.groups[Number(row.dataset.group)];
+      const [dice, kj] = ["dice", "total_kj"].map((name) => Object.keys(group.metrics).indexOf(name));
+      const options = group.options.map(([place, diceText, kjText]) => {
+        const { case: name, means } = group.cases[place];
+        return { dice: means[dice], kj: means[kj], texts: [name, diceText, kjText] };
+      });
       return { row, options };
     });
     const all = rows.flatMap(({ options }) => options.map((option) => option.kj)).filter((kj) => kj > 0);
