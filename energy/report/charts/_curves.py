@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,10 +57,17 @@ def _thinned(places: Sequence[Place]) -> Iterator[Place]:
     yield places[-1]
 
 
-def data(drawn: Curves, number: int) -> dict[str, Rows]:
-    """Return the named rows of a panel: places in order, and labels at the ends of curves."""
+def data(drawn: Sequence[Curves]) -> dict[str, Rows]:
+    """Return the named rows of all panels: places in order, and labels at the ends of curves."""
     colours = _colours(drawn)
-    rows = [
+    found: dict[str, Rows] = {}
+    for number, one in enumerate(drawn):
+        found |= {f"curves{number}": _rows(one, colours), f"labels{number}": list(_ends(one))}
+    return found
+
+
+def _rows(drawn: Curves, colours: Mapping[str, str]) -> Rows:
+    return [
         {
             "x": x,
             "y": y,
@@ -72,13 +79,13 @@ def data(drawn: Curves, number: int) -> dict[str, Rows]:
         for index, curve in enumerate(drawn.curves)
         for place, (x, y) in enumerate(curve.places)
     ]
-    return {f"curves{number}": rows, f"labels{number}": list(_ends(drawn))}
 
 
-def _colours(drawn: Curves) -> dict[str, str]:
-    """Give each case of a panel a colour, the U-Net the ink's."""
-    cases = dict.fromkeys(curve.point.case for curve in drawn.curves)
-    reference = {curve.point.case for curve in drawn.curves if curve.point.is_reference}
+def _colours(drawn: Sequence[Curves]) -> dict[str, str]:
+    """Give each case one colour in all panels, the U-Net the ink's."""
+    curves = [curve for one in drawn for curve in one.curves]
+    cases = dict.fromkeys(curve.point.case for curve in curves)
+    reference = {curve.point.case for curve in curves if curve.point.is_reference}
     others = [case for case in cases if case not in reference]
     found = {case: _look.PALETTE[index % (len(_look.PALETTE) - 1)] for index, case in enumerate(others)}
     return found | dict.fromkeys(reference, _look.INK)

@@ -8,7 +8,6 @@ from energy.report.charts import _axis, _curves, _frames, _spec, _table
 from energy.report.charts._chart import Chart
 from energy.report.charts._curves import Curves
 from energy.report.charts._frames import Frame
-from energy.report.charts._spec import Rows
 from energy.report.model import Epoch, Model, Panel, Point
 
 PLACE = 6
@@ -54,9 +53,7 @@ def _chart(frame: Frame) -> Chart:
     up = _axis.linear([y for _, y in places], 0.0, 1.0)
     size = _frames.size(frame)
     drawn = [Curves(panel, curves, across, up, TITLES, size, step=False) for panel, curves in found]
-    data: dict[str, Rows] = {}
-    for number, one in enumerate(drawn):
-        data |= _curves.data(one, number)
+    data = _curves.data(drawn)
     panels = [_curves.panel(one, number) for number, one in enumerate(drawn)]
     return Chart(
         name=f"dice_vs_cumulative_kj{frame.suffix}",

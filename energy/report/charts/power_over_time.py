@@ -10,7 +10,7 @@ from energy.report.charts._axis import Axis
 from energy.report.charts._chart import Chart
 from energy.report.charts._curves import Curve, Curves
 from energy.report.charts._frames import Frame
-from energy.report.charts._spec import Rows, Spec
+from energy.report.charts._spec import Spec
 from energy.report.model import Model, Point
 
 PLACE = 7
@@ -53,11 +53,11 @@ def _chart(frame: Frame) -> Chart:
         Curves(panel, tuple(_inside(curve, across) for curve in curves), across, up, TITLES, size, step=True)
         for panel, curves in found
     ]
-    data: dict[str, Rows] = {}
+    data = _curves.data(drawn)
     for number, one in enumerate(drawn):
         watts = one.panel.idle_watts
         idle_rows = [{"y": watts, "text": "idle"}] if watts is not None and _axis.bounded(watts) else []
-        data |= _curves.data(one, number) | {f"idle{number}": idle_rows}
+        data[f"idle{number}"] = idle_rows
     panels = [_curves.panel(one, number, more=_idle(one, number)) for number, one in enumerate(drawn)]
     return Chart(
         name=f"power_over_time{frame.suffix}",

@@ -1,0 +1,196 @@
+"""Four axes at once, as Selvan et al. 2024 show them: Dice, time, energy and memory, relative to the U-Net.
+
+Outward is better on every axis, on a logarithmic scale: each ring is twice as good as the one inside of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from energy.metrics import METRICS
+from energy.report.charts import _frames, _look, _marks, _names, _spec, _table
+from energy.report.charts._chart import Chart
+from energy.report.charts._few import few
+from energy.report.charts._frames import Frame
+from energy.report.charts._spec import Spec
+from energy.report.model import Model, Panel, Point
+
+PLACE = 11
+MOST_POLYGONS = 5
+MEMORY = ("peak_gpu_mib", "peak_rss_mib")
+TITLES = {
+    "dice": "Dice",
+    "seconds": "speed",
+    "total_kj": "energy",
+    "peak_gpu_mib": "GPU memory",
+    "peak_rss_mib": "memory",
+}
+# From the centre, an eighth as good as the U-Net, to the edge, sixteen times as good.
+LEAST, MOST = 1 / 8, 16.0
+RINGS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+SIZE = 430
+EDGE = 1.35
+BELOW = "outward is better; each ring is twice as good as the one inside"
+DASHES = ([1, 0], [7, 3], [2, 2], [7, 2, 2, 2], [4, 1])
+
+
+def draw(model: Model) -> tuple[Chart, ...] | str:
+    """Draw polygons of the U-Net and a few other cases, one chart per machine."""
+    charts = []
+    for frame in _frames.of(model, lambda point: point.good):
+        for letter, panel in zip("abcdef", frame.panels, strict=False):
+            suffix = frame.suffix + (f"-{letter}" if len(frame.panels) > 1 else "")
+            charts += _charts(frame, panel, suffix)
+    return tuple(charts[: _frames.MOST_PANELS]) or (
+        "no group has a U-Net, and another case, with Dice, seconds, total kJ and memory"
+    )
+
+
+def _charts(frame: Frame, panel: Panel, suffix: str) -> list[Chart]:
+    """Return the chart of a panel, by the memory that its U-Net tells of; none if it has nothing to compare."""
+    for memory in MEMORY:
+        axes = ("dice", "seconds", "total_kj", memory)
+        known = [point for point in panel.points if all((point.mean(axis) or 0) > 0 for axis in axes)]
+        reference = next((point for point in known if point.is_reference), None)
+        if reference and len(known) > 1:
+            return [_chart(frame, replace(panel, points=tuple(known)), reference, axes, suffix)]
+    return []
+
+
+def better(point: Point, reference: Point, metric: str) -> float:
+    """Return how many times as good as the reference a case is: above 1 is better, whatever the metric."""
+    ratio = point.figures[metric].mean / reference.figures[metric].mean
+    return ratio if METRICS[metric].better == "higher" else 1 / ratio
+
+
+def radius(times: float) -> float:
+    """Return where a ratio stands between the centre (0) and the edge (1); what lies beyond is put there."""
+    return math.log(min(MOST, max(LEAST, times)) / LEAST) / math.log(MOST / LEAST)
+
+
+def _chart(frame: Frame, panel: Panel, reference: Point, axes: Sequence[str], suffix: str) -> Chart:
+    chosen = few(panel.points, MOST_POLYGONS)
+    data = {
+        "polygons": list(_polygons(chosen, reference, axes)),
+        "rings": list(_rings(len(axes))),
+        "spokes": [
+            dict(zip(("x", "y"), _at(1.0, number, len(axes)), strict=True)) for number in range(len(axes))
+        ],
+        "heads": list(_heads(axes)),
+        "ticks": [{"x": 0.02, "y": radius(ring), "text": f"×{ring:g}"} for ring in RINGS],
+    }
+    return Chart(
+        name=f"radar{suffix}",
+        title=f"Dice, speed, energy and memory at once: {frame.task}, {panel.machine}, {frame.setting}",
+        description=" ".join(_description(panel, chosen)),
+        spec=_spec.finished([_drawn(panel, chosen)], data),
+        titles=(
+            "machine",
+            "joules",
+            "case",
+            *(f"{TITLES[axis]}, times as good as U-Net" for axis in axes),
+            "beyond the rings",
+        ),
+        rows=tuple(_rows(panel, chosen, reference, axes)),
+    )
+
+
+def _at(share: float, number: int, count: int) -> tuple[float, float]:
+    """Return the place on a spoke; the first points up, the others follow clockwise."""
+    angle = 2 * math.pi * number / count
+    return share * math.sin(angle), share * math.cos(angle)
+
+
+def _polygons(chosen: Sequence[Point], reference: Point, axes: Sequence[str]) -> Iterator[dict[str, Any]]:
+    names = _names.short_names(chosen)
+    for point, name in zip(chosen, names, strict=True):
+        corners = [(number, axis, better(point, reference, axis)) for number, axis in enumerate(axes)]
+        for place, (number, axis, times) in enumerate([*corners, corners[0]]):
+            x, y = _at(radius(times), number, len(axes))
+            told = f"{point.case}: {TITLES[axis]} {_table.number(times)} times as good as U-Net"
+            yield {"x": x, "y": y, "case": name, "place": place, "told": told}
+
+
+def _rings(count: int) -> Iterator[dict[str, Any]]:
+    for ring in RINGS:
+        for place in range(count + 1):
+            x, y = _at(radius(ring), place % count, count)
+            yield {"x": x, "y": y, "ring": f"{ring:g}", "place": place}
+
+
+def _spokes(count: int) -> Iterator[dict[str, float]]:
+    for number in range(count):
+        x, y = _at(1.0, number, count)
+        yield {"x": x, "y": y}
+
+
+def _heads(axes: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for number, axis in enumerate(axes):
+        x, y = _at(1.12, number, len(axes))
+        yield {"x": x, "y": y, "text": TITLES[axis]}
+
+
+def _drawn(panel: Panel, chosen: Sequence[Point]) -> Spec:
+    names = _names.short_names(chosen)
+    kind = panel.kind or "measured"
+    at = {"x": _hidden("x"), "y": _hidden("y")}
+    order = {"order": {"field": "place", "type": "quantitative"}}
+    ways = {"color": [_look.PALETTE[6], *_look.PALETTE][: len(names)], "strokeDash": DASHES[: len(names)]}
+    if not chosen[0].is_reference:
+        ways["color"] = list(_look.PALETTE[: len(names)])
+    told = {channel: _spec.word("case", names, values, LEGEND[kind]) for channel, values in ways.items()}
+    mark = {"shape": _marks.SHAPES[kind][1], "size": 40, "opacity": 1}
+    from_centre = {**at, "x2": {"datum": 0}, "y2": {"datum": 0}}
+    layers = [
+        _spec.layer(
+            "rings", "line", {**at, **order, "detail": _spec.text("ring")}, color=_look.LINE, strokeWidth=1
+        ),
+        _spec.layer("spokes", "rule", from_centre, color=_look.LINE),
+        _spec.layer(
+            "ticks", "text", {**at, "text": _spec.text()}, color=_look.SOFT, fontSize=10, align="left"
+        ),
+        _spec.layer("polygons", "line", {**at, **order, **told}, strokeWidth=2),
+        _spec.layer("polygons", "point", {**at, "color": told["color"], **_spec.told()}, **mark),
+        _spec.layer("heads", "text", {**at, "text": _spec.text()}, color=_look.INK, fontSize=13),
+    ]
+    return _spec.panel(
+        layers, panel.heading, "outward is better; each ring is twice as good as the one inside", SIZE, SIZE
+    )
+
+
+LEGEND = {
+    "measured": "case; measured joules",
+    "modelled": "case; modelled joules",
+    "mixed": "case; joules partly measured, partly modelled",
+}
+
+
+def _hidden(field: str) -> Spec:
+    """Return the encoding of a place without any axis."""
+    scale = {"domain": [-EDGE, EDGE], "nice": False}
+    return {"field": field, "type": "quantitative", "axis": None, "scale": scale}
+
+
+def _rows(
+    panel: Panel, chosen: Sequence[Point], reference: Point, axes: Sequence[str]
+) -> Iterator[tuple[str, ...]]:
+    for point in chosen:
+        times = [better(point, reference, axis) for axis in axes]
+        beyond = [TITLES[axis] for axis, ratio in zip(axes, times, strict=True) if not LEAST <= ratio <= MOST]
+        yield (
+            panel.machine, panel.kind or "–", point.case, *map(_table.number, times), ", ".join(beyond) or "–",
+        )  # fmt: skip
+
+
+def _description(panel: Panel, chosen: Sequence[Point]) -> Iterator[str]:
+    yield (
+        "Each corner says how many times as good as the U-Net a case is: its Dice, and the inverse of its "
+        f"seconds, kJ and memory. {panel.heading}. Outward is better on every axis; the U-Net is the ring at 1. "
+        "What is worse than an eighth, or better than sixteen times, is drawn there and told in the table. "
+        f"Cases: {', '.join(point.case for point in chosen)}."
+    )
+    if left := len(panel.points) - len(chosen):
+        yield f"{left} more cases are left out: more than {MOST_POLYGONS} polygons hide each other."
