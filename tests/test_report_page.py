@@ -229,6 +229,18 @@ def test_the_newest_record_of_a_case_stands_and_an_interrupted_one_replaces_none
     assert entries["enet-baseline"].record["status"] == "oom"
 
 
+def test_a_table_says_that_its_cases_are_of_several_runs_and_sets_of_libraries(store, report, no_charts):
+    other = record()["keys"] | {"software": "0ther"}
+    store.write(run([trained("dabnet-baseline", 0.7, 0.5, keys=other)], CPU, day=5))
+
+    report()
+
+    told = parsed((store.root.parent / "report.html").read_text()).text("p")
+    (runs,) = [text for text in told if "2 runs" in text]
+    assert f"{CPU}/0001_main, {CPU}/0002_01234567" in runs
+    assert len([text for text in told if "2 different sets of libraries" in text]) == 1
+
+
 def test_damaged_and_newer_files_are_listed_with_their_reason(store, report, no_charts):
     (store.root / CPU / "0009_x.json").write_text("{")
     newer = run([record()], CPU)

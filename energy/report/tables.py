@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from energy import caption, digits, table
 from energy.metrics import METRICS
 from energy.report.groups import Entry, Group
+from energy.report.words import clipped
 from energy.table import TITLES, UNKNOWN, WORDS, Notes
 
 # Notes of one table; what lies beyond, the record itself tells.
 MOST_NOTES = 60
-# Rows of the tables of failures and of runs.
-MOST_ROWS = 200
+# Runs that are named under a table.
+MOST_RUNS = 8
 
 COLUMNS = (
     "case", "dice", "kj_per_epoch", "total_kj", "dice_loss_vs_unet_pct", "dice_per_kj", "seconds",
@@ -80,8 +81,22 @@ def of_group(group: Group) -> CaseTable:
         columns=(*map(_column, names), Column("n", "repeats, one per seed", True)),
         rows=rows,
         notes=reasons,
-        sentences=(*more, *caption.lines(records, names, group.idle)[:MOST_NOTES]),
+        sentences=(*more, *_origins(group), *caption.lines(records, names, group.idle)[:MOST_NOTES]),
     )
+
+
+def _origins(group: Group) -> Iterator[str]:
+    """Say what is not the same for all cases of a table."""
+    runs = list(dict.fromkeys(clipped(entry.run.reference) for entry in group.entries))
+    if len(runs) > 1:
+        more = f" and {len(runs) - MOST_RUNS} more" if len(runs) > MOST_RUNS else ""
+        yield (
+            f"These cases are from {len(runs)} runs ({', '.join(runs[:MOST_RUNS])}{more}); "
+            "between two runs the same work may take some per cent more or less."
+        )
+    software = {entry.whole["keys"].get("software") for entry in group.entries}
+    if len(software) > 1:
+        yield f"They were made with {len(software)} different sets of libraries, which change energy and Dice."
 
 
 def _names(group: Group) -> tuple[str, ...]:
