@@ -238,7 +238,7 @@ def test_a_table_says_that_its_cases_are_of_several_runs_and_sets_of_libraries(s
     told = parsed((store.root.parent / "report.html").read_text()).text("p")
     (runs,) = [text for text in told if "2 runs" in text]
     assert f"{CPU}/0001_main, {CPU}/0002_01234567" in runs
-    assert len([text for text in told if "2 different sets of libraries" in text]) == 1
+    assert len([text for text in told if "2 sets of libraries" in text]) == 1
 
 
 def test_damaged_and_newer_files_are_listed_with_their_reason(store, report, no_charts):

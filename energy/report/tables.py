@@ -96,7 +96,7 @@ def _origins(group: Group) -> Iterator[str]:
         )
     software = {entry.whole["keys"].get("software") for entry in group.entries}
     if len(software) > 1:
-        yield f"They were made with {len(software)} different sets of libraries, which change energy and Dice."
+        yield f"They were made with {len(software)} sets of libraries, which change energy and Dice."
 
 
 def _names(group: Group) -> tuple[str, ...]:
