@@ -1,6 +1,7 @@
 """Runs to export, good and bad ones, and names that nobody should have chosen."""
 
 import copy
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,23 @@ from energy.metrics import summarise
 from energy.summary import of_run
 from tests.simulated import records
 from tests.simulated.records import domain, failed, modelled
+
+# The reference results of this repository, parsed.
+COMMITTED = [
+    json.loads(path.read_bytes()) for path in sorted((Path(__file__).parents[1] / "results").glob("*/*.json"))
+]
+
+
+def with_total(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the good records of trainings whose total energy is known."""
+    found = (one["extra_info"]["energy"] for one in data["benchmarks"])
+    return [
+        record
+        for record in found
+        if (record["task"], record["validity"]["ok"]) == ("training", True)
+        and record["metrics"].get("total_kj", {"mean": None})["mean"] is not None
+    ]
+
 
 HOSTILE = (
     "a|b\n| c | d |",

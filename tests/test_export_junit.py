@@ -11,7 +11,18 @@ from lxml import etree
 from energy.comparison import gates
 from energy.comparison.outcome import Bound, Shift
 from energy.exporters._text import printable
-from tests.exports import comparison, flagged, mixed_run, named, names, repeated, run, text
+from tests.exports import (
+    COMMITTED,
+    comparison,
+    flagged,
+    mixed_run,
+    named,
+    names,
+    repeated,
+    run,
+    text,
+    with_total,
+)
 from tests.simulated.records import failed
 
 # Jenkins' xUnit plugin, MIT licence (in its head).
@@ -193,3 +204,13 @@ def test_any_name_comes_back_from_the_xml(name):
 
     assert isinstance(end(tests[printable(name)]), Error)
     assert "<script" not in text("junit", run([bad]))
+
+
+@pytest.mark.parametrize("data", COMMITTED)
+def test_the_committed_results_are_valid_by_the_schema(data):
+    tests = junit(data)
+
+    assert len(tests) == len(data["benchmarks"])
+    for record in with_total(data):
+        told = properties(tests[record["case"]])["total_kj"]
+        assert float(told) == record["metrics"]["total_kj"]["mean"]

@@ -3,8 +3,10 @@
 import re
 from dataclasses import replace
 
+import pytest
+
 from energy.comparison.outcome import Shift
-from tests.exports import by_model, comparison, mixed_run, repeated, run, text
+from tests.exports import COMMITTED, by_model, comparison, mixed_run, repeated, run, text, with_total
 from tests.pages import FOUR, WORSE, Page, changes, compared, table_of
 
 
@@ -100,3 +102,11 @@ def test_the_session_is_a_row_with_its_reason():
     assert row["case"] == "session (median)"
     assert row["verdict"] == "✗ regressed: total_kj regressed: all 4 cases together"
     assert changes(source) == ["+3.1 % [+2.0, +4.2]"]
+
+
+@pytest.mark.parametrize("data", COMMITTED)
+def test_every_committed_case_is_a_row(data):
+    rows = {row["case"]: row for row in table_of(text("markdown", data))}
+
+    assert len(rows) == len(data["benchmarks"])
+    assert {rows[record["case"]]["meter"] for record in with_total(data)} <= {"measured", "modelled", "mixed"}

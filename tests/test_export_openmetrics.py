@@ -6,7 +6,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from energy.exporters._text import printable
 from energy.metrics import METRICS
-from tests.exports import comparison, mixed_run, named, names, repeated, run, text
+from tests.exports import COMMITTED, comparison, mixed_run, named, names, repeated, run, text, with_total
 
 HARDWARE = "epyc-2c-cpu-91bc"
 
@@ -99,3 +99,12 @@ def test_two_tasks_of_one_name_are_two_samples():
 
     assert labelled(found, "joulebench_total_kj", task="training") == [12.0]
     assert labelled(found, "joulebench_total_kj", task="inference") == [1.0]
+
+
+@pytest.mark.parametrize("data", COMMITTED)
+def test_the_committed_results_are_read_by_the_parser(data):
+    found = samples(data)
+
+    for record in with_total(data):
+        total = record["metrics"]["total_kj"]["mean"]
+        assert labelled(found, "joulebench_total_kj", case=record["case"]) == [total]

@@ -10,7 +10,20 @@ from jsonschema import Draft7Validator
 from energy import exporters
 from energy.exporters._text import printable
 from energy.metrics import METRICS
-from tests.exports import by_model, comparison, flagged, mixed_run, named, names, repeated, request, run, text
+from tests.exports import (
+    COMMITTED,
+    by_model,
+    comparison,
+    flagged,
+    mixed_run,
+    named,
+    names,
+    repeated,
+    request,
+    run,
+    text,
+    with_total,
+)
 from tests.simulated.records import failed
 
 HARDWARE = "epyc-2c-cpu-91bc"
@@ -222,4 +235,19 @@ def test_two_tasks_or_two_tests_of_one_name_stay_apart():
     data = run(two)
 
     assert len(bencher(data)) == 5
+    assert "unet-baseline (inference)" in bencher(data)
     assert len([name for name in both(data)[0] if " / total_kj " in name]) == 3
+
+
+@pytest.mark.parametrize("data", COMMITTED)
+def test_the_committed_results_fit_both_forms(data):
+    smaller, bigger, _ = both(data)
+
+    measures = bencher(data)
+    for record in with_total(data):
+        dice, total = (record["metrics"][name]["mean"] for name in ("dice", "total_kj"))
+        key = data["energy"]["fingerprint"]
+        assert bigger[f"{record['case']} / dice [{key}]"]["value"] == dice
+        assert smaller[f"{record['case']} / total_kj [{key}]"]["value"] == total
+        of_case = measures[record["case"]].items()
+        assert [measure["value"] for name, measure in of_case if name.startswith("total-kj")] == [total]
