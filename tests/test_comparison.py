@@ -67,6 +67,44 @@ def test_what_all_cases_have_in_common_is_the_sessions_and_no_cases():
     assert any("session:LIMIT" in warning for warning in found.warnings)
 
 
+@pytest.mark.parametrize(
+    ("metric", "factor", "verdict"),
+    [
+        ("total_kj", 1 / 1.06, "improved"),
+        ("slices_per_s", 1.06, "improved"),
+        ("slices_per_s", 1 / 1.06, "regressed"),
+        ("total_kj", 1.01, "unchanged"),
+    ],
+)
+def test_the_session_has_the_direction_of_its_metric(metric, factor, verdict):
+    base = run(*[repeated(f"case-{at}", 100.0, metric) for at in range(5)])
+    head = run(*[repeated(f"case-{at}", 100.0 * factor, metric) for at in range(5)], name="0002_head")
+
+    assert compare(base, head, metrics=[metric]).shifts[metric].verdict == verdict
+
+
+def test_a_session_that_noise_alone_may_have_moved_is_inconclusive():
+    base = run(*[repeated(f"case-{at}", 10, spread=0.1) for at in range(4)])
+    head = run(*[repeated(f"case-{at}", 10.4, spread=0.1) for at in range(4)], name="0002_head")
+
+    found = compare(base, head).shifts["total_kj"]
+
+    assert (found.change, found.verdict) == (pytest.approx(0.04), "inconclusive")
+
+
+def test_a_metric_without_noise_takes_nothing_from_one_that_has_it():
+    known = {"total_kj": Noise(0.01, 100, "calibrate")}
+    base = run(case("a", seconds=[10.0], total_kj=[10.0]), case("b", seconds=[10.0], total_kj=[10.0]))
+    head = run(
+        case("a", seconds=[12.0], total_kj=[12.0]), case("b", seconds=[10.0], total_kj=[10.0]), name="h"
+    )
+
+    found = compare(base, head, metrics=["seconds", "total_kj"], calibrated=known)
+
+    assert verdicts(found, "seconds") == ["inconclusive", "unchanged"]
+    assert verdicts(found, "total_kj") == ["regressed", "unchanged"]
+
+
 def test_a_limit_for_the_session_is_its_own():
     base = suite(10, 20, 30, 40, 50)
     head = suite(*[mean * 1.06 for mean in (10, 20, 30, 40, 50)], name="0002_head")

@@ -1,6 +1,7 @@
 """What must hold of any comparison, whatever the figures."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -141,6 +142,13 @@ def test_no_line_of_the_table_is_longer_than_asked(both):
     text = render(compare(*both), all_rows=True, width=120)
 
     assert max(map(len, text.splitlines())) <= 120
+
+
+@given(pairs())
+def test_more_repeats_are_advised_than_there_were(both):
+    for _, change in every(compare(*both)):
+        advised = re.search(r"need about n = (\d+)", change.why)
+        assert advised is None or int(advised[1]) > len(change.head)
 
 
 @given(pairs())

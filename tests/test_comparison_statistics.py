@@ -188,6 +188,36 @@ def test_as_many_repeats_are_advised_as_cohens_table_says(shift, repeats):
     assert power.repeats_needed(1.0, shift, 0.025, 1) == repeats
 
 
+@pytest.mark.parametrize(("cases", "repeats"), [(1, 2), (1, 3), (5, 3)])
+def test_the_power_is_that_of_scipys_noncentral_t(cases, repeats):
+    freedom, noncentrality = cases * (2 * repeats - 2), 2.0 / math.sqrt(2 / repeats)
+
+    found = power.power(0.5, 1.0, 0.05, cases, repeats)
+
+    assert found == pytest.approx(stats.nct.sf(stats.t.ppf(0.95, freedom), freedom, noncentrality))
+
+
+def test_the_advice_is_about_the_distance_from_the_limit():
+    """One case, worse by 1.5 %: as many repeats as find ln(1.03) - ln(1.015) at 2.5 % with power 80 %."""
+    base = run(energy("unet", 10.0, 10.3, 9.7))
+    head = run(energy("unet", *[1.015 * value for value in (10.0, 10.3, 9.7)]), name="0002_head")
+
+    why = only(compare(base, head, metrics=["total_kj"])).why
+
+    noise_of_one = np.std(logs([10.0, 10.3, 9.7]), ddof=1)
+    enough = (
+        repeats
+        for repeats in range(2, 1000)
+        if stats.nct.sf(
+            stats.t.ppf(0.975, 2 * repeats - 2),
+            2 * repeats - 2,
+            math.log(1.03 / 1.015) / (noise_of_one * math.sqrt(2 / repeats)),
+        )
+        >= 0.8
+    )
+    assert why.endswith(f"need about n = {next(enough)}")
+
+
 def test_a_hopeless_question_has_no_number_of_repeats():
     assert power.repeats_needed(1.0, 0.001, 0.025, 24) is None
     assert power.repeats_needed(0.0, 0.001, 0.025, 24) == 2
