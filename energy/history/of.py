@@ -80,7 +80,7 @@ def _of_case(found: Study, row: int) -> Series:
         task=task,
         metric=matrix.metric,
         relative=matrix.relative,
-        points=tuple(_point(found, row, place) for own in places for place in own.tolist()),
+        points=_points(found, row, places),
         cuts=_cuts(conditions, places),
         levels=levels.as_levels(segments, matrix),
         changes=levels.as_changes(segments, matrix),
@@ -122,11 +122,16 @@ def _of_shift(found: Study) -> Series:
     )
 
 
-def _point(found: Study, row: int, place: int) -> Point:
+def _points(found: Study, row: int, places: Sequence[Numbers]) -> tuple[Point, ...]:
     matrix = found.matrix
-    run, mean, half = matrix.runs[place], float(matrix.means[row, place]), float(matrix.halves[row, place])
+    at = [place for own in places for place in own.tolist()]
+    columns = (matrix.counts[row], matrix.means[row], matrix.halves[row], found.shifts)
+    figures = zip(at, *(column[at].tolist() for column in columns), strict=True)
+    return tuple(_point(matrix.runs[place], *figure) for place, *figure in figures)
+
+
+def _point(run: RunSummary, n: int, mean: float, half: float, shift: float) -> Point:
     interval = None if math.isnan(half) else (mean - half, mean + half)
-    n, shift = int(matrix.counts[row, place]), float(found.shifts[place])
     return Point(run.reference, run.datetime, run.commit, n, mean, interval, shift)
 
 

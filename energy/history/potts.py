@@ -44,9 +44,11 @@ def changes(values: Numbers, weights: Numbers, price: float) -> list[int]:
     begins = np.zeros(len(values) + 1, int)
     for stop in range(LEAST_SEGMENT, len(values) + 1):
         starts = slice(0, stop - LEAST_SEGMENT + 1)
-        explained = (moment[stop] - moment[starts]) ** 2 / (total[stop] - total[starts])
-        costs = best[starts] - explained
-        begins[stop] = begin = int(np.argmin(costs))
+        costs = moment[stop] - moment[starts]
+        costs *= costs
+        costs /= total[starts] - total[stop]
+        costs += best[starts]
+        begins[stop] = begin = costs.argmin()
         best[stop] = costs[begin] + price
     return _traced(begins)
 

@@ -85,16 +85,17 @@ def _noise(noise: float, relative: bool) -> str:
 
 def _trend(series: Series, blocks: str) -> str:
     """Draw the newest points without the session shift; noise alone fills no more than half of the height."""
-    heights = [_height(series, point) for point in series.points]
+    first = max(0, len(series.points) - MOST_POINTS)
+    heights = [_height(series, point) for point in series.points[first:]]
     low, high = min(heights), max(heights)
     spare = max(0.0, 12 * (series.noise or 0.0) - (high - low)) / 2
     low, high = low - spare, high + spare
     cuts = {cut.index for cut in series.cuts}
-    drawn = [
+    drawn = (
         (CUT if place in cuts else "") + blocks[_step(height, low, high, len(blocks))]
-        for place, height in enumerate(heights)
-    ]
-    return "".join(drawn[-MOST_POINTS:])
+        for place, height in enumerate(heights, first)
+    )
+    return "".join(drawn)
 
 
 def _height(series: Series, point: Point) -> float:
