@@ -62,6 +62,7 @@ class Foreign:
         plugin = () if _is_installed() else ("-p", "energy.plugin")
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *plugin, *options]
         asked = (f"--energy-meters={meters}", f"--energy-storage={storage}", "--energy-idle=0")
+        asked += ("--energy-order=given",)
         return Run(
             self.folder,
             subprocess.Popen(
