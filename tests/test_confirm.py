@@ -136,11 +136,18 @@ def test_an_alarm_that_cannot_be_confirmed_is_inconclusive(again):
 
 
 @pytest.mark.parametrize(
-    ("second", "verdict", "code"), [(1.1, "broken", 10), (1.0, "kept", 0), (None, "invalid", 14)]
+    ("again", "verdict", "code"),
+    [
+        (case("c", 1.1), "broken", 10),
+        (case("c"), "kept", 0),
+        (case("a"), "invalid", 14),
+        (case("c", flags=("throttled",)), "invalid", 14),
+        (replace(case("c"), status="oom", values={}), "invalid", 14),
+    ],
+    ids=["agrees", "does not", "not measured", "flagged", "failed"],
 )
-def test_a_broken_ceiling_needs_both_measurements_too(second, verdict, code):
-    again = run("again", {"c": second}, only="c") if second else run("again", only="a")
-    found = judged("total_kj<=10.5", run("head", {"c": 1.1}), again)
+def test_a_broken_ceiling_needs_both_measurements_too(again, verdict, code):
+    found = judged("total_kj<=10.5", run("head", {"c": 1.1}), replace(run("again"), cases=(again,)))
 
     (bound,) = [bound for bound in found.comparison.bounds if bound.case == "c"]
     assert (bound.verdict, found.exit_code) == (verdict, code)

@@ -1,7 +1,7 @@
 """The real suite on a meter that counts optimiser steps, for `pytest -p tests.simulated.step_meter`.
 
-Tiny networks train; each step of the optimiser takes a joule, but for 1 % of noise by training. The file that
-STEP_WORLD names says which session it is, and whose recipe trains in batches of another size:
+Tiny networks train; each step of the optimiser takes a joule, but for 0.5 % of noise by training. The file
+that STEP_WORLD names says which session it is, and whose recipe trains in batches of another size:
 {"session": 1, "batch_size": {"bce": 9}}.
 """
 
@@ -20,13 +20,15 @@ from zoo import training
 from zoo._model import building
 
 WORLD = json.loads(Path(os.environ["STEP_WORLD"]).read_text())
-NOISE = 0.01
+NOISE = 0.005
 real = training.epochs
 joules_per_step = [1.0]
 
 
 def epochs(recipe, data, seed=0):
-    drawn = random.Random(f"{WORLD['session']} {recipe.technique} {seed}").gauss(0, NOISE)
+    drawn = random.Random(f"{WORLD['session']} {recipe.architecture} {recipe.technique} {seed}").gauss(
+        0, NOISE
+    )
     joules_per_step[0] = math.exp(drawn)
     batch_size = WORLD["batch_size"].get(recipe.technique, recipe.batch_size)
     return real(replace(recipe, batch_size=batch_size), data, seed)
