@@ -44,6 +44,7 @@ HOSTILE = (
     "comma, semicolon; 'quote' \"quote\" back\\slash",
     "]]> &amp; <!-- -->",
     "---\nfoo: bar",
+    "```\nout of the block\n````` and more",
     "\ud800 half, \ufffe none, \u202edesrever",
     "\u2028line\u2029paragraph\x85next",
     "'apostrophe",

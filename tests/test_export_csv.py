@@ -14,6 +14,7 @@ from energy.exporters import ExportError, emissions_csv
 from energy.exporters._sheet import table
 from energy.exporters._text import printable
 from tests.exports import HOSTILE, by_model, mixed_run, named, names, repeated, run, text
+from tests.simulated.records import domain, modelled
 
 
 def frame(name, data, **options):
@@ -59,6 +60,29 @@ def test_measured_and_modelled_are_two_words_in_a_column():
         "cgnet-baseline": "measured",
     }
     assert rows[rows.metric == "dice"].kind.isna().all()
+
+
+def test_the_kind_of_a_part_is_its_own_and_a_witness_is_no_part():
+    # As schema.json has domains: the CPU is measured, the memory modelled, CodeCarbon only looks on.
+    one = repeated("unet-baseline", [12.0])
+    metrics = one["metrics"] | {
+        "ram_kj": one["metrics"]["cpu_kj"],
+        "codecarbon_kj": one["metrics"]["total_kj"] | {"better": None},
+        "mean_watts": one["metrics"]["total_kj"] | {"unit": "W"},
+    }
+    witness = modelled([13000.0]) | {"witness": True}
+    alone = one | {"metrics": metrics, "domains": [domain([12000.0]), witness]}
+    memory = modelled([1000.0]) | {"domain": "ram", "source": "ram_model"}
+    both = alone | {"domains": [*alone["domains"], memory]}
+
+    by_rapl, with_memory = (
+        frame("csv", run([record])).drop_duplicates("metric").set_index("metric").kind
+        for record in (alone, both)
+    )
+
+    assert by_rapl[["total_kj", "cpu_kj", "codecarbon_kj"]].tolist() == ["measured", "measured", "modelled"]
+    assert with_memory[["total_kj", "kj_per_epoch", "mean_watts"]].tolist() == ["mixed"] * 3
+    assert with_memory[["cpu_kj", "ram_kj"]].tolist() == ["measured", "modelled"]
 
 
 def test_a_flag_stands_in_every_row_of_its_case():

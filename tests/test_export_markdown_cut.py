@@ -56,6 +56,13 @@ def test_the_gravest_rows_are_cut_last():
     assert re.search(r"and \d+ more", source)
 
 
+def test_a_size_is_counted_in_bytes_and_not_in_characters():
+    whole = text("markdown", run(many(5)))
+
+    assert len(whole) < len(whole.encode())
+    assert len(text("markdown", run(many(5)), max_bytes=len(whole)).encode()) <= len(whole)
+
+
 def test_a_size_for_nothing_is_refused():
     with pytest.raises(ExportError, match="--max-bytes 50 is too little: the verdict alone takes"):
         text("markdown", run(FOUR), max_bytes=50)

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from energy.exporters._markdown import code, commands, prose
@@ -54,6 +54,7 @@ def test_every_escaped_text_reads_as_it_was(text_of, name):
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(names, min_size=1, max_size=3))
+@example(["```", "```` and more"])
 def test_no_command_ends_its_block(lines):
     (block,) = PARSER.parse(commands(lines))
 
