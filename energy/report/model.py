@@ -106,6 +106,7 @@ class Panel:
     """Cases that may stand in one frame: one machine with its meters, one task, budget and set of data.
 
     Args:
+        fingerprint: of machine and meters.
         machine: label with the enforced power limit; unlike that of any other fingerprint.
         kind: how the joules were got: measured, modelled, mixed; None if no case has any.
         sources: the meters behind them.
@@ -115,6 +116,7 @@ class Panel:
         idle_watts: what the machine drew before the first case; None if unknown.
     """
 
+    fingerprint: str
     machine: str
     kind: str | None
     sources: tuple[str, ...]
@@ -164,6 +166,7 @@ def _labels(groups: Sequence[Group]) -> dict[str, str]:
 def _panel(group: Group, machine: str) -> Panel:
     watts = (group.idle or {}).get("watts", {})
     return Panel(
+        fingerprint=group.fingerprint,
         machine=machine,
         kind=group.kind,
         sources=tuple(map(label, group.sources)),

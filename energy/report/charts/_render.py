@@ -13,6 +13,7 @@ from energy.report.charts._chart import Chart
 from energy.report.charts._look import VARIABLES
 
 SVG = "http://www.w3.org/2000/svg"
+XLINK = "http://www.w3.org/1999/xlink"
 VL_VERSION = "6.1"
 PNG_SCALE = 2.0
 
@@ -36,14 +37,19 @@ def svg(chart: Chart, theme: Literal["page", "paper"] = "page") -> str:
             _colour_by_style(element)
     _describe(root, chart)
     ElementTree.register_namespace("", SVG)
+    ElementTree.register_namespace("xlink", XLINK)  # readers of HTML know it by this prefix only
     return ElementTree.tostring(root, encoding="unicode")
 
 
 def png(chart: Chart, scale: float = PNG_SCALE) -> bytes:
     """Return a chart as PNG, dark on white, `scale` pixels to a unit of the SVG."""
+    return _pixels(svg(chart, "paper"), scale)
+
+
+def _pixels(vector: str, scale: float) -> bytes:
     import vl_convert
 
-    return bytes(vl_convert.svg_to_png(svg(chart, "paper"), scale=scale))
+    return bytes(vl_convert.svg_to_png(vector, scale=scale))
 
 
 def figures(charts: Sequence[Chart], folder: Path) -> list[Path]:
@@ -51,9 +57,10 @@ def figures(charts: Sequence[Chart], folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for chart in charts:
+        drawn = svg(chart, "paper")
         vector, pixels = folder / f"{chart.name}.svg", folder / f"{chart.name}.png"
-        vector.write_text(svg(chart, "paper") + "\n", encoding="utf-8")
-        pixels.write_bytes(png(chart))
+        vector.write_text(drawn + "\n", encoding="utf-8")
+        pixels.write_bytes(_pixels(drawn, PNG_SCALE))
         written += [vector, pixels]
     return written
 

@@ -34,7 +34,9 @@ def place(axis: Axis, field: str, title: str | None, ticks: Mapping[str, Any] | 
         "field": field,
         "type": "quantitative",
         "title": title,
-        "axis": dict(ticks) if ticks else {"values": list(axis.ticks), "format": ".6~g"},
+        "axis": dict(ticks)
+        if ticks
+        else {"values": list(axis.ticks), "format": ".6~g", "labelOverlap": True},
         "scale": {
             "type": "log" if axis.log else "linear",
             "domain": axis.domain,

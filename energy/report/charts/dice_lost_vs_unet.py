@@ -12,7 +12,7 @@ FIGURES = _scatter.Figures(
     title="Dice lost against U-Net, and the energy it takes",
     x="total_kj",
     y="dice_loss_vs_unet_pct",
-    x_title="energy of the training / kJ",
+    x_title="total energy / kJ",
     y_title="Dice lost against U-Net / %",
     higher=False,
 )

@@ -12,7 +12,7 @@ FIGURES = _scatter.Figures(
     title="Dice against total energy",
     x="total_kj",
     y="dice",
-    x_title="energy of the training / kJ",
+    x_title="total energy / kJ",
     y_title="Dice on the test volumes",
     ends=(0.0, 1.0),
 )

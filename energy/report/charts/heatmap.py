@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from energy import digits
-from energy.report.charts import _frames, _look, _spec, _table
+from energy.report.charts import _axis, _frames, _look, _spec, _table
 from energy.report.charts._chart import Chart
 from energy.report.charts._frames import Frame
 from energy.report.charts._spec import Spec
@@ -52,8 +52,8 @@ def _has(point: Point) -> bool:
     return bool(
         point.arch
         and point.technique
-        and point.mean("dice") is not None
-        and (point.mean("total_kj") or 0) > 0
+        and _axis.bounded(point.mean("dice"))
+        and _axis.shown(point.mean("total_kj"))
     )
 
 

@@ -22,7 +22,7 @@ METRICS = (
     ("inference_j_per_slice", "energy per slice / J"),
 )
 SIDES = ("FP32", "INT8")
-WIDTH = 190
+WIDTH = 240
 
 Pair = tuple[Panel, Point, Point]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from energy import digits
-from energy.report.charts import _frames, _look, _spec, _table
+from energy.report.charts import _axis, _frames, _look, _spec, _table
 from energy.report.charts._chart import Chart
 from energy.report.charts._few import few
 from energy.report.charts._frames import Frame
@@ -16,19 +16,23 @@ from energy.report.model import Model, Panel, Point
 PLACE = 8
 MOST_BARS = 24
 WIDTH = 430
-COLOURS = {"gpu": _look.GREEN, "cpu": _look.BLUE, "ram": _look.ORANGE}
-OTHER = _look.PURPLE
+# Full where measured, pale where modelled, in both themes: the page's style does not know these.
+COLOURS = {"gpu": ("#009e74", "#8ccfbb"), "cpu": ("#0072b3", "#92c1df"), "ram": ("#e69f02", "#f4d28c")}
+OTHER = ("#cc79a8", "#e6bdd4")
 TITLE = "part; how its joules were got"
 
 
 def draw(model: Model) -> tuple[Chart, ...] | str:
     """Draw a stacked bar for each case whose parts are all known."""
-    frames = _frames.of(
-        model, lambda point: point.good and bool(point.parts) and (point.mean("total_kj") or 0) > 0
-    )
+    frames = _frames.of(model, _has)
     if not frames:
         return "no record tells the joules of every part of the machine"
     return tuple(_chart(frame) for frame in frames)
+
+
+def _has(point: Point) -> bool:
+    known = [_axis.shown(point.mean("total_kj")), *(_axis.bounded(part.joules) for part in point.parts)]
+    return point.good and bool(point.parts) and all(known)
 
 
 def _chart(frame: Frame) -> Chart:
@@ -59,7 +63,7 @@ def _bars(panel: Panel) -> list[Point]:
 
 
 def _word(domain: str, kind: str) -> str:
-    return f"{domain.upper()}, {kind}"
+    return f"{domain.upper().replace(',', ' ')}, {kind}"
 
 
 def _parts(points: Sequence[Point]) -> Iterator[dict[str, Any]]:
@@ -108,13 +112,18 @@ def _panel(panel: Panel, points: Sequence[Point], number: int, words: Sequence[s
 
 
 def _inside(words: Sequence[str]) -> Spec:
-    """Fill what was measured, and leave pale what was modelled."""
-    colours = [COLOURS.get(word.partition(",")[0].lower(), OTHER) for word in words]
-    shares = [0.95 if word.endswith("measured") else 0.45 for word in words]
+    """Fill what was measured, and leave pale and its edge broken what was modelled."""
+    colours = [_colour(*word.split(", ")) for word in words]
+    dashes = [[1, 0] if word.endswith("measured") else [3, 2] for word in words]
     return {
         "fill": _spec.word("part", words, colours, TITLE),
-        "fillOpacity": _spec.word("part", words, shares, TITLE),
+        "strokeDash": _spec.word("part", words, dashes, TITLE),
     }
+
+
+def _colour(domain: str, kind: str) -> str:
+    full, pale = COLOURS.get(domain.lower(), OTHER)
+    return full if kind == "measured" else pale
 
 
 def _rows(panel: Panel, points: Sequence[Point]) -> Iterator[tuple[str, ...]]:
@@ -134,7 +143,8 @@ def _rows(panel: Panel, points: Sequence[Point]) -> Iterator[tuple[str, ...]]:
 
 
 def _description(frame: Frame, chosen: Sequence[tuple[Panel, Sequence[Point]]]) -> Iterator[str]:
-    yield "Bars: kJ of GPU, CPU and RAM, one after the other. Full colour was measured, pale was modelled."
+    yield "Bars: kJ of GPU, CPU and RAM, one after the other. Full colour was measured;"
+    yield "what is pale, its edge broken, was modelled."
     yield "The upright line on a bar is what the machine would have drawn doing nothing, for as long."
     for panel, points in chosen:
         shares = [

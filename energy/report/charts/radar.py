@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from energy.metrics import METRICS
-from energy.report.charts import _frames, _look, _marks, _names, _spec, _table
+from energy.report.charts import _axis, _frames, _look, _marks, _names, _spec, _table
 from energy.report.charts._chart import Chart
 from energy.report.charts._few import few
 from energy.report.charts._frames import Frame
@@ -33,7 +33,7 @@ LEAST, MOST = 1 / 8, 16.0
 RINGS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 SIZE = 430
 EDGE = 1.35
-BELOW = "outward is better; each ring is twice as good as the one inside"
+BELOW = "outward is better; the next ring is twice as good"
 DASHES = ([1, 0], [7, 3], [2, 2], [7, 2, 2, 2], [4, 1])
 
 
@@ -50,10 +50,10 @@ def draw(model: Model) -> tuple[Chart, ...] | str:
 
 
 def _charts(frame: Frame, panel: Panel, suffix: str) -> list[Chart]:
-    """Return the chart of a panel, by the memory that its U-Net tells of; none if it has nothing to compare."""
+    """Return the chart of a panel, by the memory that its U-Net tells of; none if it stands alone."""
     for memory in MEMORY:
         axes = ("dice", "seconds", "total_kj", memory)
-        known = [point for point in panel.points if all((point.mean(axis) or 0) > 0 for axis in axes)]
+        known = [point for point in panel.points if all(_axis.shown(point.mean(axis)) for axis in axes)]
         reference = next((point for point in known if point.is_reference), None)
         if reference and len(known) > 1:
             return [_chart(frame, replace(panel, points=tuple(known)), reference, axes, suffix)]
@@ -130,7 +130,7 @@ def _spokes(count: int) -> Iterator[dict[str, float]]:
 def _heads(axes: Sequence[str]) -> Iterator[dict[str, Any]]:
     for number, axis in enumerate(axes):
         x, y = _at(1.12, number, len(axes))
-        yield {"x": x, "y": y, "text": TITLES[axis]}
+        yield {"x": x, "y": y if abs(x) < 0.5 else y + 0.08, "text": TITLES[axis]}  # beside a spoke: above it
 
 
 def _drawn(panel: Panel, chosen: Sequence[Point]) -> Spec:
@@ -156,9 +156,8 @@ def _drawn(panel: Panel, chosen: Sequence[Point]) -> Spec:
         _spec.layer("polygons", "point", {**at, "color": told["color"], **_spec.told()}, **mark),
         _spec.layer("heads", "text", {**at, "text": _spec.text()}, color=_look.INK, fontSize=13),
     ]
-    return _spec.panel(
-        layers, panel.heading, "outward is better; each ring is twice as good as the one inside", SIZE, SIZE
-    )
+    drawn = _spec.panel(layers, panel.heading, BELOW, SIZE, SIZE)
+    return {**drawn, "view": {"stroke": None}}
 
 
 LEGEND = {
@@ -180,16 +179,15 @@ def _rows(
     for point in chosen:
         times = [better(point, reference, axis) for axis in axes]
         beyond = [TITLES[axis] for axis, ratio in zip(axes, times, strict=True) if not LEAST <= ratio <= MOST]
-        yield (
-            panel.machine, panel.kind or "–", point.case, *map(_table.number, times), ", ".join(beyond) or "–",
-        )  # fmt: skip
+        cells = map(_table.number, times)
+        yield panel.machine, panel.kind or "–", point.case, *cells, ", ".join(beyond) or "–"
 
 
 def _description(panel: Panel, chosen: Sequence[Point]) -> Iterator[str]:
     yield (
-        "Each corner says how many times as good as the U-Net a case is: its Dice, and the inverse of its "
-        f"seconds, kJ and memory. {panel.heading}. Outward is better on every axis; the U-Net is the ring at 1. "
-        "What is worse than an eighth, or better than sixteen times, is drawn there and told in the table. "
+        "Each corner says how many times as good as the U-Net a case is: Dice, and the inverse of its "
+        f"seconds, kJ and memory. {panel.heading}. Outward is better; the U-Net is the ring at 1. "
+        "What is worse than an eighth, or better than sixteen times, is drawn there. "
         f"Cases: {', '.join(point.case for point in chosen)}."
     )
     if left := len(panel.points) - len(chosen):

@@ -23,7 +23,7 @@ SIZE = (660, 420)
 # Where the two machines stand on a horizontal axis from 0 to 1; the rest is room for names.
 HERE, THERE = 0.18, 0.6
 ACROSS = Axis(0.0, 1.0, ())
-METRICS = (("total_kj", "energy of the training / kJ"), ("seconds", "duration / s"))
+METRICS = (("total_kj", "total energy / kJ"), ("seconds", "duration / s"))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,90 @@
+"""Predictions that a run has saved: slices of one case with their true and their predicted masks.
+
+One file CASE.npz per case, seed and data, without pickles: `image`, `truth` and `prediction`, each of shape
+(N, H, W), the masks of booleans; `subject`, N texts. Whoever has predictions can write it
+(`pytest benchmarks --save-overlays FOLDER` does); it holds images of people, so nothing reads it unasked.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+LARGEST = 1024
+MOST_BYTES = 2**30
+ARRAYS = ("image", "truth", "prediction", "subject")
+
+
+class PredictionsError(ValueError):
+    """A file of predictions is not what it must be; says which and why."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One slice, pixels of shape (H, W); Dice is that of its two masks."""
+
+    image: Any
+    truth: Any
+    prediction: Any
+    subject: str
+    number: int
+    dice: float
+
+
+def read(path: Path) -> list[Slice]:
+    """Read the slices of a file that contain brain, worst Dice first.
+
+    Raises:
+        PredictionsError: it is damaged, or not such a file.
+    """
+    arrays = _arrays(path)
+    image, truth, prediction, subject = (arrays[name] for name in ARRAYS)
+    masks = truth.astype(bool), prediction.astype(bool)
+    with_brain = [number for number in range(len(image)) if masks[0][number].any()]
+    slices = [
+        Slice(image[number], masks[0][number], masks[1][number], str(subject[number]), number, dice)
+        for number in with_brain
+        for dice in [_dice(masks[0][number], masks[1][number])]
+    ]
+    if not slices:
+        raise PredictionsError(f"{path.name}: no slice has any brain")
+    return sorted(slices, key=lambda one: one.dice)
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    """Load and check the arrays of a file, whose sizes are known before they are unpacked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > MOST_BYTES:
+            raise PredictionsError(f"{path.name}: {size / 2**30:.1f} GiB; save fewer slices")
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in ARRAYS}
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as problem:
+        if isinstance(problem, PredictionsError):
+            raise
+        raise PredictionsError(
+            f"{path.name}: {problem}; expected a .npz with {', '.join(ARRAYS)}"
+        ) from problem
+    _check(arrays, path)
+    return arrays
+
+
+def _check(arrays: dict[str, Any], path: Path) -> None:
+    shapes = {name: arrays[name].shape for name in ARRAYS[:3]}
+    shape = shapes["image"]
+    if len(shape) != 3 or len(set(shapes.values())) > 1 or arrays["subject"].shape != shape[:1]:
+        raise PredictionsError(f"{path.name}: shapes {shapes}; expected (N, H, W) of all, and N subjects")
+    if max(shape[1:]) > LARGEST or 0 in shape:
+        raise PredictionsError(f"{path.name}: slices of {shape[1:]} pixels; expected 1 to {LARGEST}")
+    if arrays["image"].dtype.kind not in "fiu" or not np.isfinite(arrays["image"]).all():
+        raise PredictionsError(f"{path.name}: the image holds what is no finite number")
+
+
+def _dice(truth: Any, prediction: Any) -> float:
+    """Return 2 |A ∩ B| / (|A| + |B|) of two masks, the first of which is not empty."""
+    return float(2 * (truth & prediction).sum() / (truth.sum() + prediction.sum()))
