@@ -130,6 +130,17 @@ def test_a_run_that_has_not_ended_is_there_and_says_so(tmp_path):
     assert row["finished"] is False
 
 
+def test_a_run_that_has_ended_is_in_its_file_and_not_once_more_in_the_journal(tmp_path):
+    path = tmp_path / CPU / "journal.jsonl"
+    file = Store(tmp_path).write(run([record()], CPU))
+    time = "2026-01-05T00:00:00+00:00"
+    journal.append(path, {"event": "start", "run": "c0ffee", "time": time, "energy": block(finished=None)})
+    journal.append(path, {"event": "case", "run": "c0ffee", "record": record()})
+    journal.append(path, {"event": "end", "run": "c0ffee", "file": file.name})
+
+    assert energy.frame(tmp_path)["run"].tolist() == [f"{CPU}/{file.stem}"]
+
+
 def test_metrics_of_others_come_after_ours_and_hide_no_column_of_ours(tmp_path):
     odd = record()
     odd["metrics"] |= {name: {"unit": "1", "better": None, "values": [3.0], "mean": 3.0, "ci95": None}

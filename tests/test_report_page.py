@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from energy import gather
 from energy.__main__ import main
 from energy.metrics import summarise
-from energy.report import build, choosing, drawing, groups
+from energy.report import build, choosing, drawing, groups, overview
 from energy.report.charts import Drawn
 from energy.store import Store
 from tests.simulated.pages import parsed
@@ -204,7 +204,7 @@ def test_other_budgets_and_other_data_are_never_compared(tmp_path):
             {"budget": {**budget, "image_size": 256}},
             {"keys": {**record()["keys"], "data": "0ther"}},
             {"task": "inference"},
-            {"budget": {**budget, "seeds": [0]}},
+            {"budget": {**budget, "seeds": [5]}},
         ),
         start=1,
     ):
@@ -227,6 +227,42 @@ def test_the_newest_record_of_a_case_stands_and_an_interrupted_one_replaces_none
     entries = {entry.case: entry for entry in group.entries}
     assert entries["unet-baseline"].mean("dice") == 0.9
     assert entries["enet-baseline"].record["status"] == "oom"
+
+
+def sentences(path):
+    """Return what stands at the top of a page made of one results folder."""
+    return overview.lead(groups.of_runs(gather.read([path])[0]))
+
+
+def test_the_page_begins_with_the_cheapest_case_that_keeps_u_nets_dice(store):
+    told, gpu, cpu = sorted(sentences(store.root), key=lambda text: text.startswith(("AMD", "NVIDIA")))
+
+    if gpu.startswith("AMD"):
+        gpu, cpu = cpu, gpu
+    assert "the energy is measured" in told
+    assert "enet-baseline reaches Dice 0.880 (U-Net 0.900) for 20 % of U-Net's kilojoules (measured)" in cpu
+    assert "One seed each" in cpu
+    assert "different runs" not in cpu
+    assert "no case keeps 95 % of U-Net's Dice for less energy" in gpu
+
+
+def test_cases_of_different_runs_are_compared_with_a_warning(tmp_path):
+    store = Store(tmp_path)
+    store.write(run([trained("unet-baseline", 0.9, 10.0)], day=1))
+    store.write(run([trained("enet-baseline", 0.9, 1.0)], day=2))
+
+    assert "The two are of different runs" in sentences(tmp_path)[1]
+
+
+def test_a_number_that_no_float_holds_makes_a_file_unusable(store, report, no_charts):
+    data = run([trained("unet-baseline", 0.9, 1.0)], CPU)
+    data["benchmarks"][0]["extra_info"]["energy"]["metrics"]["total_kj"]["mean"] = 10**400
+    (store.root / CPU / "0009_x.json").write_text(json.dumps(data))
+
+    code, out, _ = report()
+
+    assert code == 0
+    assert "0009_x.json: total_kj: a number beyond 1e308" in out
 
 
 def test_a_table_says_that_its_cases_are_of_several_runs_and_sets_of_libraries(store, report, no_charts):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from energy import caption, digits, provenance
 from energy.report import choosing
+from energy.report.choosing import Candidate
 from energy.report.groups import Entry, Group
 from energy.report.words import clipped
 from energy.table import UNKNOWN
@@ -88,13 +89,17 @@ def _against_unet(group: Group) -> str | None:
     winner = choosing.cheapest(options, 0.95 * unet.dice)
     if winner is None or winner is unet:
         return f"{group.machine}, {group.setting}: no case keeps 95 % of U-Net's Dice for less energy."
-    share = 100 * winner.kj / unet.kj
-    seeds = {len(option.entry.record["metrics"]["dice"]["values"]) for option in (unet, winner)}
-    chance = (
-        " One seed each: chance decides over differences of a few hundredths of Dice." if seeds == {1} else ""
-    )
+    share = digits.number(100 * winner.kj / unet.kj, 10 * winner.kj / unet.kj)  # two digits
     return (
         f"{group.machine}, {group.setting}: {clipped(winner.entry.case, 60)} reaches Dice "
-        f"{digits.number(winner.dice)} (U-Net {digits.number(unet.dice)}) for {digits.number(share)} % "
-        f"of U-Net's kilojoules ({group.kind}).{chance}"
+        f"{digits.number(winner.dice)} (U-Net {digits.number(unet.dice)}) for {share} % "
+        f"of U-Net's kilojoules ({group.kind}).{''.join(_doubts(unet, winner))}"
     )
+
+
+def _doubts(unet: Candidate, winner: Candidate) -> Iterator[str]:
+    """Yield what a reader should hold against a comparison of two cases."""
+    if {len(option.entry.record["metrics"]["dice"]["values"]) for option in (unet, winner)} == {1}:
+        yield " One seed each: chance decides over differences of a few hundredths of Dice."
+    if unet.entry.run.path != winner.entry.run.path:
+        yield " The two are of different runs, between which the same work may differ by some per cent."
