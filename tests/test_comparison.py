@@ -468,7 +468,7 @@ def test_keys_that_differ_are_explained_from_the_files_of_both_runs(tmp_path):
     sides = []
     for name, epochs in (("base", 12), ("head", 30)):
         record = {"case": "unet", "task": "training", "budget": {"epochs": epochs, "batch_size": 8},
-                  "recipe": {"lr": 0.1} | ({"swa": None} if epochs == 30 else {})}  # fmt: skip
+                  "recipe": {"loss": "dice", "lr": epochs} if name == "base" else {"lr": epochs}}  # fmt: skip
         entry = {"extra_info": {"energy": record}}
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps({"benchmarks": [entry], "energy": {"schema": 1}}))
@@ -476,5 +476,5 @@ def test_keys_that_differ_are_explained_from_the_files_of_both_runs(tmp_path):
 
     found = compare(*sides)
 
-    assert found.rows[0].why == "keys differ: case: epochs 12 → 30, swa (not there) → None"
+    assert found.rows[0].why == "keys differ: case: epochs 12 → 30, lr 12 → 30, loss dice → (not there)"
     assert found.rows[0].changes["total_kj"].verdict == "no-baseline"
