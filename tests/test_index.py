@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy import _index_file, column, index, summary
+from energy import _index_file, _index_rows, column, index, summary
 from energy.metrics import METRICS, summarise
 from energy.schema import RecordError
 from energy.store import Store, StoreError
@@ -57,7 +57,11 @@ def unread(store, monkeypatch):
 
 
 def from_file(path):
-    return summary.of_run(json.loads(path.read_bytes()), path)
+    return from_data(json.loads(path.read_bytes()), path)
+
+
+def from_data(data, path):
+    return summary.of_run(data, path)
 
 
 def database(store):
@@ -122,7 +126,7 @@ def test_any_figures_come_back_as_they_were_stored(tmp_path_factory, cases):
         for n, values in enumerate(cases)
     )
     whole = summary.RunSummary(path, "a/0001_x", "a", "2026", "c0", True, False, told)
-    rows = index._index_rows.Rows(_index_file.empty(path))
+    rows = _index_rows.Rows(_index_file.empty(path))
 
     rows.add("k", "s", whole)
 
@@ -160,6 +164,36 @@ def test_a_file_that_was_changed_in_place_is_read_again(unread, monkeypatch):
 
     assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
     assert found.cases[0].values["total_kj"] == (45.6,)
+
+
+def test_what_is_known_of_other_files_stays_when_one_changes(unread, monkeypatch):
+    changed, *others = (stored.path for stored in unread.runs())
+    changed.write_text(changed.read_text().replace("12.3", "45.6"))
+    os.utime(changed, ns=(10**18, 10**18))  # not in this tick, so that the index takes it up
+    monkeypatch.setattr(index, "_read", from_file)
+    unread.summary(changed)
+    monkeypatch.setattr(index, "_read", lambda path: pytest.fail(f"{path} was read again"))
+
+    assert [unread.summary(path) for path in others] == list(map(from_file, others))
+    assert unread.summary(changed) == from_file(changed)
+
+
+def test_a_write_that_failed_leaves_no_trace_in_the_next(tmp_path, monkeypatch):
+    """What it called a word is in no file: another word may get that number."""
+    first, second = (from_data(run([record(name)]), tmp_path / name) for name in ("unet-a", "enet-b"))
+    rows = _index_rows.Rows(_index_file.empty(tmp_path))
+    insert = rows._insert
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "_insert", lambda table, row: insert(table, row) if table == "word" else 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            rows.add("first", "s", first)
+
+    rows.add("second", "s", second)
+    rows.add("first", "s", first)
+
+    assert rows.summary(first.path, "first", "s", None) == first
+    assert rows.summary(second.path, "second", "s", None) == second
+    rows.close()
 
 
 def test_a_file_written_in_this_very_tick_is_not_taken_up(store, monkeypatch):
