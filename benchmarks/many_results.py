@@ -5,8 +5,8 @@ Run from the checkout; the files are made in a temporary folder and removed agai
     python -m benchmarks.many_results                             # 1,000 files x 800 cases, records of 2 kB
     python -m benchmarks.many_results --files 100 --full          # records as long as a real run writes them
 
-"cold" is without the index, which the first `list` makes; the start of a process is in all figures. Seen on one
-core of a Xeon, in seconds of CPU (the machine had other work, which makes wall time say nothing):
+"cold" is without the index, which the first `list` makes; the start of a process is in all figures. Seen on
+one core of a Xeon, in seconds of CPU (the machine had other work, which makes wall time say nothing):
 
     command                            1,000 files, 2.7 kB a case   100 files, 16 kB a case
     list, cold                                   89                          34

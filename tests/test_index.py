@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import many_results
 from energy import _index_file, _index_rows, column, index, summary
 from energy.metrics import METRICS, summarise
 from energy.schema import RecordError
@@ -412,3 +413,14 @@ def test_packing_keeps_unknown_values_and_their_places():
 
     assert list(counts) == [2, 0, 1, 1]
     assert column.unpacked(values) == (1.0, None, None, 3.0)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_the_files_by_which_scale_is_measured_are_valid_runs(tmp_path, full):
+    written = list(many_results._write(tmp_path, 2, 3, full))
+
+    store = Store(tmp_path / "results")
+    found = [store.summary(stored.path) for stored in store.runs()]
+    assert [len(run.cases) for run in found] == [3, 3]
+    assert found[0].cases[0].values["total_kj"] != found[1].cases[0].values["total_kj"]
+    assert len(written[0]) / 3 > (10_000 if full else 2_000)
