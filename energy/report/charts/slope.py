@@ -38,7 +38,7 @@ class Pair:
 
 def draw(model: Model) -> tuple[Chart, ...] | str:
     """Draw a line for each case that two machines have run under the same conditions."""
-    panels = [panel for panel in model.panels if panel.kind]
+    panels = [panel for panel in model.panels if panel.kind and panel.task not in _frames.NOT_CASES]
     alike = [
         (a, b)
         for a, b in combinations(panels, 2)
