@@ -182,7 +182,7 @@ def test_a_diverging_case_fails_and_leaves_a_record(suite, tmp_path):
 
 
 def test_after_kill_9_a_resumed_run_trains_only_what_is_missing(cache, suite, tmp_path):
-    options = ("-k", "attention_squeeze and (baseline or -cache)", "--epochs=4")
+    options = ("-k", "attention_squeeze and (baseline or -cache)", "--epochs=4", "--energy-order=given")
     command = [
         sys.executable,
         "-m",
