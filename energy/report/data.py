@@ -51,15 +51,18 @@ def _group(group: Group, known: Sequence[str]) -> dict[str, Any]:
         "setting": group.setting,
         "metrics": {name: METRICS[name].unit for name in names},
         "runs": [clipped(run) for run in runs],
-        "cases": [_case(entry, names, runs.index(entry.run.reference)) for entry in group.entries],
+        "cases": [
+            _case(entry, names, runs.index(entry.run.reference), known is not SHORT)
+            for entry in group.entries
+        ],
         "options": [[places[id(option.entry)], *texts(option)] for option in choosing.candidates(group)],
     }
 
 
-def _case(entry: Entry, names: Sequence[str], run: int) -> dict[str, Any]:
+def _case(entry: Entry, names: Sequence[str], run: int, with_flags: bool) -> dict[str, Any]:
     metrics: Mapping[str, Any] = entry.record["metrics"]
     intervals = {name: metrics[name]["ci95"] for name in names if name in metrics and metrics[name]["ci95"]}
-    flags = entry.record["validity"]["flags"]
+    flags = entry.record["validity"]["flags"] if with_flags else ()
     return {
         "case": entry.case,
         "run": run,

@@ -15,7 +15,7 @@ from energy.report.page import Drawing, Drawings
 from energy.report.words import clipped
 
 # Rows of the table behind a chart; the table of cases has all.
-MOST_ROWS = 200
+MOST_ROWS = 150
 
 
 def draw(groups: Sequence[Group], found: Sequence[FoundRun], overlays: Path | None) -> Drawn:

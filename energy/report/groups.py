@@ -9,9 +9,12 @@ from typing import Any
 
 from energy import provenance, store
 from energy.gather import FoundRun
-from energy.report.words import clipped, slim
+from energy.report.words import LONGEST_NAME, LONGEST_OF_MANY, clipped, slim
 
 Record = Mapping[str, Any]
+
+# Cases beyond which their names are clipped more.
+MANY = 1000
 
 # What a budget has in which two records may differ and still be compared.
 _MAY_DIFFER = ("seeds",)
@@ -94,12 +97,14 @@ def of_runs(runs: Sequence[FoundRun]) -> tuple[Group, ...]:
     no energy and are left out.
     """
     newest: dict[tuple[str, str], Entry] = {}
+    many = sum(len(run.data["benchmarks"]) for run in runs) > MANY
+    longest = LONGEST_OF_MANY if many else LONGEST_NAME
     oldest_first = sorted(runs, key=lambda run: str(run.data.get("datetime", "")))
     for run in oldest_first:
         for record in store.records_in(run.data):
             key = _family(run, record), record["case"]
             if record["status"] != "interrupted" or key not in newest:
-                newest[key] = _entry(run, record)
+                newest[key] = _entry(run, record, longest)
     families: dict[str, list[Entry]] = {}
     for (family, _), entry in newest.items():
         families.setdefault(family, []).append(entry)
@@ -107,11 +112,11 @@ def of_runs(runs: Sequence[FoundRun]) -> tuple[Group, ...]:
     return tuple(sorted(groups, key=lambda group: -len(group.entries)))
 
 
-def _entry(run: FoundRun, record: Record) -> Entry:
+def _entry(run: FoundRun, record: Record, longest_name: int) -> Entry:
     commit = run.data.get("commit_info", {})
     dirty = " with changes" if commit.get("dirty") else ""
     return Entry(
-        record=slim(record),
+        record=slim(record, longest_name),
         run=run,
         datetime=clipped(str(run.data.get("datetime", ""))),
         commit=clipped(store.short_commit(commit)) + dirty,

@@ -9,6 +9,9 @@ from energy.metrics import METRICS
 
 LONGEST = 160
 LONGEST_NAME = 100
+# Of each of thousands of cases, so that a page of hostile names stays below 5 MB.
+LONGEST_OF_MANY = 60
+MOST_FLAGS = 12
 
 _NAMES = ("case", "task", "arch", "technique", "status")
 # What `energy.provenance` looks at in a domain.
@@ -27,17 +30,17 @@ def clipped(text: str, longest: int = LONGEST) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def slim(record: Mapping[str, Any]) -> dict[str, Any]:
+def slim(record: Mapping[str, Any], longest_name: int = LONGEST_NAME) -> dict[str, Any]:
     """Return the parts of a valid record that tables show, with every text clipped."""
     error, reference = record["error"], record["reference"]
     return {
-        **{name: _clipped(record[name], LONGEST_NAME) for name in _NAMES},
+        **{name: _clipped(record[name], longest_name) for name in _NAMES},
         "error": error and {name: _clipped(error[name]) for name in ("type", "message", "seconds")},
         "metrics": {name: _figure(record["metrics"][name]) for name in METRICS if name in record["metrics"]},
         "domains": [_domain(domain) for domain in record["domains"]],
         "validity": {
             "ok": record["validity"]["ok"],
-            "flags": list(map(clipped, record["validity"]["flags"])),
+            "flags": [clipped(flag, longest_name) for flag in record["validity"]["flags"][:MOST_FLAGS]],
         },
         "reference": reference and {name: _clipped(reference[name]) for name in ("case", "origin")},
         "setup": [
