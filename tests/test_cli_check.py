@@ -117,6 +117,20 @@ def test_the_project_sets_gates_for_check_too(store, check):
     assert check()[0] == 10
 
 
+def test_the_command_line_outweighs_the_project(store, check):
+    saved(store, {"c": 1.1})
+    Path("pyproject.toml").write_text('[tool.joulebench]\nfail = ["total_kj:5%"]\n')
+
+    assert check("--fail", "total_kj:15%")[0] == 0
+
+
+def test_a_strict_comparison_without_gates_wants_every_case(store, check):
+    saved(store, names="abc")
+
+    assert check("--baseline", "main")[0] == 0
+    assert check("--baseline", "main", "--strict")[0] == 13
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

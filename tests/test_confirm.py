@@ -16,27 +16,27 @@ NAMES = tuple("abcdefgh")
 NOISE = (0.99, 1.0, 1.01)  # three repeats with 1 % of noise; every side has the same
 
 
-def case(name, factor=1.0, **changes):
+def case(name, factor=1.0, spread=NOISE, **changes):
     values = {
-        "total_kj": tuple(10 * factor * noise for noise in NOISE),
+        "total_kj": tuple(10 * factor * noise for noise in spread),
         "seconds": tuple(100.0 * (NAMES.index(name) + 1) * noise for noise in NOISE),
         "dice": (0.80, 0.81, 0.82),
     }
     return CaseSummary(name, "training", "ok", seeds=(0, 1, 2), values=values, kind="measured", **changes)
 
 
-def run(name, factors=None, only=NAMES, drift=1.0):
-    cases = tuple(case(each, drift * (factors or {}).get(each, 1.0)) for each in only)
+def run(name, factors=None, only=NAMES, drift=1.0, spread=NOISE):
+    cases = tuple(case(each, drift * (factors or {}).get(each, 1.0), spread) for each in only)
     return RunSummary(Path(name), name, "h200-700w-3f2a", "2026-01-01", "abc", False, True, cases)
 
 
 BASE = run("base")
 
 
-def ask(*gates):
-    nodes = {one.identity: f"test_a.py::test_a[{one.case}]" for one in BASE.cases}
+def ask(*gates, base=BASE):
+    nodes = {one.identity: f"test_a.py::test_a[{one.case}]" for one in base.cases}
     ranked = tuple(parse(text, "command line") for text in gates)
-    return Question(ranked=ranked, base=Base(Side(BASE, (BASE.path,)), "base", nodes))
+    return Question(ranked=ranked, base=Base(Side(base, (base.path,)), "base", nodes))
 
 
 def judged(gate, head, again=None):
@@ -166,6 +166,16 @@ def test_what_gave_no_alarm_is_not_judged_again():
     found = judged("total_kj:5%", head, run("again", {"a": 1.2, "c": 1.1}, only="abcde"))
 
     assert [finding.about for finding in found.findings] == ["c total_kj"]
+
+
+def test_the_anchors_are_not_tested_again_so_that_they_take_no_power():
+    # 5 % of noise: +11 % is significant among one test (p = 0.02), and not among five
+    noisy = (0.95, 1.0, 1.05)
+    question = ask("total_kj:5%", base=run("base", spread=noisy))
+
+    head, again = run("head", {"c": 1.25}, spread=noisy), run("again", {"c": 1.11}, "abcde", spread=noisy)
+
+    assert answer(question, head, again, strict=True).exit_code == 10
 
 
 def test_cases_that_nobody_asked_for_are_left_out_of_the_answer():

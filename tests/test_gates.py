@@ -344,6 +344,13 @@ def test_a_strict_run_without_gates_wants_every_case_there_good_and_with_a_base(
         assert codes.exit_code(comparison(GOOD, row(problem=problem), given=()), strict=True) == code
 
 
+def test_a_strict_run_with_gates_is_about_what_they_are_about():
+    rows = [GOOD, row("b", problem="missing"), row("c", problem="no-baseline")]
+
+    assert codes.exit_code(comparison(*rows, given=("total_kj@good:5%",)), strict=True) == 0
+    assert codes.exit_code(comparison(GOOD, rows[2], given=("total_kj<=5",)), strict=True) == 0
+
+
 def test_without_a_base_or_across_hardware_a_gate_that_compares_has_nothing_to_say():
     rows = [row("a", problem="no-baseline"), row("b", problem="no-baseline")]
     for changes in ({"base": None}, {"refused": "other hardware"}):

@@ -15,7 +15,7 @@ from pathlib import Path
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from tests.simulated.tiny_slices import network
-from tests.simulated.work_meter import METER
+from tests.simulated.work_meter import METER, install
 from zoo import training
 from zoo._model import building
 
@@ -38,6 +38,7 @@ def count(*_):
     METER.joules += joules_per_step[0]
 
 
+install()
 register_optimizer_step_post_hook(count)
 building.create = network
 training.epochs = epochs

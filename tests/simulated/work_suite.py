@@ -15,7 +15,7 @@ from typing import NamedTuple
 from tests.simulated.work_meter import SUITE
 
 ROOT = Path(__file__).parents[2]
-CONFTEST = "import tests.simulated.work_meter\n"
+CONFTEST = "from tests.simulated.work_meter import install\ninstall()\n"
 OPTIONS = ("-p", "energy.plugin", "-p", "no:cacheprovider", "--energy-idle=0", "--energy-storage=results")
 
 
