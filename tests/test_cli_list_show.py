@@ -10,8 +10,9 @@ import pytest
 
 from energy import commands, journal
 from energy.__main__ import main
+from energy.metrics import summarise
 from energy.store import Store
-from tests.simulated.records import block, failed, record, run
+from tests.simulated.records import block, domain, failed, record, run
 
 CPU, GPU = "epyc-2c-cpu-91bc", "h200-700w-3f2a"
 
@@ -54,6 +55,20 @@ def test_list_shows_each_run_with_its_energy_and_failures(store, joulebench):
         f"{CPU}/0001 2026-01-03 03:14 01234567 2 1 ok, 1 oom more than 12.3 measured main",
         f"{GPU}/0001 2026-01-02 03:14 01234567 1 1 ok 12.3 measured 01234567",
     ]
+
+
+def test_list_says_more_than_where_one_repeat_is_unknown(store, joulebench):
+    lost = record(domains=[domain([12300.0, None], reason="lost")], epochs=[], budget={"seeds": [0, 1]})
+    lost["metrics"] = {
+        "total_kj": summarise("total_kj", [12.3, None], "lost"),
+        "seconds": summarise("seconds", [1.0, 1.0]),
+    }
+    lost["reference"] = None
+    store.write(run([lost]), "lost")
+
+    (line,) = [line for line in joulebench("list")[1].splitlines() if line.endswith("lost")]
+
+    assert "more than 12.3 measured" in line
 
 
 def test_list_marks_a_checkout_with_changes(store, joulebench):

@@ -90,6 +90,12 @@ def test_where_pelt_of_ruptures_is_not_exact_we_are():
     assert potts.changes(np.array([0.0, 1, 0, 0, 1]), np.ones(5), 0.1) == []
 
 
+def test_a_level_far_from_zero_costs_no_digits():
+    values = 1e9 + np.repeat([0.0, 1.0], 6)
+
+    assert potts.changes(values, np.ones(12), 0.5) == [6]
+
+
 def test_a_weighted_point_counts_as_so_many_points():
     values = np.array([1.0, 1.2, 0.9, 1.1, 2.0, 2.3, 1.8, 2.1])
     weights = np.array([1.0, 3, 2, 1, 2, 1, 1, 3])

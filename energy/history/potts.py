@@ -40,7 +40,7 @@ def changes(values: Numbers, weights: Numbers, price: float) -> list[int]:
     moment = np.concatenate([[0.0], np.cumsum(weights * (values - np.average(values, weights=weights)))])
     # Squares within a segment are those of its points, which are the same for all segmentations, minus this.
     best = np.full(len(values) + 1, np.inf)
-    best[0] = -price
+    best[0] = 0.0
     begins = np.zeros(len(values) + 1, int)
     for stop in range(LEAST_SEGMENT, len(values) + 1):
         starts = slice(0, stop - LEAST_SEGMENT + 1)
