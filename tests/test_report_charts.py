@@ -205,6 +205,17 @@ def test_a_chart_of_hundreds_of_cases_keeps_the_front_and_the_unet_and_says_what
     assert f"{3002 - len(drawn)} more cases are left out" in chart.description
 
 
+def test_a_front_of_hundreds_is_thinned_too_and_keeps_its_unet():
+    many = [point(f"net{n}-baseline", dice=0.3 + 0.0001 * n, total_kj=1.0 + n) for n in range(3000)]
+    unet = point("unet-baseline", dice=0.2, total_kj=600.0)
+
+    (chart,) = dice_vs_total_kj.draw(Model((panel([*many, unet]),)))
+
+    drawn = {row[2] for row in chart.rows}
+    assert "unet-baseline" in drawn
+    assert 100 < len(drawn) <= _frames.MOST_POINTS + 1
+
+
 def test_what_no_axis_can_hold_is_not_drawn():
     odd = [point("a-b", dice=0.5, total_kj=value) for value in (0.0, -3.0, 1e300)]
     odd.append(point("c-d", dice=1e200, total_kj=5.0))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
@@ -51,14 +51,22 @@ def size(frame: Frame) -> tuple[int, int]:
 
 
 def thinned(panel: Panel, frame: Frame, keep: AbstractSet[int]) -> list[Point]:
-    """Return a panel's share of `MOST_POINTS`: those whose ids to `keep`, every so many-th of the others."""
+    """Return about a panel's share of `MOST_POINTS`: the U-Net, those whose ids to `keep`, some others."""
     points, most = panel.points, MOST_POINTS // len(frame.panels)
     if len(points) <= most:
         return list(points)
-    others = [point for point in points if id(point) not in keep]
-    step = -(-len(others) // max(1, most - (len(points) - len(others))))
-    chosen = {id(point) for point in others[::step]}
-    return [point for point in points if id(point) in keep or id(point) in chosen]
+    kept = _every([point for point in points if id(point) in keep and not point.is_reference], most)
+    kept += [point for point in points if point.is_reference]
+    others = _every([point for point in points if id(point) not in keep], most - len(kept))
+    chosen = {id(point) for point in (*kept, *others)}
+    return [point for point in points if id(point) in chosen]
+
+
+def _every(points: Sequence[Point], most: int) -> list[Point]:
+    """Return at most `most` points: every so many-th."""
+    if most <= 0:
+        return []
+    return list(points[:: max(1, -(-len(points) // most))])
 
 
 def left_out(frame: Frame, cases: int) -> Iterator[str]:

@@ -43,7 +43,7 @@ def config() -> dict[str, Any]:
     text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 13}
     return {
         "font": FONT,
-        "background": None,
+        "background": "transparent",
         "view": {"stroke": LINE},
         "axis": {
             **text,

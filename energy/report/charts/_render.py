@@ -14,7 +14,7 @@ from energy.report.charts._look import VARIABLES
 
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
-VL_VERSION = "6.1"
+VL_VERSION = "6.4"
 PNG_SCALE = 2.0
 
 # Attributes of single marks for assistive technology: an image is one thing, and its table has the rest.

@@ -25,7 +25,10 @@ def layer(rows: str, mark: str, encoding: Mapping[str, Any], **style: Any) -> Sp
         encoding: by channel.
         style: of all its marks.
     """
-    return {"data": {"name": rows}, "mark": {"type": mark, **style}, "encoding": dict(encoding)}
+    drawn = {"type": mark, **style}
+    if "description" not in encoding:
+        drawn["aria"] = False  # else each mark would be told as a list of its fields
+    return {"data": {"name": rows}, "mark": drawn, "encoding": dict(encoding)}
 
 
 def place(axis: Axis, field: str, title: str | None, ticks: Mapping[str, Any] | None = None) -> Spec:
