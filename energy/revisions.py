@@ -17,6 +17,10 @@ import energy
 SHORT = 8
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which reached this process alone."""
+
+
 class GitError(Exception):
     """git says no; tells what was asked and what it said."""
 
@@ -90,7 +94,7 @@ def instrument(folder: Path) -> Path:
 @contextmanager
 def _sigterm_as_interrupt() -> Iterator[None]:
     def interrupt(number: int, _: FrameType | None) -> None:
-        raise KeyboardInterrupt(f"signal {number}")
+        raise Terminated(f"signal {number}")
 
     previous = signal.signal(signal.SIGTERM, interrupt)
     try:

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from energy.comparison import codes
-from energy.revisions import SHORT, Revision
+from energy.revisions import SHORT, Revision, Terminated
 
 ORDERS = ("ABBA", "BAAB")
 # A test that failed has left its record, and a project's own gates are about other comparisons.
@@ -101,19 +101,21 @@ def _measured(number: int, letter: str, revision: Revision, plan: Plan) -> dict[
 
 
 def _ended(process: subprocess.Popen[bytes]) -> int:
-    """Return the exit code of a visit; if this process is interrupted, let it end in order, too.
-
-    Ctrl-C reaches all that run in a terminal; whatever else interrupts, reaches this process alone.
-    """
+    """Return the exit code of a visit; if this process is interrupted, let the visit end in order, too."""
     try:
         return process.wait()
-    except BaseException:
-        try:
-            process.wait(PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.terminate()
-            process.wait()
+    except BaseException as problem:
+        # Ctrl-C reaches all that run in a terminal, the visit too; it still writes its records.
+        _end(process, 0.0 if isinstance(problem, Terminated) else PATIENCE_SECONDS)
         raise
+
+
+def _end(process: subprocess.Popen[bytes], patience_seconds: float) -> None:
+    try:
+        process.wait(patience_seconds)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        process.wait()
 
 
 def _environment(revision: Revision, plan: Plan) -> dict[str, str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from energy.comparison.sides import Side
 
 PASSES_ON = True
+INTERRUPTED = 130  # as shells have it: 128 + SIGINT
 MOST_ROUNDS = 20
 
 
@@ -60,6 +61,9 @@ def run(args: argparse.Namespace) -> int:
         base, head = _measured(args)
     except (ValueError, revisions.GitError, visits.VisitError) as mistake:
         raise UsageError(str(mistake)) from None
+    except KeyboardInterrupt:
+        tell("interrupted, so nothing is compared; what was stored stays")
+        return INTERRUPTED
     return _judged(args, asked, base, head)
 
 
