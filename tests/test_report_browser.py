@@ -49,7 +49,7 @@ def fill(root):
             for technique in ("baseline", "novograd"):
                 cases.append(trained(f"{arch}-{technique}", chance.uniform(0.3, 0.95), chance.uniform(1, 30)))
         flagged = trained("sqnet-baseline", 0.94, 0.5) | {"validity": {"ok": False, "flags": ["throttled"]}}
-        data = run([*cases, flagged, failed("unet-bf16")], fingerprint, day)
+        data = run([*cases, flagged, failed("unet-muon")], fingerprint, day)
         data["energy"]["hardware"] = {"gpus": [{"name": name, "power_limit_watts": watts}], "cpu": "x"}
         Store(root).write(data)
     for path in RESULTS.glob("*/*.json"):
@@ -248,7 +248,7 @@ def test_the_sliders_move_by_keyboard_and_say_their_figure(opened):
 
 def test_a_table_sorts_by_click_and_by_keyboard_with_unknown_last(opened):
     page = opened()
-    failed_and_good = page.locator("section[aria-labelledby=cases] table", has_text="unet-bf16")
+    failed_and_good = page.locator("section[aria-labelledby=cases] table", has_text="unet-muon")
     data = failed_and_good.first
     kilojoules = [title.strip() for title in data.locator("thead th").all_inner_texts()].index("total kJ")
     header = data.locator("thead th").nth(kilojoules)
