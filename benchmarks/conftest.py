@@ -14,14 +14,14 @@ import pytest
 import fixtures
 import zoo
 import zoo.power
-from benchmarks import ladder_options, ladder_table, loads, reference
+from benchmarks import ladder_options, ladder_table, loads, overlays, reference
 from benchmarks.planner import Planner
 from benchmarks.suite import BUDGETS, Budget, Suite, measured_device, resolve_device
 from energy import machine
 from energy.hookspecs import Plan, Schedule
 from energy.live import Live
 from energy.ordering import Place
-from energy.plugin import SESSION
+from energy.plugin import SESSION, storage
 from energy.session import Device
 from energy.summary import CaseSummary
 
@@ -40,6 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option("--device", default="auto", metavar="auto|cpu|cuda[:i]", help="where to train (default: auto)")
     option("--technique", metavar="a+b", help="run this combination of techniques instead of each one")
     ladder_options.add(option)
+    option(
+        overlays.OPTION,
+        type=Path,
+        metavar="FOLDER",
+        help="save test slices with true and predicted masks, for joulebench report --overlays FOLDER",
+    )
     option(
         "--allow-power-limit",
         action="store_true",
@@ -186,8 +192,17 @@ def make_suite(config: pytest.Config) -> Suite:
     slices = fixtures.load(
         config.getoption("slices"), chosen.image_size, skip_bad=config.getoption("skip_bad")
     )
-    allowed = config.getoption("allow_power_limit")
-    return Suite(chosen, slices, device, threads=machine.physical_cores(), allow_power_limit=allowed)
+    asked = config.getoption("save_overlays")
+    return Suite(
+        chosen,
+        slices,
+        device,
+        threads=machine.physical_cores(),
+        allow_power_limit=config.getoption("allow_power_limit"),
+        overlays=None
+        if asked is None
+        else overlays.check(config.invocation_params.dir / asked, storage(config)),
+    )
 
 
 @pytest.fixture(scope="session")

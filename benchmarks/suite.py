@@ -55,6 +55,7 @@ class Suite:
     threads: int
     code: str = field(default_factory=lambda: source_digest())
     allow_power_limit: bool = False
+    overlays: Path | None = None  # where predictions go; None: nowhere
 
     def recipe(self, arch: str, technique: str) -> zoo.Recipe:
         """Return the recipe of a case: the technique applied to the suite's settings.

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import closing
 
 import zoo
-from benchmarks import progress
+from benchmarks import overlays, progress
 from benchmarks.suite import TARGET_DICE, Suite
 from energy.case import Case, Repeat
 from energy.live import Live
@@ -40,6 +40,8 @@ def train_and_test(case: Case, recipe: zoo.Recipe, suite: Suite, seed: int, live
     with case.window(seed) as repeat, closing(zoo.epochs(recipe, suite.slices, seed)) as steps:
         trained = watch(steps, case, repeat, recipe, live)
     scores = zoo.evaluate(trained.model, suite.slices.test, recipe)
+    if suite.overlays is not None:
+        overlays.save(suite.overlays, case.name, seed, trained.model, suite.slices.test, recipe)
     repeat.facts |= {
         "applied": trained.applied,
         "best_epoch": trained.best_epoch,

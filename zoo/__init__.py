@@ -26,7 +26,7 @@ from zoo.results import Diverged, Epoch, Ineffective, Scores, Setup, Taught, Tra
 if TYPE_CHECKING:
     from zoo._hardware import unavailable
     from zoo._size import macs_per_slice
-    from zoo.evaluation import evaluate
+    from zoo.evaluation import evaluate, predict
     from zoo.training import epochs, train
     from zoo.warming import warm_up
 
@@ -48,6 +48,7 @@ __all__ = [
     "extras",
     "macs_per_slice",
     "networks",
+    "predict",
     "recipe",
     "techniques",
     "train",
@@ -59,6 +60,7 @@ _WITH_TORCH = {
     "epochs": "zoo.training",
     "evaluate": "zoo.evaluation",
     "macs_per_slice": "zoo._size",
+    "predict": "zoo.evaluation",
     "train": "zoo.training",
     "unavailable": "zoo._hardware",
     "warm_up": "zoo.warming",

@@ -1,5 +1,6 @@
 """Dice of a trained network on a split."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,26 +25,33 @@ def evaluate(model: nn.Module, split: Any, recipe: Recipe) -> Scores:
         ValueError: if the split is empty, or two subjects have a volume of the same name.
     """
     _check(split)
+    rows = [counts(logits, mask) for logits, mask in _answers(model, split, recipe)]
+    return scores(torch.cat(rows).cpu(), split.volume, recipe.batch_size)
+
+
+def predict(model: nn.Module, split: Any, recipe: Recipe) -> np.ndarray:
+    """Return the masks that a model predicts for a split, booleans of shape (N, 1, H, W): logits > 0.
+
+    As `evaluate` does it, whose Dice is that of these masks.
+    """
+    return torch.cat([(logits > 0).cpu() for logits, _ in _answers(model, split, recipe)]).numpy()
+
+
+@torch.no_grad()
+def _answers(model: nn.Module, split: Any, recipe: Recipe) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield logits and true masks of each batch; the model is left in the mode it had."""
     was_training = model.training
     model.to(recipe.device).eval()
     try:
         with settings(recipe):
-            pixels = _count(model, split, recipe)
+            for start in range(0, len(split.images), recipe.batch_size):
+                image_NCHW, mask_NCHW = (
+                    torch.from_numpy(np.array(array[start : start + recipe.batch_size])).to(recipe.device)
+                    for array in (split.images, split.masks)
+                )
+                yield logits_of(recipe, model, image_NCHW), mask_NCHW
     finally:
         model.train(was_training)
-    return scores(pixels, split.volume, recipe.batch_size)
-
-
-@torch.no_grad()
-def _count(model: nn.Module, split: Any, recipe: Recipe) -> Tensor:
-    rows = []
-    for start in range(0, len(split.images), recipe.batch_size):
-        image_NCHW, mask_NCHW = (
-            torch.from_numpy(np.array(array[start : start + recipe.batch_size])).to(recipe.device)
-            for array in (split.images, split.masks)
-        )
-        rows.append(counts(logits_of(recipe, model, image_NCHW), mask_NCHW))
-    return torch.cat(rows).cpu()
 
 
 def _check(split: Any) -> None:

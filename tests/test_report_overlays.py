@@ -1,0 +1,108 @@
+"""Saved predictions: what the suite writes is what the report reads; images stay where one asked for them."""
+
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+import zoo
+from benchmarks import overlays
+from energy.__main__ import main
+from energy.report.charts import _predictions
+from energy.store import Store
+from tests.simulated.records import run
+from tests.simulated.reports import trained
+
+
+class Threshold(torch.nn.Module):
+    """Calls brain what is brighter than a half."""
+
+    def forward(self, image):
+        return image - 0.5
+
+
+def split():
+    """Five slices of two subjects, one without brain, and noise that makes some of the answers wrong."""
+    chance = np.random.default_rng(3)
+    masks = np.zeros((5, 1, 32, 32), dtype=np.uint8)
+    for number in range(4):
+        masks[number, 0, 8:20, 6 + number : 20] = 1
+    images = (0.7 * masks + chance.normal(0, 0.2, masks.shape)).astype(np.float32)
+    subject = ("sub-a", "sub-a", "sub-b", "sub-b", "sub-b")
+    return SimpleNamespace(images=images, masks=masks, subject=subject, volume=subject)
+
+
+@pytest.fixture
+def recipe():
+    return zoo.recipe("unet", "baseline", batch_size=2, device="cpu")
+
+
+def test_predictions_are_the_masks_whose_dice_is_told(recipe, tmp_path):
+    data = split()
+    told = zoo.evaluate(Threshold(), data, recipe)
+
+    path = overlays.save(tmp_path, "unet-baseline", 3, Threshold(), data, recipe)
+    slices = _predictions.read(path)
+
+    assert path.name == "unet-baseline-seed3.npz"
+    assert len(slices) == 4  # the fifth has no brain
+    assert np.mean([one.dice for one in slices]) == pytest.approx(told.dice_slice)
+    assert 0.5 < slices[0].dice < slices[-1].dice < 1
+    assert [one.subject for one in sorted(slices, key=lambda one: one.number)] == [
+        "sub-a",
+        "sub-a",
+        "sub-b",
+        "sub-b",
+    ]
+
+
+def test_a_model_is_left_in_the_mode_it_had(recipe):
+    model = Threshold().train()
+
+    zoo.predict(model, split(), recipe)
+
+    assert model.training
+
+
+def test_each_slice_goes_from_black_to_white(recipe, tmp_path):
+    with np.load(overlays.save(tmp_path, "a-b", 0, Threshold(), split(), recipe)) as file:
+        images = file["image"]
+
+    assert images.dtype == np.uint8
+    assert (images.min((1, 2)) == 0).all()
+    assert (images.max((1, 2)) == 255).all()
+
+
+@pytest.mark.parametrize("inside", ["results", "results/overlays", "results/../results/x"])
+def test_images_may_not_be_saved_among_results(tmp_path, inside):
+    with pytest.raises(ValueError, match="results are committed"):
+        overlays.check(tmp_path / inside, tmp_path / "results")
+
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_folder_beside_the_results_is_made(tmp_path):
+    assert overlays.check(tmp_path / "a" / "b", tmp_path / "results").is_dir()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(ValueError, match=r"--save-overlays .*file.* cannot be made"):
+        overlays.check(tmp_path / "file" / "x", tmp_path / "results")
+
+
+def test_a_report_shows_images_only_of_the_folder_that_it_is_given(recipe, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Store(tmp_path / "results").write(run([trained("unet-baseline", [0.9], [20.0])]))
+    overlays.save(tmp_path, "unet-baseline", 0, Threshold(), split(), recipe)
+
+    assert main(["report", "-o", "without.html"]) == 0
+    assert main(["report", "-o", "with.html", "--overlays", "."]) == 0
+
+    without, with_images = ((tmp_path / name).read_text() for name in ("without.html", "with.html"))
+    assert "data:image" not in without
+    assert "only on request" in without
+    assert len(re.findall(r'xlink:href="data:image/png;base64,', with_images)) == 3
