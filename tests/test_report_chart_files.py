@@ -91,6 +91,8 @@ def test_every_chart_is_one_image_with_a_title_and_a_description(drawn, pages):
         title, description = (root.find(f"{SVG}{part}") for part in ("title", "desc"))
 
         assert root.get("role") == "img"
+        assert "aria-roledescription" not in pages[chart.name]
+        assert pages[chart.name].count(" role=") == 1
         assert root.get("aria-labelledby") == f"{title.get('id')} {description.get('id')}"
         assert (title.text, description.text) == (chart.title, chart.description)
         assert len(chart.description) > 60

@@ -429,6 +429,9 @@ def test_a_slope_joins_the_same_case_on_two_machines():
 
     enet = sorted(row["y"] for row in rows(first, "slopes0") if row["case"] == "enet-baseline")
     assert enet == pytest.approx([2.05, 4.1])
+    assert "more cases" not in first.description
+    told = {row["told"].rpartition(", ")[2] for row in rows(first, "slopes0")}
+    assert told in ({"× 2.00"}, {"× 0.500"})
     ratios = [float(row[3]) for row in first.rows]
     assert all(ratio == pytest.approx(2.0) or ratio == pytest.approx(0.5) for ratio in ratios)
     assert not any("sqnet" in row[0] for row in first.rows)

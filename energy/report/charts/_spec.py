@@ -60,8 +60,7 @@ def word(field: str, words: Sequence[str], values: Sequence[Any], title: str | N
         "field": field,
         "type": "nominal",
         "title": title,
-        # Left to itself, Vega-Lite spreads opacities evenly over the words.
-        "scale": {"type": "ordinal", "domain": list(words), "range": list(values)},
+        "scale": {"domain": list(words), "range": list(values)},
         **({} if title else {"legend": None}),
     }
 
