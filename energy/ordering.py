@@ -97,12 +97,13 @@ def as_collected(names: Iterable[str], collected: Sequence[str]) -> list[int]:
     """
     measured = list(names)
     place = {name: number for number, name in enumerate(collected)}
-    keys: list[tuple[int, int]] = []
+    keys: list[int] = []
     asker = len(collected)
     for name in reversed(measured):
         asker = place.get(name, asker)
-        keys.append((asker, int(name in place)))
+        keys.append(asker)
     keys.reverse()
     first = next((number for number, name in enumerate(measured) if name in place), len(measured))
-    keys[:first] = [(-1, 0)] * first
+    keys[:first] = [-1] * first
+    # A stable sort: what was asked for stays before its asker.
     return sorted(range(len(measured)), key=keys.__getitem__)

@@ -85,6 +85,15 @@ def test_after_the_longest_wait_a_chip_that_still_cools_is_measured_warm():
     assert not cooling.is_cool
 
 
+def test_a_chip_that_still_cools_is_waited_for_longer_than_a_minute():
+    chip = Chip(32.0)
+    cooler = chip.cooler()
+    chip.heat(90.0)
+
+    # 30 + 60 exp(-t/50) is 42.5 at t = 50 ln(60 / 12.5) = 78.4 s.
+    assert cooler.wait().waited_seconds == 79.0
+
+
 def test_a_chip_that_no_longer_cools_is_waited_for_a_minute():
     chip = Chip(60.0, room_c=60.0)
 
