@@ -99,6 +99,8 @@ def test_every_chart_is_one_image_with_a_title_and_a_description(drawn, pages):
 
 
 def test_no_id_stands_twice_in_a_page_and_every_reference_is_to_one(pages):
+    for name, text in pages.items():
+        assert all(found.startswith(f"{name}-") for found in re.findall(r' id="([^"]+)"', text))
     ids = [found for text in pages.values() for found in re.findall(r' id="([^"]+)"', text)]
     references = {found for text in pages.values() for found in re.findall(r"url\(#([^)]+)\)", text)}
 
