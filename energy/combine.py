@@ -119,7 +119,8 @@ def _domain(key: tuple[str, str, str], parts: Sequence[Record]) -> dict[str, Any
     known = [entry for entry in entries if entry is not None]
     joules = _by_repeat(entries, parts, "joules")
     witness = all(entry["witness"] for entry in known)
-    reason = next((entry["reason"] for entry in known if entry["reason"]), None)
+    # What a part of several repeats says of its gaps is said of all of them, unless a meter has said more.
+    reason = next((entry["reason"] for entry in known if entry["reason"] not in (None, NOT_ALWAYS)), None)
     return {
         **known[0],
         "witness": witness,

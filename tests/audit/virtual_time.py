@@ -23,6 +23,7 @@ class VirtualTime:
         self._machine, self._moved = machine, moved
         self._wall_ahead, self._asleep_seconds = EPOCH_SECONDS, 0.0
         self._main = threading.current_thread()
+        self._before = set(threading.enumerate())  # of other tests in this process: real time is theirs
         self._changed = threading.Condition()
         self._sleepers = {}  # thread: when it wants to be woken
 
@@ -101,7 +102,7 @@ class VirtualTime:
         """Wait until every other thread sleeps or has ended."""
         for _ in range(round(PATIENCE_SECONDS / 0.001)):
             with self._changed:
-                others = {thread for thread in threading.enumerate() if thread is not self._main}
+                others = set(threading.enumerate()) - self._before
                 if others <= set(self._sleepers):
                     return
                 self._changed.wait(0.001)
