@@ -87,7 +87,7 @@ def _colours(drawn: Sequence[Curves]) -> dict[str, str]:
     cases = dict.fromkeys(curve.point.case for curve in curves)
     reference = {curve.point.case for curve in curves if curve.point.is_reference}
     others = [case for case in cases if case not in reference]
-    found = {case: _look.PALETTE[index % (len(_look.PALETTE) - 1)] for index, case in enumerate(others)}
+    found = {case: _look.PALETTE[index % len(_look.PALETTE)] for index, case in enumerate(others)}
     return found | dict.fromkeys(reference, _look.INK)
 
 

@@ -19,7 +19,6 @@ VERMILION = "#d55e00"
 GREEN = "#009e73"
 PURPLE = "#cc79a7"
 ORANGE = "#e69f00"
-SKY = "#56b4e9"
 
 # The page's style sets these anew where it is dark; see templates/page.css.
 VARIABLES: Mapping[str, str] = {
@@ -31,8 +30,9 @@ VARIABLES: Mapping[str, str] = {
     VERMILION: "--chart-vermilion",
 }
 
-# Okabe and Ito's colours in an order in which neighbours are unlike in lightness, too.
-PALETTE = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, INK)
+# In an order in which neighbours are unlike in lightness, too. The sky blue is left out: on dark pages it
+# would look like the blue, which is lightened there.
+PALETTE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE)
 
 FONT = "sans-serif"
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"

@@ -138,9 +138,8 @@ def _drawn(panel: Panel, chosen: Sequence[Point]) -> Spec:
     kind = panel.kind or "measured"
     at = {"x": _hidden("x"), "y": _hidden("y")}
     order = {"order": {"field": "place", "type": "quantitative"}}
-    ways = {"color": [_look.PALETTE[6], *_look.PALETTE][: len(names)], "strokeDash": DASHES[: len(names)]}
-    if not chosen[0].is_reference:
-        ways["color"] = list(_look.PALETTE[: len(names)])
+    first = [_look.INK] if chosen[0].is_reference else []
+    ways = {"color": [*first, *_look.PALETTE][: len(names)], "strokeDash": DASHES[: len(names)]}
     told = {channel: _spec.word("case", names, values, LEGEND[kind]) for channel, values in ways.items()}
     mark = {"shape": _marks.SHAPES[kind][1], "size": 40, "opacity": 1}
     from_centre = {**at, "x2": {"datum": 0}, "y2": {"datum": 0}}
