@@ -11,6 +11,7 @@ from energy.case import Case, Repeat
 from energy.combine import combine, cut_short
 from energy.cooldown import Cooling
 from energy.reading import Count, Fault, Reading
+from energy.repeats import Repeats
 from energy.summary import of_record
 from energy.window import Mark, Window
 
@@ -213,6 +214,15 @@ def test_nothing_follows_a_repeat_that_failed():
 
     with pytest.raises(ValueError, match="follows one that failed"):
         combine(parts)
+
+
+def test_values_stand_in_the_order_of_the_repeats_whichever_was_measured_first():
+    repeats = Repeats()
+
+    assert repeats.add(2, 2, built([simple(watts=200.0)], 2, 2)) is None
+    whole = repeats.add(1, 2, built([simple(watts=100.0)], 1, 2))
+
+    assert whole["metrics"]["total_kj"]["values"] == pytest.approx([1.0, 2.0])
 
 
 def test_the_summary_of_a_combined_case_has_a_value_per_seed():

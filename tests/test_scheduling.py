@@ -422,6 +422,15 @@ def test_case(energy, energy_session, work, name):
 """
 
 
+# Ends the run once every other case is at its end.
+ENDS = """
+@pytest.mark.energy_repeats(4)
+def test_end(energy):
+    if energy.number == 4:
+        raise KeyboardInterrupt
+"""
+
+
 @pytest.mark.parametrize("order", ["given", "random:3"])
 def test_a_run_that_ctrl_c_ended_goes_on_at_the_repeat(project, world, order):
     project.write(RESUMED.replace("END", "raise KeyboardInterrupt"))
@@ -481,17 +490,11 @@ def test_kill_9_loses_the_repeat_in_progress_only(project, pytester, world):
 
 
 def test_a_resumed_case_that_is_whole_is_skipped_once(project, world):
-    ends = """
-@pytest.mark.energy_repeats(4)
-def test_end(energy):
-    if energy.number == 4:
-        raise KeyboardInterrupt
-"""
-    project.write(RESUMED.replace("END", "pass") + ends)
+    project.write(RESUMED.replace("END", "pass") + ENDS)
     project("--energy-autosave")
     world.did.clear()
 
-    resumed = project("--energy-autosave", "--energy-resume", "-k", "case", "-rs")
+    resumed = project("--energy-autosave", "--energy-resume", "-k", "test_case", "-rs")
 
     resumed.assert_outcomes(skipped=2)
     assert world.did == []
@@ -520,6 +523,43 @@ def test_the_repeats_of_an_alarmed_case_are_all_measured_again(project, world):
     again = world.did[12:]
     assert {("test_case[b]", number) for number in (1, 2, 3)} <= set(again)
     assert len(again) % 3 == 0
+
+
+def test_an_alarmed_case_that_an_earlier_part_of_the_run_had_measured_is_measured_again(project, world):
+    suite = RESUMED.replace('name == "b"', "False").replace(
+        "energy(work)", "energy(work, 1000.0 + energy.number)"
+    )
+    project.write(suite)
+    project("--energy-save=base")
+    world.factors["test_case[b]"] = 1.2
+    project.write(suite + ENDS)
+    project("--energy-autosave")
+    world.did.clear()
+    gates = ("--energy-compare=base", "--energy-fail=total_kj:5%", "--energy-confirm")
+
+    resumed = project("--energy-autosave", "--energy-resume", "-k", "test_case", *gates)
+
+    resumed.assert_outcomes(passed=2, skipped=2)
+    assert set(world.did) >= {("test_case[b]", number) for number in (1, 2, 3)}
+
+
+def test_a_mark_that_a_conftest_adds_is_on_every_repeat(project, world):
+    project.write("""
+    def test_case(request, energy, work):
+        assert request.node.get_closest_marker("added") is not None
+        energy(work)
+    """)
+
+    class Adds:
+        def pytest_collection_modifyitems(self, items):
+            for item in items:
+                item.add_marker(pytest.mark.added)
+
+        def pytest_energy_schedule(self):
+            return Schedule(3)
+
+    project("-o", "markers=added: by a conftest", plugins=[Adds()]).assert_outcomes(passed=1)
+    assert len(world.did) == 3
 
 
 def test_shards_are_parts_of_the_whole_and_merge_to_it(project, world, monkeypatch, capsys):
