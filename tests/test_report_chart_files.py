@@ -118,6 +118,11 @@ def test_no_chart_runs_or_loads_anything(pages):
         assert not re.search(r"\son\w+=|javascript:", text)
 
 
+def test_places_are_written_to_a_hundredth_of_a_pixel(pages):
+    for text in pages.values():
+        assert not re.search(r'(?:transform|d|x|y)="[^"]*\d\.\d{3}', text)
+
+
 def test_only_overlays_hold_an_image(pages):
     assert [name for name, text in pages.items() if "<image" in text] == ["overlays"]
 

@@ -345,6 +345,25 @@ def test_after_an_epoch_of_unknown_energy_nothing_is_known_of_the_sum():
     assert dice_vs_cumulative_kj.spent(case) == [[(1.0, 0.1)]]
 
 
+def test_every_repeat_has_a_curve_and_of_many_machines_the_first_only(one, three):
+    (alone,) = dice_vs_cumulative_kj.draw(one)
+    (together,) = dice_vs_cumulative_kj.draw(three)
+
+    assert len({row["curve"] for row in rows(alone, "curves0")}) == 8
+    assert len({row["curve"] for row in rows(together, "curves0")}) == 4
+    assert "first repeat" in together.description
+    assert "first repeat" not in alone.description
+
+
+def test_power_goes_on_after_a_gap_on_any_number_of_machines():
+    case = Point("a-b", "a", "b", epochs=(epochs(100.0, None, 50.0),))
+    panels = tuple(panel([case], machine=f"machine {number}") for number in range(5))
+
+    (chart,) = power_over_time.draw(Model(panels))
+
+    assert [row[3:] for row in chart.rows[:2]] == [("2", "50"), ("6", "25")]
+
+
 def test_power_is_joules_by_seconds_and_a_gap_is_a_gap():
     case = Point("a-b", "a", "b", epochs=(epochs(100.0, 200.0, None, 50.0),))
 

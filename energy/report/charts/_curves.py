@@ -40,14 +40,22 @@ class Curves:
     step: bool  # a curve is of steps, and its first place is where the first of them begins
 
 
-def chosen(panel: Panel, places: Callable[[Point], Sequence[Sequence[Place]]]) -> tuple[Curve, ...]:
-    """Return the curves of the few cases that tell most, one per repeat; empty curves are left out."""
-    return tuple(
-        Curve(point, tuple(_thinned(repeat)))
-        for point in few(panel.points, MOST_CURVES)
-        for repeat in places(point)
-        if repeat
-    )
+def chosen(frame: Frame, places: Callable[[Point], Sequence[Sequence[Place]]]) -> list[tuple[Curve, ...]]:
+    """Return by panel the curves of the few cases that tell most.
+
+    Args:
+        frame: the panels.
+        places: returns a list of places for each curve of a case; an empty one is none.
+    """
+    return [
+        tuple(
+            Curve(point, tuple(_thinned(curve)))
+            for point in few(panel.points, MOST_CURVES)
+            for curve in places(point)
+            if curve
+        )
+        for panel in frame.panels
+    ]
 
 
 def _thinned(places: Sequence[Place]) -> Iterator[Place]:

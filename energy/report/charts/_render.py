@@ -20,6 +20,9 @@ PNG_SCALE = 2.0
 # Attributes of single marks for assistive technology: an image is one thing, and its table has the rest.
 _ARIA = ("role", "aria-roledescription", "aria-hidden")
 
+GEOMETRY = frozenset({"transform", "d", "x", "y", "x1", "x2", "y1", "y2", "width", "height"})
+_LONG = re.compile(r"-?\d+\.\d{3,}")
+
 
 def svg(chart: Chart, theme: Literal["page", "paper"] = "page") -> str:
     """Return a chart as SVG text.
@@ -33,6 +36,7 @@ def svg(chart: Chart, theme: Literal["page", "paper"] = "page") -> str:
     _name_apart(root, chart.name)
     for element in root.iter():
         _tell_on_hover(element)
+        _shorten(element)
         if theme == "page":
             _colour_by_style(element)
     _describe(root, chart)
@@ -110,6 +114,14 @@ def _name_apart(root: ElementTree.Element, name: str) -> None:
                 element.set(key, names[value])
             elif "url(#" in value:
                 element.set(key, re.sub(r"url\(#([^)]+)\)", lambda link: f"url(#{names[link[1]]})", value))
+
+
+def _shorten(element: ElementTree.Element) -> None:
+    """Write places to a hundredth of a pixel, and no opacity of 1: Vega's files are half as long again."""
+    if element.get("opacity") == "1":
+        del element.attrib["opacity"]
+    for key in GEOMETRY & element.attrib.keys():
+        element.set(key, _LONG.sub(lambda number: f"{float(number[0]):.2f}", element.attrib[key]))
 
 
 def _colour_by_style(element: ElementTree.Element) -> None:

@@ -11,6 +11,8 @@ from energy.report.charts._frames import Frame
 from energy.report.model import Epoch, Model, Panel, Point
 
 PLACE = 6
+# With more machines in a chart, each case shows its first repeat only.
+MOST_WITH_REPEATS = 2
 TITLES = ("energy so far / kJ", "Dice on the validation slices")
 
 
@@ -31,6 +33,11 @@ def spent(point: Point) -> list[list[tuple[float, float]]]:
     return [list(_spent(epochs, _before(point, repeat))) for repeat, epochs in enumerate(point.epochs)]
 
 
+def first_spent(point: Point) -> list[list[tuple[float, float]]]:
+    """Return `spent` of the first repeat only."""
+    return spent(point)[:1]
+
+
 def _before(point: Point, repeat: int) -> float:
     figures = (point.figures.get(name) for name in ("setup_kj", "teacher_kj"))
     return sum(figure.values[repeat] for figure in figures if figure and repeat < len(figure.values))
@@ -47,7 +54,8 @@ def _spent(epochs: Sequence[Epoch], before: float) -> Iterator[tuple[float, floa
 
 
 def _chart(frame: Frame) -> Chart:
-    found = [(panel, _curves.chosen(panel, spent)) for panel in frame.panels]
+    shown = spent if len(frame.panels) <= MOST_WITH_REPEATS else first_spent
+    found = list(zip(frame.panels, _curves.chosen(frame, shown), strict=True))
     places = [place for _, curves in found for curve in curves for place in curve.places]
     across = _axis.logarithmic([x for x, _ in places])
     up = _axis.linear([y for _, y in places], 0.0, 1.0)
@@ -74,6 +82,8 @@ def _rows(panel: Panel, drawn: Curves) -> Iterator[tuple[str, ...]]:
 def _description(frame: Frame, drawn: Sequence[Curves]) -> Iterator[str]:
     yield "Dice on the validation slices after each epoch, against the kJ spent until then, a mark each."
     yield "What set-up took before the first epoch counts where it is known. Logarithmic horizontal axis."
+    if len(frame.panels) > MOST_WITH_REPEATS:
+        yield "The first repeat of each case."
     for one in drawn:
         cases = dict.fromkeys(curve.point.case for curve in one.curves)
         yield f"{one.panel.heading}: {', '.join(cases)}."

@@ -43,7 +43,7 @@ def powers(point: Point) -> list[list[tuple[float, float]]]:
 
 
 def _chart(frame: Frame) -> Chart:
-    found = [(panel, _curves.chosen(panel, powers)) for panel in frame.panels]
+    found = list(zip(frame.panels, _curves.chosen(frame, powers), strict=True))
     places = [place for _, curves in found for curve in curves for place in curve.places]
     idle = [panel.idle_watts for panel, _ in found if panel.idle_watts is not None]
     across = _axis.logarithmic([x for x, _ in places if _axis.shown(x)])
