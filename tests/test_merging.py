@@ -209,6 +209,14 @@ def test_tasks_that_differ_within_a_run_may_differ_between_runs():
     assert len(merge(runs)["benchmarks"]) == 3
 
 
+def test_a_suite_whose_cases_have_budgets_of_their_own_can_be_joined():
+    long, short = ({"epochs": epochs, "seeds": [0]} for epochs in (9, 2))
+    first = run([record("unet-cache", budget=long), record("unet-baseline", budget=short)], 1, 2)
+    second = run([record("enet-cache", budget=short)], 2, 2)
+
+    assert len(merge({"1": first, "2": second})["benchmarks"]) == 3
+
+
 def test_one_run_and_a_plain_file_are_refused():
     one = run([record()])
     plain = {name: value for name, value in one.items() if name != "energy"}
