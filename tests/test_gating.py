@@ -307,7 +307,7 @@ def test_a_run_begins_no_case_once_it_has_spent_what_it_may_and_can_be_resumed(f
 
     assert done.code == 2, done.said
     assert "3 passed, 3 skipped" in done.said
-    assert "--energy-max-kj 8: 9" in done.said
+    assert "--energy-max-kj 8: 8.99 kJ spent" in done.said
     assert fresh.block()["finished"] is None
     assert "gated" not in fresh.block()
     rest = fresh.run("--energy-resume")
