@@ -19,9 +19,10 @@ RULE = (
     "The gain of a seed is ln(Dice/kJ with the technique) - ln(Dice/kJ without), both from that seed; "
     "the gain of a technique is the mean over the seeds. It is kept if its gain is above "
     f"{LEAST_GAIN:.0%} and above the noise. With two seeds or more the noise is t({LEVEL}, seeds - 1) "
-    f"standard errors of the mean. With one seed it is t({LEVEL}, windows - 1) * sqrt(2) * the noise of one "
-    "window that `joulebench calibrate` found for the total energy, and says nothing of how Dice varies; "
-    "without that figure it is unknown, and a technique is kept on one seed."
+    "standard errors of the mean. Rungs are measured one after another, so a machine that slows down slows "
+    f"all seeds of one: the noise is never less than t({LEVEL}, windows - 1) * sqrt(2) * the noise of one "
+    "window that `joulebench calibrate` found for the total energy. With one seed that is all that is known, "
+    "and says nothing of how Dice varies; without it, too, a technique is kept on one seed."
 )
 
 
@@ -88,13 +89,16 @@ def _noise_of(gains: Sequence[float], noise: Noise | None) -> tuple[float, str |
     # Half a second to import, and collecting cases does without.
     from scipy.special import stdtrit
 
+    known: list[tuple[float, str]] = []
     if len(gains) > 1:
         error = statistics.stdev(gains) / math.sqrt(len(gains))
-        return float(stdtrit(len(gains) - 1, LEVEL)) * error, f"the noise of {len(gains)} seeds"
+        known.append((float(stdtrit(len(gains) - 1, LEVEL)) * error, f"the noise of {len(gains)} seeds"))
     if noise is not None:
+        # What a rung's seeds share does not average out over them, so it is not divided by their number.
         beyond = float(stdtrit(noise.windows - 1, LEVEL)) * math.sqrt(2) * noise.share
-        return beyond, f"the energy's noise ({noise.share:.1%}); one seed"
-    return 0.0, None
+        seeds = "; one seed" if len(gains) == 1 else ""
+        known.append((beyond, f"the energy's noise ({noise.share:.1%}){seeds}"))
+    return max(known, default=(0.0, None), key=lambda one: one[0])
 
 
 def _why(kept: bool, gain: float, beyond: float, whose: str | None) -> str:

@@ -68,6 +68,19 @@ def test_with_one_seed_the_noise_of_calibrate_decides(tried, kept):
     assert "2.0%" in verdict.why
 
 
+@pytest.mark.parametrize(("tried", "kept"), [(1.052, False), (1.055, True)])
+def test_seeds_that_agree_do_not_hide_the_noise_that_a_rung_s_windows_share(tried, kept):
+    verdict = judge([1.0, 2.0, 3.0], [tried, 2 * tried, 3 * tried], Noise(0.02, 10))  # as above
+
+    assert verdict.kept == kept
+    assert verdict.needed == pytest.approx(0.0532, abs=1e-4)
+    assert "the energy's noise (2.0%)" in verdict.why
+
+
+def test_seeds_that_disagree_by_more_than_the_energy_s_noise_decide():
+    assert judge([1.0, 1.0, 1.0], [0.7, 1.1, 1.6], Noise(0.02, 10)).why == "within the noise of 3 seeds"
+
+
 def test_with_one_seed_and_no_noise_a_rung_is_kept_and_called_uncertain():
     assert judge([1.0], [1.02]).why == ON_ONE_SEED
     assert judge([1.0], [1.02]).kept

@@ -25,8 +25,8 @@ def as_json(groups: Sequence[Group]) -> str:
     count = sum(len(group.entries) for group in groups)
     known = tuple(METRICS) if count <= MOST_CASES_WITH_ALL else SHORT
     data = {
-        "about": "mean and ci95 of each metric, null is unknown; run is a place in runs; options are the "
-        "cases that the sliders choose from: place in cases, Dice, total kJ and repeats as text",
+        "about": "means and ci95 in the order of metrics, null is unknown; run is a place in runs; options are "
+        "the cases that the sliders choose from: place in cases, Dice, total kJ and repeats as text",
         "groups": [_group(group, known) for group in groups],
     }
     return inside_html(json.dumps(data, allow_nan=False, separators=(",", ":")))
@@ -61,7 +61,7 @@ def _group(group: Group, known: Sequence[str]) -> dict[str, Any]:
 
 def _case(entry: Entry, names: Sequence[str], run: int, with_flags: bool) -> dict[str, Any]:
     metrics: Mapping[str, Any] = entry.record["metrics"]
-    intervals = {name: metrics[name]["ci95"] for name in names if name in metrics and metrics[name]["ci95"]}
+    intervals = [_interval(metrics.get(name, {}).get("ci95")) for name in names]
     flags = entry.record["validity"]["flags"] if with_flags else ()
     return {
         "case": entry.case,
@@ -69,5 +69,10 @@ def _case(entry: Entry, names: Sequence[str], run: int, with_flags: bool) -> dic
         "status": entry.record["status"],
         "means": [entry.mean(name) for name in names],
         **({"flags": flags} if flags else {}),
-        **({"ci95": intervals} if intervals else {}),
+        **({"ci95": intervals} if any(intervals) else {}),
     }
+
+
+def _interval(ends: Sequence[float] | None) -> list[float] | None:
+    """Round an interval to what it can say: a page of thousands of cases is half a megabyte shorter."""
+    return None if ends is None else [float(f"{end:.5g}") for end in ends]
