@@ -104,6 +104,10 @@ def test_paper_is_all_of_them_and_the_study_s_loader():
     assert differences("paper") == together | loader
 
 
+def test_green_is_its_two_techniques_and_nothing_else():
+    assert differences("green") == {"loading": "device", "precision": "bf16"}
+
+
 def composed(technique: str) -> dict | str:
     try:
         return differences(technique)
