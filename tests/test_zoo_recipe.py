@@ -105,7 +105,7 @@ def test_paper_is_all_of_them_and_the_study_s_loader():
 
 
 def test_green_is_its_two_techniques_and_nothing_else():
-    assert differences("green") == {"loading": "device", "precision": "bf16"}
+    assert differences("green") == {"loading": "device", "empty_kept": 0.1}
 
 
 def composed(technique: str) -> dict | str:
