@@ -24,7 +24,7 @@ from energy.report.charts import (
     seconds_vs_watts,
     slope,
 )  # fmt: skip
-from energy.report.model import Epoch, Figure, Model, Part, Point
+from energy.report.model import Figure, Model, Part, Point
 from tests.simulated.records import domain, record
 from tests.simulated.reports import (
     MEASURED,
@@ -322,7 +322,10 @@ def test_a_ladder_is_no_case_of_the_other_charts(one):
 
 
 def epochs(*joules, seconds=2.0):
-    return tuple(Epoch(number, value, seconds, 0.1 * number) for number, value in enumerate(joules, start=1))
+    return [
+        {"epoch": number, "joules": value, "seconds": seconds, "val_dice": 0.1 * number}
+        for number, value in enumerate(joules, start=1)
+    ]
 
 
 def test_energy_so_far_is_set_up_and_all_epochs_before():
@@ -331,7 +334,7 @@ def test_energy_so_far_is_set_up_and_all_epochs_before():
         "a",
         "b",
         figures={"setup_kj": Figure(0.5, None, (0.5,))},
-        epochs=(epochs(1000.0, 2000.0, 500.0),),
+        told_epochs=(epochs(1000.0, 2000.0, 500.0),),
     )
 
     (places,) = dice_vs_cumulative_kj.spent(case)
@@ -340,7 +343,7 @@ def test_energy_so_far_is_set_up_and_all_epochs_before():
 
 
 def test_after_an_epoch_of_unknown_energy_nothing_is_known_of_the_sum():
-    case = Point("a-b", "a", "b", epochs=(epochs(1000.0, None, 500.0),))
+    case = Point("a-b", "a", "b", told_epochs=(epochs(1000.0, None, 500.0),))
 
     assert dice_vs_cumulative_kj.spent(case) == [[(1.0, 0.1)]]
 
@@ -356,7 +359,7 @@ def test_every_repeat_has_a_curve_and_of_many_machines_the_first_only(one, three
 
 
 def test_power_goes_on_after_a_gap_on_any_number_of_machines():
-    case = Point("a-b", "a", "b", epochs=(epochs(100.0, None, 50.0),))
+    case = Point("a-b", "a", "b", told_epochs=(epochs(100.0, None, 50.0),))
     panels = tuple(panel([case], machine=f"machine {number}") for number in range(5))
 
     (chart,) = power_over_time.draw(Model(panels))
@@ -365,7 +368,7 @@ def test_power_goes_on_after_a_gap_on_any_number_of_machines():
 
 
 def test_power_is_joules_by_seconds_and_a_gap_is_a_gap():
-    case = Point("a-b", "a", "b", epochs=(epochs(100.0, 200.0, None, 50.0),))
+    case = Point("a-b", "a", "b", told_epochs=(epochs(100.0, 200.0, None, 50.0),))
 
     assert power_over_time.powers(case) == [
         [(0.0, 50.0), (2.0, 50.0), (4.0, 100.0)],

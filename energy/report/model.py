@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ class Point:
         status: ok, diverged, oom, error, interrupted.
         against: what speaks against the record, in words; empty where nothing does.
         figures: the metrics that are known, by name. A failed case has none.
-        epochs: one tuple per repeat.
+        told_epochs: of each repeat, as the record has them.
         parts: what the total is made of; empty where a part is unknown.
         facts: what the case said of itself, by repeat; of any form.
     """
@@ -82,9 +83,14 @@ class Point:
     status: str = "ok"
     against: str = ""
     figures: Mapping[str, Figure] = field(default_factory=dict)
-    epochs: tuple[tuple[Epoch, ...], ...] = ()
+    told_epochs: Sequence[Sequence[Mapping[str, Any]]] = ()
     parts: tuple[Part, ...] = ()
     facts: tuple[Mapping[str, Any], ...] = ()
+
+    @cached_property
+    def epochs(self) -> tuple[tuple[Epoch, ...], ...]:
+        """One tuple per repeat; read when asked for: of thousands of cases the charts show a few."""
+        return tuple(tuple(map(_epoch, epochs)) for epochs in self.told_epochs)
 
     @property
     def good(self) -> bool:
@@ -189,7 +195,7 @@ def _point(entry: Entry) -> Point:
         status=record["status"],
         against="" if is_valid else label(", ".join(flags) or "not valid, no reason recorded", 200),
         figures=dict(_figures(record["metrics"])) if record["status"] == "ok" else {},
-        epochs=tuple(tuple(map(_epoch, epochs)) for epochs in whole.get("epochs") or ()),
+        told_epochs=whole.get("epochs") or (),
         parts=tuple(_parts(whole["domains"])) if record["status"] == "ok" else (),
         facts=tuple(fact for fact in setup if isinstance(fact, Mapping)) if isinstance(setup, list) else (),
     )
