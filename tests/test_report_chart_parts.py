@@ -142,6 +142,12 @@ def test_a_label_of_a_mark_alone_stands_right_of_it_without_a_line():
     assert label.leader is None
 
 
+def test_a_label_does_not_stand_between_its_mark_and_one_as_near():
+    first, _ = _labels.place([Anchor(100, 100, "baseline"), Anchor(168, 100, "other")], (400, 300), 5)
+
+    assert first.x < 100  # on the right it would fit, and end 5 pixels from the other mark
+
+
 @given(st.floats(1.0, 1e6))
 def test_a_line_of_equal_energy_is_watts_times_seconds_and_stays_inside(joules):
     across, up = Axis(2.0, 500.0, (), log=True), Axis(5.0, 900.0, (), log=True)

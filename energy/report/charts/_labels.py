@@ -13,6 +13,8 @@ CHARACTER = 6.1
 LINE = 13.0
 MARK = 11.0
 GAP = 3.0
+# A text without a line keeps this far from what is not its own, or it would be read as that mark's.
+APART = 8.0
 # Pixels between a mark and a text where there is no room beside it; a line joins the two.
 RIGHT = 16
 FAR = (14.0, 28.0, 44.0, 62.0)
@@ -88,7 +90,9 @@ def _free(
     free = [
         (box, leader)
         for box, leader in candidates
-        if _inside(box, size) and not _hits(box, others) and (far or leader is None)
+        if _inside(box, size)
+        and not _hits(_widened(box) if leader is None else box, others)
+        and (far or leader is None)
     ]
     clear = (found for found in free if not _crosses(found[1], others))
     return next(clear, free[0] if free and may_cross else (None, None))
@@ -182,6 +186,10 @@ def _crosses(leader: Leader | None, others: Sequence[Box]) -> bool:
 
 def _inside(box: Box, size: tuple[int, int]) -> bool:
     return box[0] >= 0 and box[1] >= 0 and box[2] <= size[0] and box[3] <= size[1]
+
+
+def _widened(box: Box) -> Box:
+    return box[0] - APART, box[1], box[2] + APART, box[3]
 
 
 def _hits(box: Box, others: Sequence[Box]) -> bool:
