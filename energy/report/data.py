@@ -25,8 +25,8 @@ def as_json(groups: Sequence[Group]) -> str:
     count = sum(len(group.entries) for group in groups)
     known = tuple(METRICS) if count <= MOST_CASES_WITH_ALL else SHORT
     data = {
-        "about": "means and ci95 in the order of metrics, null is unknown; run is a place in runs; options are "
-        "the cases that the sliders choose from: place in cases, Dice, total kJ and repeats as text",
+        "about": "means and ci95 in the order of metrics, null is unknown; run is a place in runs; options "
+        "are the cases that the sliders choose from: place in cases, Dice, total kJ and repeats as text",
         "groups": [_group(group, known) for group in groups],
     }
     return inside_html(json.dumps(data, allow_nan=False, separators=(",", ":")))
