@@ -11,7 +11,7 @@ from energy.report.model import Model, Panel, Point
 # What a chart can hold and a reader can see. What lies beyond is said, and stands in the table of cases.
 MOST_CHARTS = 4
 MOST_PANELS = 6
-MOST_POINTS = 250
+MOST_POINTS = 200
 # With more cases in a chart their repeats would hide them; the intervals stay.
 MOST_WITH_REPEATS = 150
 
