@@ -226,7 +226,7 @@ def test_a_dry_run_predicts_minutes_and_kilojoules_and_trains_nothing(suite, tmp
     lines = [line.split() for line in result.stdout.splitlines() if "steps timed here" in line]
     assert [line[4] for line in lines] == ["unet-baseline", "attention_squeeze_unet-baseline"]
     assert all(float(line[0]) >= 0 and float(line[2]) > 0 for line in lines)
-    assert not list((tmp_path / "results").glob("*/[0-9]*.json"))
+    assert not list((tmp_path / "results").glob("*/*.json"))
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_a_wrong_option_is_named_before_anything_is_trained(suite, options, said
 
 def test_a_results_file_of_a_newer_schema_is_named(suite, tmp_path):
     assert suite("-k", "attention_squeeze and baseline").returncode == 0
-    path = max((tmp_path / "results").glob("*/[0-9]*.json"))
+    path = max((tmp_path / "results").glob("*/*.json"))
     data = json.loads(path.read_text())
     for record in (data["energy"], *(case["extra_info"]["energy"] for case in data["benchmarks"])):
         record["schema"] = 2

@@ -52,7 +52,7 @@ def fill(root):
         data = run([*cases, flagged, failed("unet-muon")], fingerprint, day)
         data["energy"]["hardware"] = {"gpus": [{"name": name, "power_limit_watts": watts}], "cpu": "x"}
         Store(root).write(data)
-    for path in RESULTS.glob("xeon*/[0-9]*.json"):
+    for path in RESULTS.glob("*/*.json"):
         (root / path.parent.name).mkdir(exist_ok=True)
         shutil.copy(path, root / path.parent.name)
 
