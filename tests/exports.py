@@ -18,9 +18,8 @@ from tests.simulated import records
 from tests.simulated.records import domain, failed, modelled
 
 # The reference results of this repository, parsed.
-COMMITTED = [
-    json.loads(path.read_bytes()) for path in sorted((Path(__file__).parents[1] / "results").glob("*/[0-9]*.json"))
-]
+RESULTS = Path(__file__).parents[1] / "results"
+COMMITTED = [json.loads(path.read_bytes()) for path in sorted(RESULTS.glob("*/[0-9]*.json"))]
 
 
 def with_total(data: dict[str, Any]) -> list[dict[str, Any]]:

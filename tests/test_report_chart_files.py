@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree
@@ -14,7 +15,7 @@ import jsonschema_rs
 import pytest
 
 from energy.report import charts
-from energy.report.charts import _look, _render, dice_vs_total_kj, overlays
+from energy.report.charts import _look, _render, _workers, dice_vs_total_kj, overlays
 from energy.report.model import Figure, Model, Point
 from tests.simulated.records import domain
 from tests.simulated.reports import MEASURED, cases, found, model_of, panel, point, three_machines, trained
@@ -189,6 +190,30 @@ def test_a_chart_is_the_same_file_each_time(tmp_path):
     assert made[0] == made[1]
     assert len(made[0]) == 4
     assert [made[0][1][:8], made[0][3][:8]] == [b"\x89PNG\r\n\x1a\n"] * 2
+
+
+def test_charts_drawn_by_several_processes_are_those_of_one_to_the_byte(drawn, pages):
+    with _workers.together(2) as draw:
+        assert dict(zip(pages, draw(drawn), strict=True)) == pages
+
+
+def test_what_cannot_be_drawn_is_an_error_of_several_processes_too():
+    broken = replace(dice_vs_total_kj.draw(model_of(found(cases())))[0], spec={"mark": 5})
+
+    with pytest.raises(ValueError, match="conversion failed"), _workers.together(2) as draw:
+        list(draw([broken]))
+
+
+def test_a_label_is_drawn_once_and_its_halo_lies_below_it(drawn, pages):
+    for chart in drawn:
+        data = chart.spec["datasets"]
+        labels = [row["text"] for name in data if name.startswith("labels") for row in data[name]]
+        texts = [one for one in ElementTree.fromstring(pages[chart.name]).iter(f"{SVG}text") if one.text]
+        with_halo = [one for one in texts if "stroke" in one.attrib]
+
+        assert sorted(one.text for one in with_halo) == sorted(labels)
+        assert {one.get("paint-order") for one in with_halo} == ({"stroke"} if labels else set())
+    assert "paint-order" in pages["dice_vs_total_kj"]
 
 
 def test_a_picture_has_two_pixels_to_a_unit_of_the_drawing():

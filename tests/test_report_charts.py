@@ -376,6 +376,14 @@ def test_power_is_joules_by_seconds_and_a_gap_is_a_gap():
     ]
 
 
+def test_power_is_not_joined_across_an_epoch_that_took_no_time():
+    told = epochs(100.0, 10.0, 50.0)
+    told[1]["seconds"] = 0.0
+    case = Point("a-b", "a", "b", told_epochs=(told,))
+
+    assert power_over_time.powers(case) == [[(0.0, 50.0), (2.0, 50.0)], [(2.0, 25.0), (4.0, 25.0)]]
+
+
 def test_curves_of_modelled_joules_are_broken_and_of_measured_ones_are_not(three):
     for module in (dice_vs_cumulative_kj, power_over_time):
         (chart,) = module.draw(three)

@@ -13,7 +13,7 @@ from energy import gather
 from energy.__main__ import main
 from energy.metrics import summarise
 from energy.report import build, choosing, drawing, groups, overview
-from energy.report.charts import Drawn
+from energy.report.charts import Drawn, _workers
 from energy.store import Store
 from tests.simulated.pages import parsed
 from tests.simulated.records import COMMIT, block, domain, failed, modelled, record, run
@@ -94,6 +94,20 @@ def test_the_same_results_make_the_same_page_byte_for_byte(store, report):
     report("-o", "page.html")
 
     assert (store.root.parent / "page.html").read_bytes() == first
+
+
+@pytest.mark.parametrize("version", [None, "of a served page"])
+def test_many_cases_are_drawn_by_other_processes_but_in_a_served_page(store, monkeypatch, version):
+    few = build.report(["results"], build.Choices("it", version=version))
+    drawn_here = []
+    alone = _workers.alone
+    monkeypatch.setattr(_workers, "alone", lambda some: drawn_here.extend(some) or alone(some))
+    monkeypatch.setattr(build, "MANY_CASES", 5)
+
+    many = build.report(["results"], build.Choices("it", version=version))
+
+    assert many.html == few.html
+    assert len(drawn_here) == (len(many.drawn.charts) if version else 0)
 
 
 def test_a_case_stands_in_the_table_of_its_machine_with_its_figures(page):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +13,13 @@ from energy import gather
 from energy.disk import write_then_rename
 from energy.gather import FoundRun, NothingFoundError, Unusable
 from energy.report import drawing, groups, page
-from energy.report.charts import Drawn
+from energy.report.charts import Drawn, _workers
 from energy.store import StoreError
 
 EXTRA = ("altair", "jinja2", "vl_convert")
 INSTALL = 'pip install "joulebench[report]"'
+# From so many cases on the charts are drawn by several processes.
+MANY_CASES = 200
 
 
 @dataclass(frozen=True)
@@ -85,17 +87,21 @@ def report(sources: Sequence[str | Path], choices: Choices) -> Report:
     grouped = groups.of_runs(found)
     if not grouped:
         raise _nothing(sources, unusable)
-    drawn = drawing.draw(grouped, found, choices.overlays)
+    cases = sum(len(group.entries) for group in grouped)
+    # A page that is served may be made beside a run that is measured: it keeps to one core.
+    many = cases >= MANY_CASES and choices.version is None
+    with _workers.together() if many else nullcontext(_workers.alone) as draw:
+        drawn = drawing.draw(grouped, found, choices.overlays)
+        drawings = drawing.as_drawings(drawn, draw)
     html = page.render(
         grouped,
         found,
         unusable,
-        drawing.as_drawings(drawn),
+        drawings,
         command=choices.command,
         specs=drawing.specs(drawn) if choices.interactive else None,
         version=choices.version,
     )
-    cases = sum(len(group.entries) for group in grouped)
     return Report(html, tuple(found), cases, tuple(unusable), drawn)
 
 

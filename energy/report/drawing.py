@@ -10,6 +10,7 @@ from energy.gather import FoundRun
 from energy.report import charts, model, past
 from energy.report.charts import Drawn, _render
 from energy.report.charts._chart import Chart
+from energy.report.charts._workers import Draw, alone
 from energy.report.groups import Group
 from energy.report.page import Drawing, Drawings
 from energy.report.words import clipped
@@ -23,11 +24,12 @@ def draw(groups: Sequence[Group], found: Sequence[FoundRun], overlays: Path | No
     return charts.draw(model.of_groups(groups, past.series(found), overlays))
 
 
-def as_drawings(drawn: Drawn) -> Drawings:
-    """Return charts as SVG for the page."""
+def as_drawings(drawn: Drawn, draw: Draw = alone) -> Drawings:
+    """Return charts as SVG for the page, drawn by this process or by what `_workers.together` gives."""
+    images = list(zip(drawn.charts, draw(drawn.charts), strict=True))
     return Drawings(
-        study=tuple(_drawing(chart) for chart in drawn.charts if chart.part == "study"),
-        others=tuple(_drawing(chart) for chart in drawn.charts if chart.part != "study"),
+        study=tuple(_drawing(chart, svg) for chart, svg in images if chart.part == "study"),
+        others=tuple(_drawing(chart, svg) for chart, svg in images if chart.part != "study"),
         not_drawn=drawn.reasons,
     )
 
@@ -37,12 +39,12 @@ def figures(drawn: Drawn, folder: Path) -> list[Path]:
     return _render.figures(drawn.charts, folder)
 
 
-def _drawing(chart: Chart) -> Drawing:
+def _drawing(chart: Chart, svg: str) -> Drawing:
     return Drawing(
         name=chart.name,
         title=chart.title,
         description=chart.description,
-        svg=_render.svg(chart),
+        svg=svg,
         titles=chart.titles,
         rows=tuple(tuple(map(clipped, row)) for row in chart.rows[:MOST_ROWS]),
         rows_left=max(0, len(chart.rows) - MOST_ROWS),

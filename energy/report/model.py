@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +86,9 @@ class Point:
     parts: tuple[Part, ...] = ()
     facts: tuple[Mapping[str, Any], ...] = ()
 
-    @cached_property
-    def epochs(self) -> tuple[tuple[Epoch, ...], ...]:
-        """One tuple per repeat; read when asked for: of thousands of cases the charts show a few."""
-        return tuple(tuple(map(_epoch, epochs)) for epochs in self.told_epochs)
+    def epochs(self) -> Iterator[Iterator[Epoch]]:
+        """Return the epochs of each repeat, read when asked for: of thousands of cases few are shown."""
+        return (map(_epoch, epochs) for epochs in self.told_epochs)
 
     @property
     def good(self) -> bool:

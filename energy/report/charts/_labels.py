@@ -87,15 +87,17 @@ def _free(
     may_cross: bool,
 ) -> tuple[Box | None, Leader | None]:
     """Return the first free place, far off only if it may be; its line crosses others only if it may."""
-    free = [
-        (box, leader)
-        for box, leader in candidates
-        if _inside(box, size)
-        and not _hits(_widened(box) if leader is None else box, others)
-        and (far or leader is None)
-    ]
-    clear = (found for found in free if not _crosses(found[1], others))
-    return next(clear, free[0] if free and may_cross else (None, None))
+    crossing: tuple[Box | None, Leader | None] = (None, None)
+    for box, leader in candidates:
+        if leader is not None and not far:
+            continue
+        if not _inside(box, size) or _hits(_widened(box) if leader is None else box, others):
+            continue
+        if not _crosses(leader, others):
+            return box, leader
+        if may_cross and crossing[0] is None:
+            crossing = (box, leader)
+    return crossing
 
 
 def rows(

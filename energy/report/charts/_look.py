@@ -52,7 +52,7 @@ def config() -> dict[str, Any]:
             "gridOpacity": 0.6,
             "domainColor": SOFT,
             "tickColor": SOFT,
-            "labelLimit": 260,
+            "labelLimit": 0,  # numbers are short, and to look takes time; names have one (`_spec.named`)
         },
         "legend": {
             **text,

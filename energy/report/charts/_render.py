@@ -37,6 +37,7 @@ def svg(chart: Chart, theme: Literal["page", "paper"] = "page") -> str:
     for element in root.iter():
         _tell_on_hover(element)
         _shorten(element)
+        _halo_below(element)
         if theme == "page":
             _colour_by_style(element)
     _describe(root, chart)
@@ -122,6 +123,12 @@ def _shorten(element: ElementTree.Element) -> None:
         del element.attrib["opacity"]
     for key in GEOMETRY & element.attrib.keys():
         element.set(key, _LONG.sub(lambda number: f"{float(number[0]):.2f}", element.attrib[key]))
+
+
+def _halo_below(element: ElementTree.Element) -> None:
+    """Draw the outline of a text before the text: Vega knows no other order than over it."""
+    if element.tag == f"{{{SVG}}}text" and "stroke" in element.attrib:
+        element.set("paint-order", "stroke")
 
 
 def _colour_by_style(element: ElementTree.Element) -> None:

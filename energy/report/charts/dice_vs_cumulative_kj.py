@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from energy.report.charts import _axis, _curves, _frames, _spec, _table
 from energy.report.charts._chart import Chart
@@ -18,7 +18,7 @@ TITLES = ("energy so far / kJ", "Dice on the validation slices")
 
 def draw(model: Model) -> tuple[Chart, ...] | str:
     """Draw the way of each of a few cases."""
-    frames = _frames.of(model, lambda point: point.good and any(spent(point)))
+    frames = _frames.of(model, lambda point: point.good and any(map(any, _ways(point))))
     if not frames:
         return "no record has joules and validation Dice by epoch"
     return tuple(_chart(frame) for frame in frames)
@@ -30,7 +30,7 @@ def spent(point: Point) -> list[list[tuple[float, float]]]:
     What was spent before the first epoch (set-up, a teacher) counts where it is known. A repeat ends where
     the joules of an epoch are unknown, since what is spent after it is unknown, too.
     """
-    return [list(_spent(epochs, _before(point, repeat))) for repeat, epochs in enumerate(point.epochs)]
+    return [list(way) for way in _ways(point)]
 
 
 def first_spent(point: Point) -> list[list[tuple[float, float]]]:
@@ -38,12 +38,16 @@ def first_spent(point: Point) -> list[list[tuple[float, float]]]:
     return spent(point)[:1]
 
 
+def _ways(point: Point) -> Iterator[Iterator[tuple[float, float]]]:
+    return (_spent(epochs, _before(point, repeat)) for repeat, epochs in enumerate(point.epochs()))
+
+
 def _before(point: Point, repeat: int) -> float:
     figures = (point.figures.get(name) for name in ("setup_kj", "teacher_kj"))
     return sum(figure.values[repeat] for figure in figures if figure and repeat < len(figure.values))
 
 
-def _spent(epochs: Sequence[Epoch], before: float) -> Iterator[tuple[float, float]]:
+def _spent(epochs: Iterable[Epoch], before: float) -> Iterator[tuple[float, float]]:
     total = before
     for epoch in epochs:
         if epoch.joules is None:

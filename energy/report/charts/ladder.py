@@ -133,7 +133,7 @@ def _drawn(panel: Panel, rungs: Sequence[Rung], axis: Axis) -> Spec:
     order = [rung.name for rung in rungs]
     at = {
         "x": _spec.place(axis, "value", TITLE),
-        "y": _spec.named("rung", order, labelLimit=260, grid=True),
+        "y": _spec.named("rung", order, grid=True),
     }
     kind = panel.kind or "not metered"
     words = [f"{verdict}; {kind}" for verdict in VERDICTS]

@@ -19,7 +19,7 @@ TITLES = ("time since the first epoch began / s", "mean power of an epoch / W")
 
 def draw(model: Model) -> tuple[Chart, ...] | str:
     """Draw a step for each epoch of a few cases."""
-    frames = _frames.of(model, lambda point: point.good and any(powers(point)))
+    frames = _frames.of(model, lambda point: point.good and any(_steps(point)))
     if not frames:
         return "no record has joules and seconds by epoch"
     return tuple(_chart(frame) for frame in frames)
@@ -31,15 +31,25 @@ def powers(point: Point) -> list[list[tuple[float, float]]]:
     An epoch whose joules are unknown, or that took no time, has no power: a new line begins after it.
     """
     runs: list[list[tuple[float, float]]] = [[]]
+    for step in _steps(point):
+        if step is None:
+            runs.append([])
+            continue
+        begin, end, watts = step
+        runs[-1] += [(end, watts)] if runs[-1] else [(begin, watts), (end, watts)]
+    return [run for run in runs if run]
+
+
+def _steps(point: Point) -> Iterator[tuple[float, float, float] | None]:
+    """Yield where each epoch of the first repeat begins and ends, with its watts; None if it has none."""
     end = 0.0
-    for epoch in point.epochs[0] if point.epochs else ():
+    for epoch in next(point.epochs(), ()):
         begin, end = end, end + epoch.seconds
         watts = epoch.joules / epoch.seconds if epoch.joules is not None and epoch.seconds > 0 else None
         if watts is None or not _axis.bounded(watts) or not _axis.shown(end):
-            runs.append([])
-            continue
-        runs[-1] += [(end, watts)] if runs[-1] else [(begin, watts), (end, watts)]
-    return [run for run in runs if run]
+            yield None
+        else:
+            yield begin, end, watts
 
 
 def _chart(frame: Frame) -> Chart:
