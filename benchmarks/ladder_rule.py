@@ -17,12 +17,13 @@ ON_ONE_SEED = "on one seed, and no noise is known: not certain"
 
 RULE = (
     "The gain of a seed is ln(Dice/kJ with the technique) - ln(Dice/kJ without), both from that seed; "
-    "the gain of a technique is the mean over the seeds. It is kept if its gain is above "
-    f"{LEAST_GAIN:.0%} and above the noise. With two seeds or more the noise is t({LEVEL}, seeds - 1) "
-    "standard errors of the mean. Rungs are measured one after another, so a machine that slows down slows "
-    f"all seeds of one: the noise is never less than t({LEVEL}, windows - 1) * sqrt(2) * the noise of one "
-    "window that `joulebench calibrate` found for the total energy. With one seed that is all that is known, "
-    "and says nothing of how Dice varies; without it, too, a technique is kept on one seed."
+    "the gain of a technique is the mean over the seeds, told as the per cent that it amounts to. It is kept "
+    f"if its gain is above {LEAST_GAIN:.0%} and above the noise. With two seeds or more the noise is "
+    f"t({LEVEL}, seeds - 1) standard errors of the mean. Rungs are measured one after another, so a machine "
+    "that slows down slows all seeds of one: where `joulebench calibrate` has run, the noise is never less "
+    f"than t({LEVEL}, windows - 1) * sqrt(2) * the noise of one window that it found for the total energy. "
+    "With one seed that is all that is known, and says nothing of how Dice varies; without it, too, a "
+    "technique is kept on one seed."
 )
 
 

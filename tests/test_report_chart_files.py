@@ -1,6 +1,7 @@
 """Charts as SVG and PNG: well-formed, described, in both themes, the same each time, safe with any record."""
 
 import json
+import multiprocessing
 import re
 import subprocess
 import sys
@@ -121,7 +122,7 @@ def test_no_chart_runs_or_loads_anything(pages):
 
 def test_places_are_written_to_a_hundredth_of_a_pixel(pages):
     for text in pages.values():
-        assert not re.search(r'(?:transform|d|x|y)="[^"]*\d\.\d{3}', text)
+        assert not re.search(r'(?:transform|d|[xy][12]?|width|height)="[^"]*\d\.\d{3}', text)
 
 
 def test_only_overlays_hold_an_image(pages):
@@ -195,6 +196,15 @@ def test_a_chart_is_the_same_file_each_time(tmp_path):
 def test_charts_drawn_by_several_processes_are_those_of_one_to_the_byte(drawn, pages):
     with _workers.together(2) as draw:
         assert dict(zip(pages, draw(drawn), strict=True)) == pages
+
+
+def test_a_drawing_process_that_is_killed_costs_time_and_no_chart():
+    some = dice_vs_total_kj.draw(model_of(found(cases())))
+
+    with _workers.together(2) as draw:
+        for child in multiprocessing.active_children():
+            child.kill()
+        assert list(draw(some)) == list(map(_render.svg, some))
 
 
 def test_what_cannot_be_drawn_is_an_error_of_several_processes_too():

@@ -8,6 +8,7 @@ from energy.history.series import Point as Past
 from energy.report import charts
 from energy.report.charts import (
     _frames,
+    _look,
     _marks,
     dice_lost_vs_unet,
     dice_vs_cumulative_kj,
@@ -356,6 +357,36 @@ def test_every_repeat_has_a_curve_and_of_many_machines_the_first_only(one, three
     assert len({row["curve"] for row in rows(together, "curves0")}) == 4
     assert "first repeat" in together.description
     assert "first repeat" not in alone.description
+
+
+def test_of_many_machines_a_case_shows_its_first_repeat_that_has_any():
+    case = Point("a-b", "a", "b", told_epochs=(epochs(None, 100.0), epochs(1000.0, 500.0)))
+    panels = tuple(panel([case], machine=f"machine {number}") for number in range(3))
+
+    (chart,) = dice_vs_cumulative_kj.draw(Model(panels))
+
+    assert [row[3:] for row in chart.rows] == [("1", "0.1"), ("1.5", "0.2")] * 3
+    assert "left out" not in chart.description
+
+
+@pytest.mark.parametrize("reference", [(), (("unet", "baseline"),)], ids=["alone", "beside U-Net"])
+def test_the_curves_of_a_machine_have_colours_of_their_own_and_a_case_has_one_on_all(reference):
+    first = [*reference, *((f"net{number}", "t") for number in range(6 - len(reference)))]
+    second = [("new", "t"), *first[3:]]
+    panels = [
+        panel(
+            [Point("-".join(name), *name, told_epochs=(epochs(100.0, 50.0),)) for name in names],
+            machine=machine,
+        )
+        for machine, names in (("one", first), ("two", second))
+    ]
+
+    (chart,) = dice_vs_cumulative_kj.draw(Model(tuple(panels)))
+
+    colours = [{row["case"]: row["colour"] for row in rows(chart, f"curves{number}")} for number in range(2)]
+    assert [len(set(of.values())) for of in colours] == [6, 4]
+    assert all(colours[0][case] == colours[1][case] for case in colours[0].keys() & colours[1].keys())
+    assert all(colours[0]["-".join(name)] == _look.INK for name in reference)
 
 
 def test_power_goes_on_after_a_gap_on_any_number_of_machines():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy import gather
+from energy import gather, machine
 from energy.__main__ import main
 from energy.metrics import summarise
 from energy.report import build, choosing, drawing, groups, overview
@@ -96,18 +96,38 @@ def test_the_same_results_make_the_same_page_byte_for_byte(store, report):
     assert (store.root.parent / "page.html").read_bytes() == first
 
 
-@pytest.mark.parametrize("version", [None, "of a served page"])
-def test_many_cases_are_drawn_by_other_processes_but_in_a_served_page(store, monkeypatch, version):
-    few = build.report(["results"], build.Choices("it", version=version))
+@pytest.mark.parametrize(
+    ("many", "processes", "here"), [(7, 2, False), (8, 2, True), (7, 1, True)], ids=["many", "few", "alone"]
+)
+def test_many_cases_are_drawn_by_other_processes_if_the_caller_has_some(
+    store, monkeypatch, many, processes, here
+):
+    page = build.report(["results"], build.Choices("it"))
     drawn_here = []
     alone = _workers.alone
     monkeypatch.setattr(_workers, "alone", lambda some: drawn_here.extend(some) or alone(some))
-    monkeypatch.setattr(build, "MANY_CASES", 5)
+    monkeypatch.setattr(build, "MANY_CASES", many)
 
-    many = build.report(["results"], build.Choices("it", version=version))
+    made = build.report(["results"], build.Choices("it", processes=processes))
 
-    assert many.html == few.html
-    assert len(drawn_here) == (len(many.drawn.charts) if version else 0)
+    assert page.cases == 7
+    assert made.html == page.html
+    assert len(drawn_here) == (len(made.drawn.charts) if here else 0)
+
+
+def test_the_command_asks_for_as_many_processes_as_there_are_cores_and_four_at_most(
+    store, report, no_charts, monkeypatch
+):
+    asked = []
+    real = build.report
+    monkeypatch.setattr(
+        build, "report", lambda sources, how: asked.append(how.processes) or real(sources, how)
+    )
+    for cores in (1, 3, 64):
+        monkeypatch.setattr(machine, "physical_cores", lambda cores=cores: cores)
+        report()
+
+    assert asked == [1, 3, 4]
 
 
 def test_a_case_stands_in_the_table_of_its_machine_with_its_figures(page):

@@ -9,8 +9,12 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+from energy import machine
 from energy.commands import UsageError
 from energy.report import build, drawing
+
+# More of them help little: a large part of the time is that of the few largest charts.
+MOST_PROCESSES = 4
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
     check_installed()
     if args.overlays is not None and not args.overlays.is_dir():
         raise UsageError(f"--overlays {args.overlays}: no such folder")
-    choices = build.Choices(_command(args), args.overlays, args.interactive)
+    processes = min(MOST_PROCESSES, machine.physical_cores())
+    choices = build.Choices(_command(args), args.overlays, args.interactive, processes=processes)
     made = build.report(args.results, choices)
     _written(args.output, lambda: build.write(made.html, args.output))
     if args.figures is not None:

@@ -18,7 +18,7 @@ from energy.store import StoreError
 
 EXTRA = ("altair", "jinja2", "vl_convert")
 INSTALL = 'pip install "joulebench[report]"'
-# From so many cases on the charts are drawn by several processes.
+# With fewer cases the charts are drawn before another process has started.
 MANY_CASES = 200
 
 
@@ -42,12 +42,15 @@ class Choices:
         overlays: folder of predictions to be shown; None: no image of anybody.
         interactive: whether charts answer to a pointer where scripts may run; adds 0.9 MB.
         version: of a page that is served and looks for a newer one of itself; None: a page by itself.
+        processes: how many draw the charts of many cases; more than one only for a program whose main module
+            does nothing when it is imported, and not beside a run that is measured.
     """
 
     command: str
     overlays: Path | None = None
     interactive: bool = False
     version: str | None = None
+    processes: int = 1
 
 
 def missing() -> list[str]:
@@ -88,9 +91,8 @@ def report(sources: Sequence[str | Path], choices: Choices) -> Report:
     if not grouped:
         raise _nothing(sources, unusable)
     cases = sum(len(group.entries) for group in grouped)
-    # A page that is served may be made beside a run that is measured: it keeps to one core.
-    many = cases >= MANY_CASES and choices.version is None
-    with _workers.together() if many else nullcontext(_workers.alone) as draw:
+    several = cases >= MANY_CASES and choices.processes > 1
+    with _workers.together(choices.processes) if several else nullcontext(_workers.alone) as draw:
         drawn = drawing.draw(grouped, found, choices.overlays)
         drawings = drawing.as_drawings(drawn, draw)
     html = page.render(

@@ -90,13 +90,15 @@ def _rows(drawn: Curves, colours: Mapping[str, str]) -> Rows:
 
 
 def _colours(drawn: Sequence[Curves]) -> dict[str, str]:
-    """Give each case one colour in all panels, the U-Net the ink's."""
-    curves = [curve for one in drawn for curve in one.curves]
-    cases = dict.fromkeys(curve.point.case for curve in curves)
-    reference = {curve.point.case for curve in curves if curve.point.is_reference}
-    others = [case for case in cases if case not in reference]
-    found = {case: _look.PALETTE[index % len(_look.PALETTE)] for index, case in enumerate(others)}
-    return found | dict.fromkeys(reference, _look.INK)
+    """Give each case one colour in all panels, unlike those beside it while there are; U-Net the ink's."""
+    panels = [{curve.point.case: curve.point for curve in one.curves} for one in drawn]
+    points = {case: point for panel in panels for case, point in panel.items()}
+    found = {case: _look.INK for case, point in points.items() if point.is_reference}
+    for case in points:
+        if case not in found:
+            beside = [found[other] for panel in panels if case in panel for other in panel if other in found]
+            found[case] = min((*_look.PALETTE, _look.INK), key=beside.count)
+    return found
 
 
 def _ends(drawn: Curves) -> Iterator[dict[str, Any]]:

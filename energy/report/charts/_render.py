@@ -20,7 +20,7 @@ PNG_SCALE = 2.0
 # Attributes of single marks for assistive technology: an image is one thing, and its table has the rest.
 _ARIA = ("role", "aria-roledescription", "aria-hidden")
 
-GEOMETRY = frozenset({"transform", "d", "x", "y", "x1", "x2", "y1", "y2", "width", "height"})
+_GEOMETRY = frozenset({"transform", "d", "x", "y", "x1", "x2", "y1", "y2", "width", "height"})
 _LONG = re.compile(r"-?\d+\.\d{3,}")
 
 
@@ -121,7 +121,7 @@ def _shorten(element: ElementTree.Element) -> None:
     """Write places to a hundredth of a pixel, and no opacity of 1: Vega's files are half as long again."""
     if element.get("opacity") == "1":
         del element.attrib["opacity"]
-    for key in GEOMETRY & element.attrib.keys():
+    for key in _GEOMETRY & element.attrib.keys():
         element.set(key, _LONG.sub(lambda number: f"{float(number[0]):.2f}", element.attrib[key]))
 
 

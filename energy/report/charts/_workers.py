@@ -5,15 +5,11 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from functools import partial
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, suppress
 
-from energy import machine
 from energy.report.charts import _render
 from energy.report.charts._chart import Chart
-
-# More of them help little: most of the time of a chart is in the largest ones.
-MOST = 4
 
 Draw = Callable[[Sequence[Chart]], Iterable[str]]
 
@@ -24,20 +20,25 @@ def alone(drawn: Sequence[Chart]) -> Iterable[str]:
 
 
 @contextmanager
-def together(processes: int | None = None) -> Iterator[Draw]:
+def together(processes: int) -> Iterator[Draw]:
     """Start processes that draw charts, and give what has them drawn in order; they end with the context.
 
-    Each needs about a second and 150 MB before it draws, and gets ready while the caller goes on.
-
-    Args:
-        processes: how many; None: as many as this process may use cores, four at most.
+    Each needs about a second and 150 MB before it draws, and gets ready while the caller goes on. Python
+    starts them by importing the main module again, which must therefore do nothing when it is imported.
     """
-    count = processes or min(MOST, machine.physical_cores())
     # Spawned, since a fork of a process whose threads hold locks may never get them back.
-    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as pool:
-        for _ in range(count):
-            pool.submit(_get_ready)
-        yield partial(pool.map, _render.svg)
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        with suppress(BrokenProcessPool):  # `draw` will be told the same
+            for _ in range(processes):
+                pool.submit(_get_ready)
+
+        def draw(drawn: Sequence[Chart]) -> Iterable[str]:
+            try:
+                return list(pool.map(_render.svg, drawn))
+            except BrokenProcessPool:  # one was killed, perhaps for want of memory: one by one needs less
+                return alone(drawn)
+
+        yield draw
 
 
 def _get_ready() -> None:

@@ -34,8 +34,8 @@ def spent(point: Point) -> list[list[tuple[float, float]]]:
 
 
 def first_spent(point: Point) -> list[list[tuple[float, float]]]:
-    """Return `spent` of the first repeat only."""
-    return spent(point)[:1]
+    """Return `spent` of the first repeat that has any."""
+    return list(filter(None, spent(point)))[:1]
 
 
 def _ways(point: Point) -> Iterator[Iterator[tuple[float, float]]]:
