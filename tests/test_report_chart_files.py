@@ -16,7 +16,7 @@ import jsonschema_rs
 import pytest
 
 from energy.report import charts
-from energy.report.charts import _look, _render, _workers, dice_vs_total_kj, overlays
+from energy.report.charts import _look, _render, _workers, dice_vs_total_kj, overlays, parts
 from energy.report.model import Figure, Model, Point
 from tests.simulated.records import domain
 from tests.simulated.reports import MEASURED, cases, found, model_of, panel, point, three_machines, trained
@@ -224,6 +224,24 @@ def test_a_label_is_drawn_once_and_its_halo_lies_below_it(drawn, pages):
         assert sorted(one.text for one in with_halo) == sorted(labels)
         assert {one.get("paint-order") for one in with_halo} == ({"stroke"} if labels else set())
     assert "paint-order" in pages["dice_vs_total_kj"]
+
+
+def test_names_and_headings_that_are_too_long_are_cut_where_they_stand_and_whole_in_the_table():
+    long = "network_" * 6 + "-baseline"
+    told = found([trained(long, [0.5], [2.0]), trained("unet-baseline", [0.9], [20.0])])
+    told.data["energy"]["hardware"] = {
+        "gpus": [{"name": "a GPU of a long name " * 5, "power_limit_watts": 7.0}]
+    }
+    model = model_of(told)
+
+    (chart,) = parts.draw(model)
+    texts = [one.text for one in ElementTree.fromstring(_render.svg(chart)).iter(f"{SVG}text") if one.text]
+
+    assert long in {cell for row in chart.rows for cell in row}, chart.rows
+    assert [text for text in texts if text.startswith("network_")] == [long[:33] + "…"]
+    (title,) = (text for text in texts if "a GPU" in text)
+    assert " … " in title
+    assert len(title) <= 660 / 8
 
 
 def test_a_picture_has_two_pixels_to_a_unit_of_the_drawing():

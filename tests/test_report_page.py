@@ -97,20 +97,20 @@ def test_the_same_results_make_the_same_page_byte_for_byte(store, report):
 
 
 @pytest.mark.parametrize(
-    ("many", "processes", "here"), [(7, 2, False), (8, 2, True), (7, 1, True)], ids=["many", "few", "alone"]
+    ("more", "processes", "here"), [(0, 2, False), (1, 2, True), (0, 1, True)], ids=["many", "few", "alone"]
 )
-def test_many_cases_are_drawn_by_other_processes_if_the_caller_has_some(
-    store, monkeypatch, many, processes, here
+def test_many_results_are_drawn_by_other_processes_if_the_caller_has_some(
+    store, monkeypatch, more, processes, here
 ):
     page = build.report(["results"], build.Choices("it"))
     drawn_here = []
     alone = _workers.alone
     monkeypatch.setattr(_workers, "alone", lambda some: drawn_here.extend(some) or alone(some))
-    monkeypatch.setattr(build, "MANY_CASES", many)
+    held = sum(path.stat().st_size for path in gather.files(["results"]))
+    monkeypatch.setattr(build, "MANY_BYTES", held + more)
 
     made = build.report(["results"], build.Choices("it", processes=processes))
 
-    assert page.cases == 7
     assert made.html == page.html
     assert len(drawn_here) == (len(made.drawn.charts) if here else 0)
 

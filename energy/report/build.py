@@ -18,8 +18,8 @@ from energy.store import StoreError
 
 EXTRA = ("altair", "jinja2", "vl_convert")
 INSTALL = 'pip install "joulebench[report]"'
-# With fewer cases the charts are drawn before another process has started.
-MANY_CASES = 200
+# The charts of fewer results are drawn before another process has started.
+MANY_BYTES = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Choices:
         overlays: folder of predictions to be shown; None: no image of anybody.
         interactive: whether charts answer to a pointer where scripts may run; adds 0.9 MB.
         version: of a page that is served and looks for a newer one of itself; None: a page by itself.
-        processes: how many draw the charts of many cases; more than one only for a program whose main module
-            does nothing when it is imported, and not beside a run that is measured.
+        processes: how many draw the charts of many results; more than one only for a program whose main
+            module does nothing when it is imported, and not beside a run that is measured.
     """
 
     command: str
@@ -86,13 +86,12 @@ def report(sources: Sequence[str | Path], choices: Choices) -> Report:
     Raises:
         StoreError: there is nothing to show; says what to do.
     """
-    found, unusable = gather.read(sources)
-    grouped = groups.of_runs(found)
-    if not grouped:
-        raise _nothing(sources, unusable)
-    cases = sum(len(group.entries) for group in grouped)
-    several = cases >= MANY_CASES and choices.processes > 1
+    several = choices.processes > 1 and _bytes(sources) >= MANY_BYTES
     with _workers.together(choices.processes) if several else nullcontext(_workers.alone) as draw:
+        found, unusable = gather.read(sources)
+        grouped = groups.of_runs(found)
+        if not grouped:
+            raise _nothing(sources, unusable)
         drawn = drawing.draw(grouped, found, choices.overlays)
         drawings = drawing.as_drawings(drawn, draw)
     html = page.render(
@@ -104,7 +103,12 @@ def report(sources: Sequence[str | Path], choices: Choices) -> Report:
         specs=drawing.specs(drawn) if choices.interactive else None,
         version=choices.version,
     )
+    cases = sum(len(group.entries) for group in grouped)
     return Report(html, tuple(found), cases, tuple(unusable), drawn)
+
+
+def _bytes(sources: Sequence[str | Path]) -> int:
+    return sum(path.stat().st_size for path in gather.files(sources) if path.exists())
 
 
 def waiting(sources: Sequence[str | Path], version: str) -> str:

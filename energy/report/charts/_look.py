@@ -39,7 +39,11 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
 
 def config() -> dict[str, Any]:
-    """Return what all specifications share."""
+    """Return what all specifications share.
+
+    No text has a limit in pixels: to see whether it keeps one, vl-convert sets it again and again, which took
+    a third of its time. Numbers and legends are short; names and headings are cut by `_spec`.
+    """
     text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 13}
     return {
         "font": FONT,
@@ -52,12 +56,12 @@ def config() -> dict[str, Any]:
             "gridOpacity": 0.6,
             "domainColor": SOFT,
             "tickColor": SOFT,
-            "labelLimit": 0,  # numbers are short, and to look takes time; names have one (`_spec.named`)
+            "labelLimit": 0,
         },
         "legend": {
             **text,
-            "labelLimit": 420,
-            "titleLimit": 600,
+            "labelLimit": 0,
+            "titleLimit": 0,
             "titleFontWeight": "normal",
             "symbolSize": 110,
             "orient": "bottom",

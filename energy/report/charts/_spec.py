@@ -11,6 +11,10 @@ from typing import Any
 
 from energy.report.charts import _look
 from energy.report.charts._axis import Axis
+from energy.report.words import clipped
+
+# Pixels that a character takes on average: of names and subtitles (12 px), of titles (14 px, bold).
+CHARACTER, BOLD_CHARACTER = 6.6, 8.0
 
 Spec = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
@@ -49,9 +53,11 @@ def place(axis: Axis, field: str, title: str | None, ticks: Mapping[str, Any] | 
     }
 
 
-def named(field: str, order: Sequence[str], **axis: Any) -> Spec:
-    """Return the encoding of a place by a name, in a given order."""
-    axis = {"labelLimit": 260} | axis
+def named(field: str, order: Sequence[str], width: int = 260, **axis: Any) -> Spec:
+    """Return the encoding of a place by a name, in a given order; names are cut to about a width (pixels)."""
+    most = int(width / CHARACTER)
+    cut = f"length(datum.label) > {most} ? slice(datum.label, 0, {most - 1}) + '…' : datum.label"
+    axis = {"labelExpr": cut, **axis}
     return {"field": field, "type": "nominal", "sort": list(order), "title": None, "axis": axis}
 
 
@@ -104,9 +110,10 @@ def labels(
 
 def panel(layers: Sequence[Spec], title: str, subtitle: str, width: Any, height: Any) -> Spec:
     """Return layers as one panel with its heading."""
-    heading: Spec = {"text": title, "subtitle": subtitle}
     if isinstance(width, int):
-        heading["limit"] = width
+        title = clipped(title, int(width / BOLD_CHARACTER))
+        subtitle = clipped(subtitle, int(width / CHARACTER))
+    heading: Spec = {"text": title, "subtitle": subtitle}
     return {"layer": list(layers), "width": width, "height": height, "title": heading}
 
 

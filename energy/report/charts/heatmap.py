@@ -122,8 +122,8 @@ def _against(point: Point, reference: Point) -> tuple[float, float]:
 
 
 def _drawn(panel: Panel, across: list[str], down: list[str]) -> Spec:
-    head = {"orient": "top", "labelAngle": -30, "labelLimit": 180}
-    at = {"x": _spec.named("across", across, **head), "y": _spec.named("down", down)}
+    head = {"orient": "top", "labelAngle": -30}
+    at = {"x": _spec.named("across", across, 180, **head), "y": _spec.named("down", down)}
     marks = {
         "fill": {"field": "ratio", "type": "quantitative", "scale": SCALE, "legend": LEGEND},
         "fillOpacity": _spec.word("record", RECORDS, (1, 0), None),

@@ -101,7 +101,7 @@ def _panel(pairs: Sequence[Pair], number: int, metric: str, title: str) -> Spec:
     names = [_name(pair) for pair in pairs]
     at = {
         "x": _spec.place(axis, "value", title),
-        "y": _spec.named("name", names, labelLimit=300, labels=number % 2 == 0, grid=True),
+        "y": _spec.named("name", names, width=400, labels=number % 2 == 0, grid=True),
     }
     kinds = [kind for kind in _marks.SHAPES if kind in {pair[0].kind for pair in pairs}]
     words = [f"{side}; {kind}" for kind in kinds for side in SIDES]

@@ -97,7 +97,7 @@ def _panel(panel: Panel, points: Sequence[Point], number: int, words: Sequence[s
         scale = {"domain": [0, most * 1.45], "nice": False}
         return {"field": field, "type": "quantitative", "title": "energy / kJ", "scale": scale, "axis": axis}
 
-    y = {"y": _spec.named("case", order, labelLimit=230)}
+    y = {"y": _spec.named("case", order, width=230)}
     bars = {"x": along("begin"), "x2": {"field": "end"}, **y, **_inside(words), **_spec.told()}
     totals = {"x": along("total"), **y, "text": _spec.text()}
     layers = [

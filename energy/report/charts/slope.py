@@ -16,6 +16,7 @@ from energy.report.charts._chart import Chart
 from energy.report.charts._few import few
 from energy.report.charts._spec import Rows, Spec
 from energy.report.model import Model, Panel, Point
+from energy.report.words import clipped
 
 PLACE = 9
 MOST_CASES = 24
@@ -23,6 +24,7 @@ SIZE = (660, 420)
 # Where the two machines stand on a horizontal axis from 0 to 1; the rest is room for names.
 HERE, THERE = 0.18, 0.6
 ACROSS = Axis(0.0, 1.0, ())
+LONGEST_HEAD = 40
 METRICS = (("total_kj", "total energy / kJ"), ("seconds", "duration / s"))
 
 
@@ -164,9 +166,10 @@ def _panel(pair: Pair, number: int, up: Axis, title: str) -> Spec:
 
 def _heads(pair: Pair) -> Spec:
     """Write the machines' names where ticks would be."""
-    names = {HERE: (pair.here.machine, pair.here.kind), THERE: (pair.there.machine, pair.there.kind)}
+    sides = {HERE: pair.here, THERE: pair.there}
+    names = {x: (clipped(side.machine, LONGEST_HEAD), side.kind) for x, side in sides.items()}
     words = f"datum.value < 0.5 ? {_quoted(names[HERE])} : {_quoted(names[THERE])}"
-    return {"values": [HERE, THERE], "labelExpr": words, "grid": True, "labelLimit": 270}
+    return {"values": [HERE, THERE], "labelExpr": words, "grid": True}
 
 
 def _quoted(lines: Sequence[str | None]) -> str:
