@@ -21,6 +21,7 @@ from tests.simulated.machine import Constant, Machine
 from tests.simulated.powercap import Powercap, Zone
 
 ROOT = Path(__file__).parents[1]
+EXACT = 1e-3  # a dozen looks at a clock of microseconds
 HOSTILE = {
     "CODECARBON_FORCE_RAM_POWER": "200",
     "CODECARBON_FORCE_CPU_POWER": "999",
@@ -40,6 +41,24 @@ HOSTILE = {
 }
 
 
+class Clock:
+    """Stands in for the module `time`: a look at it takes a microsecond, and only `sleep` takes longer."""
+
+    seconds = 1000.0
+
+    def monotonic(self):
+        self.seconds += 1e-6
+        return self.seconds
+
+    perf_counter = monotonic
+
+    def sleep(self, seconds):
+        self.seconds += seconds
+
+    def __getattr__(self, name):
+        return getattr(time, name)
+
+
 @pytest.fixture(scope="module")
 def meter():
     opened = codecarbon.open(())
@@ -47,9 +66,26 @@ def meter():
     opened.close()
 
 
-def take(meter):
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock of CodeCarbon and of our meter, for whoever opens one after it."""
+    stopped = Clock()
+    for module in ("codecarbon.emissions_tracker", "codecarbon.external.hardware", codecarbon.__name__):
+        monkeypatch.setattr(f"{module}.time", stopped)
+    return stopped
+
+
+@pytest.fixture
+def timed(clock):
+    """A meter that lives by that clock."""
+    opened = codecarbon.open(())
+    yield opened
+    opened.close()
+
+
+def take(meter, clock=time):
     counts = meter.counts()
-    return Reading(time.monotonic(), counts, meter.faults())
+    return Reading(clock.monotonic(), counts, meter.faults())
 
 
 def busy(seconds):
@@ -198,8 +234,7 @@ def test_a_busy_loop_costs_what_the_formula_says(meter):
     tracked = next(part for part in meter._tracker._hardware if type(part).__name__ == "CPU")
     if tracked._mode != "cpu_load":
         pytest.skip(f"CodeCarbon measures the CPU here ({tracked._mode}) and models nothing")
-    meter.counts()  # the window begins at a fresh sample of the load
-    times, before = psutil.cpu_times(), take(meter)
+    before, times = take(meter), psutil.cpu_times()
     busy(0.9)
     spent, load = take(meter) - before, load_since(times)
 
@@ -208,22 +243,40 @@ def test_a_busy_loop_costs_what_the_formula_says(meter):
     assert part(spent, "cpu").joules == pytest.approx(expected, rel=0.25)
 
 
-def test_memory_is_a_constant_times_the_seconds(meter):
-    watts = watts_of_memory(meter)
-    before = take(meter)
-    time.sleep(0.5)
-    spent = take(meter) - before
+def test_memory_is_a_constant_times_the_seconds(timed, clock):
+    before = take(timed, clock)
+    clock.sleep(0.5)
+    spent = take(timed, clock) - before
 
-    assert part(spent, "ram").joules == pytest.approx(watts * spent.seconds, rel=0.02)
+    assert part(spent, "ram").joules == pytest.approx(watts_of_memory(timed) * 0.5, rel=EXACT)
 
 
-def test_readings_in_quick_succession_are_right_and_not_repeated(meter):
+def test_readings_in_quick_succession_are_right_and_not_repeated(timed, clock):
     """flush() repeats its last figures within 50 ms; each window must still hold its own."""
-    watts = watts_of_memory(meter)
-    readings = [take(meter) for _ in range(6)]
+    readings = [take(timed, clock) for _ in range(6)]
 
     for before, after in itertools.pairwise(readings):
-        assert part(after - before, "ram").joules == pytest.approx(watts * (after - before).seconds, rel=0.1)
+        spent = after - before
+        assert spent.seconds == pytest.approx(codecarbon.STALE_SECONDS, rel=EXACT)
+        assert part(spent, "ram").joules == pytest.approx(watts_of_memory(timed) * spent.seconds, rel=EXACT)
+
+
+def test_a_machine_that_stalls_between_the_measurement_and_the_time_stamp_widens_the_band(timed, clock):
+    """Nothing but the time that flush() takes tells how old its figures may be."""
+    watts, flush = watts_of_memory(timed), timed._tracker.flush
+
+    def late():
+        flush()
+        clock.sleep(0.4)
+
+    before = take(timed, clock)
+    clock.sleep(1.0)
+    timed._tracker.flush = late
+    spent = part(take(timed, clock) - before, "ram")
+
+    assert spent.joules == pytest.approx(watts * 1.0, rel=EXACT)
+    assert spent.edge_joules == pytest.approx(spent.joules / 1.4 * 0.4, rel=EXACT)
+    assert spent.band[1] == pytest.approx(codecarbon.RAM[1] * (spent.joules + spent.edge_joules), rel=0.01)
 
 
 def test_the_bands_are_those_of_the_model(meter):
@@ -276,10 +329,11 @@ def test_a_gpu_named_by_uuid_is_billed_alone_by_every_tracker(tmp_path):
     (tmp_path / "nvidia-smi").chmod(0o755)
     code = """
         import time
+        from tests.audit.virtual_time import VirtualTime
         from tests.simulated.machine import Constant, Machine
         from tests.simulated.nvml import Gpu, Library
         machine = Machine()
-        machine.now = time.monotonic
+        VirtualTime(machine).install()
         ours = Gpu(uuid="GPU-91d0c3aa-77de-4a1b-8a0f-3c5d2e4f6071", shape=Constant(250.0), step_seconds=0.01)
         sys.modules["pynvml"] = Library(machine, [Gpu(shape=Constant(450.0), step_seconds=0.01), ours])
         from energy.meters import codecarbon
@@ -298,8 +352,8 @@ def test_a_gpu_named_by_uuid_is_billed_alone_by_every_tracker(tmp_path):
 
     assert result.stderr == ""
     first_watts, second_watts, provenance = result.stdout.splitlines()
-    assert float(first_watts) == pytest.approx(250.0, rel=0.1)
-    assert float(second_watts) == pytest.approx(250.0, rel=0.1)
+    assert float(first_watts) == pytest.approx(250.0, rel=0.05)  # its counter moves every 10 of 500 ms
+    assert float(second_watts) == pytest.approx(250.0, rel=0.05)
     assert provenance == "codecarbon_gpu measured True"
 
 
@@ -347,15 +401,17 @@ def test_a_tracker_that_stops_delivering_makes_the_window_unknown():
     assert after.faults[-1].kind == "unreadable"
 
 
-def test_two_meters_do_not_disturb_each_other(meter):
+def test_two_meters_do_not_disturb_each_other(timed, clock):
     second = codecarbon.open(())
-    before = take(meter), take(second)
-    time.sleep(0.5)
-    after = take(meter), take(second)
+    before = take(timed, clock), take(second, clock)
+    clock.sleep(0.5)
+    after = take(timed, clock), take(second, clock)
     second.close()
 
-    ram = [part(late - early, "ram").joules for early, late in zip(before, after, strict=True)]
-    assert ram[0] == pytest.approx(ram[1], rel=0.2)
+    for early, late in zip(before, after, strict=True):
+        assert part(late - early, "ram").joules == pytest.approx(
+            watts_of_memory(timed) * (late - early).seconds, rel=EXACT
+        )
 
 
 def test_no_thread_of_its_own_runs_beside_ours(meter):
@@ -381,29 +437,24 @@ def test_a_closed_meter_says_so_and_closing_twice_does_nothing():
     assert {count.reason for count in opened.counts()} == {"the meter is closed"}
 
 
-def test_polling_samples_the_load_as_its_own_monitor_did():
+def test_polling_samples_the_load_as_its_own_monitor_did(timed, clock):
     """Its formula is cubic: half the time at full load is not all the time at half load."""
-    opened = codecarbon.open(())
-    cpu = next(part for part in opened._tracker._hardware if type(part).__name__ == "CPU")
+    cpu = next(part for part in timed._tracker._hardware if type(part).__name__ == "CPU")
     if cpu._mode != "cpu_load":
         pytest.skip(f"CodeCarbon measures the CPU here ({cpu._mode}) and models nothing")
-    loads = iter([100.0, 0.0, 100.0, 0.0])
-    before = take(opened)
+    spans = {0.2: 100.0, 0.3: 0.0, 0.25: 100.0, 0.15: 0.0}
+    loads = iter(spans.values())
+    before = take(timed, clock)
     cpu._cpu_load_meter.percent = lambda: next(loads)
-    marks = [before.seconds]
-    for _ in range(3):
-        time.sleep(0.2)
-        opened.poll()
-        marks.append(time.monotonic())
-    time.sleep(0.2)
-    after = take(opened)
-    opened.close()
+    *polled, last = spans
+    for seconds in polled:
+        clock.sleep(seconds)
+        timed.poll()
+    clock.sleep(last)
+    spent = take(timed, clock) - before
 
-    spans = [end - start for start, end in itertools.pairwise([*marks, after.seconds])]
-    watts = [cpu._tdp * (0.1 + 0.9 * (load / 100) ** 3) for load in (100.0, 0.0, 100.0, 0.0)]
-    expected = sum(level * span for level, span in zip(watts, spans, strict=True))
-
-    assert part(after - before, "cpu").joules == pytest.approx(expected, rel=0.03)
+    expected = sum(cpu._tdp * (0.1 + 0.9 * (load / 100) ** 3) * seconds for seconds, load in spans.items())
+    assert part(spent, "cpu").joules == pytest.approx(expected, rel=EXACT)
 
 
 def test_polling_beside_a_reading_waits_for_nothing(meter):

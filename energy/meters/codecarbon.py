@@ -142,8 +142,10 @@ class CodeCarbon:
         """Flush, and say what went wrong. Wait if the last figures are so young that it would repeat them."""
         time.sleep(max(0.0, self._measured_seconds + STALE_SECONDS - time.monotonic()))
         self._latest.total = None
+        began = time.monotonic()
         self._tracker.flush()
         now = time.monotonic()
+        self._flush_seconds = now - began
         if self._latest.total is None:
             problem = "CodeCarbon's flush() failed and delivered no figures"
             keep(self._faults, Fault("unreadable", self.name, "", now, 0.0, 0.0, problem))
@@ -170,8 +172,12 @@ class CodeCarbon:
             reason=problem,
             last_joules=joules,
             covered_seconds=self._measured_seconds - self._opened_seconds,
-            edge_joules=self._watts.get(component.domain, 0.0) * component.resolution_seconds,
+            edge_joules=self._watts.get(component.domain, 0.0) * self._edge_seconds(component),
         )
+
+    def _edge_seconds(self, component: Count) -> float:
+        """Return how old its figures may be: a flush that took long may have measured at its beginning."""
+        return max(component.resolution_seconds, self._flush_seconds)
 
     def _why_still(self, domain: str) -> str | None:
         """Say that a GPU's count stands still: what CodeCarbon cannot read, it counts as 0 J."""
