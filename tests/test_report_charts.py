@@ -1,28 +1,17 @@
 """The charts: what they show is what the records say, and they say what they do not show."""
 
-import numpy as np
 import pytest
 
 from energy.history.series import ChangePoint, Cut, Level, Series
 from energy.history.series import Point as Past
 from energy.report import charts
 from energy.report.charts import (
-    _frames,
-    _look,
-    _marks,
-    dice_lost_vs_unet,
-    dice_vs_cumulative_kj,
-    dice_vs_kj_per_epoch,
-    dice_vs_total_kj,
     heatmap,
     history,
     int8,
     ladder,
-    overlays,
     parts,
-    power_over_time,
     radar,
-    seconds_vs_watts,
     slope,
 )  # fmt: skip
 from energy.report.model import Figure, Model, Part, Point
@@ -34,195 +23,23 @@ from tests.simulated.reports import (
     flagged,
     found,
     model_of,
+    one_machine,
     panel,
     point,
+    rows,
     three_machines,
     trained,
 )  # fmt: skip
 
-SCATTERS = {
-    "dice_vs_total_kj": (dice_vs_total_kj, "total_kj", "dice"),
-    "dice_vs_kj_per_epoch": (dice_vs_kj_per_epoch, "kj_per_epoch", "dice"),
-    "dice_lost_vs_unet": (dice_lost_vs_unet, "total_kj", "dice_loss_vs_unet_pct"),
-}
-
 
 @pytest.fixture(scope="module")
 def one():
-    return model_of(found(cases()))
+    return one_machine()
 
 
 @pytest.fixture(scope="module")
 def three():
     return three_machines()
-
-
-def rows(chart, name):
-    return chart.spec["datasets"][name]
-
-
-def means(metric):
-    """What the records of the machine that measures say of a metric, by case."""
-    usual = [case for case in cases() if case["task"] == "training" and case["status"] == "ok"]
-    return {case["case"]: case["metrics"][metric]["mean"] for case in usual}
-
-
-# --- the study's figures ---
-
-
-@pytest.mark.parametrize("name", SCATTERS)
-def test_marks_stand_where_the_records_say(one, name):
-    module, across, up = SCATTERS[name]
-    (chart,) = module.draw(one)
-
-    places = sorted((row["x"], row["y"]) for row in rows(chart, "points0"))
-
-    assert places == sorted(zip(means(across).values(), means(up).values(), strict=True))
-    assert chart.part == "study"
-
-
-@pytest.mark.parametrize("name", SCATTERS)
-def test_the_table_behind_a_chart_has_the_records_figures(one, name):
-    module, across, up = SCATTERS[name]
-    (chart,) = module.draw(one)
-
-    told = {row[2]: (float(row[3]), float(row[5])) for row in chart.rows}
-
-    assert told.keys() == means(across).keys()
-    for case, (y, x) in told.items():
-        assert x == pytest.approx(means(across)[case], rel=6e-4)
-        assert y == pytest.approx(means(up)[case], rel=6e-4, abs=1e-3)
-
-
-def test_the_front_leaves_out_what_is_dominated_and_what_is_flagged(one):
-    (chart,) = dice_vs_total_kj.draw(one)
-
-    on_front = [row[2] for row in chart.rows if row[-1] == "yes"]
-
-    assert on_front == ["enet-baseline", "enet-bf16", "unet-baseline"]
-    corners = rows(chart, "front0")[:-1]
-    assert [row["x"] for row in corners] == [means("total_kj")[case] for case in on_front]
-    assert [row["y"] for row in corners] == [means("dice")[case] for case in on_front]
-
-
-def test_less_dice_lost_is_better(one):
-    (chart,) = dice_lost_vs_unet.draw(one)
-
-    assert [row[2] for row in chart.rows if row[-1] == "yes"] == [
-        "enet-baseline",
-        "enet-bf16",
-        "unet-baseline",
-    ]
-
-
-def test_a_flagged_case_is_hollow_with_its_reason_and_no_other_is(one):
-    (chart,) = dice_vs_total_kj.draw(one)
-
-    hollow = [row for row in rows(chart, "points0") if row["record"] == _marks.FLAGGED]
-
-    assert [row["told"].partition(":")[0] for row in hollow] == ["sqnet-baseline"]
-    assert "throttled, shared_gpu" in hollow[0]["told"]
-    assert {row[2]: row[-2] for row in chart.rows}["sqnet-baseline"] == "throttled, shared_gpu"
-
-
-def test_a_failed_case_is_not_drawn(one):
-    for module, _, _ in SCATTERS.values():
-        (chart,) = module.draw(one)
-        assert "cgnet" not in str(chart)
-
-
-def test_repeats_are_small_marks_and_intervals_are_bars(one):
-    (chart,) = dice_vs_total_kj.draw(one)
-
-    repeats = {(row["x"], row["y"]) for row in rows(chart, "repeats0")}
-    unet = next(row for row in rows(chart, "points0") if row["told"].startswith("unet"))
-
-    assert (20.0, 0.90) in repeats
-    assert (21.0, 0.91) in repeats
-    # Student's t for two values a and b: mean ± 12.706 |a - b| / 2; wider than the frame, hence cut there.
-    assert unet["y1"] == pytest.approx(0.905 - 12.706 * 0.005, abs=1e-4)
-    assert unet["y2"] == pytest.approx(0.905 + 12.706 * 0.005, abs=1e-4)
-
-
-def test_one_repeat_has_neither_small_marks_nor_an_interval_and_says_so():
-    (chart,) = dice_vs_total_kj.draw(model_of(found([trained("unet-baseline", [0.9], [20.0])])))
-
-    assert rows(chart, "repeats0") == []
-    assert "x1" not in rows(chart, "points0")[0]
-    assert "One repeat each" in chart.description
-
-
-def test_measured_modelled_and_mixed_stand_in_frames_and_marks_of_their_own(three):
-    (chart,) = dice_vs_total_kj.draw(three)
-
-    kinds = [
-        {row["mark"].rpartition("; ")[2] for row in rows(chart, f"points{number}")} for number in range(3)
-    ]
-
-    assert kinds == [{"measured"}, {"mixed"}, {"modelled"}]
-    assert [one["title"]["text"].rpartition(": ")[2] for one in chart.spec["concat"]] == [
-        "measured", "mixed", "modelled",
-    ]  # fmt: skip
-
-
-def test_no_two_kinds_share_a_shape():
-    shapes = [shape for shapes in _marks.SHAPES.values() for shape in shapes]
-
-    assert len(set(shapes)) == len(shapes) == 9
-
-
-def test_machines_share_their_axes_and_name_their_power_limits(three):
-    (chart,) = dice_vs_total_kj.draw(three)
-
-    domains = [
-        layer["encoding"]["x"]["scale"]["domain"]
-        for panel in chart.spec["concat"]
-        for layer in panel["layer"]
-        if "x" in layer["encoding"]
-    ]
-
-    assert all(domain == domains[0] for domain in domains)
-    assert chart.spec["concat"][0]["title"]["text"] == "NVIDIA H200 at 700 W: measured"
-
-
-def test_two_machines_of_one_name_are_told_apart_by_their_fingerprints():
-    model = model_of(found(cases(), "h200-a"), found(cases(), "h200-b"))
-
-    assert {panel.machine for panel in model.panels} == {
-        "AMD EPYC, 2 cores (h200-a)",
-        "AMD EPYC, 2 cores (h200-b)",
-    }
-
-
-def test_a_chart_of_hundreds_of_cases_keeps_the_front_and_the_unet_and_says_what_it_left_out():
-    many = [point(f"net{n}-baseline", dice=0.3 + 0.0001 * n, total_kj=500.0 - 0.1 * n) for n in range(3000)]
-    best = point("best-baseline", dice=0.99, total_kj=100.0)
-    unet = point("unet-baseline", dice=0.2, total_kj=600.0)
-
-    (chart,) = dice_vs_total_kj.draw(Model((panel([*many, best, unet]),)))
-
-    drawn = {row[2] for row in chart.rows}
-    assert {"best-baseline", "unet-baseline"} <= drawn
-    assert len(drawn) <= _frames.MOST_POINTS
-    assert f"{3002 - len(drawn)} more cases are left out" in chart.description
-
-
-def test_a_front_of_hundreds_is_thinned_too_and_keeps_its_unet():
-    many = [point(f"net{n}-baseline", dice=0.3 + 0.0001 * n, total_kj=1.0 + n) for n in range(3000)]
-    unet = point("unet-baseline", dice=0.2, total_kj=600.0)
-
-    (chart,) = dice_vs_total_kj.draw(Model((panel([*many, unet]),)))
-
-    drawn = {row[2] for row in chart.rows}
-    assert "unet-baseline" in drawn
-    assert 100 < len(drawn) <= _frames.MOST_POINTS + 1
-
-
-def test_what_no_axis_can_hold_is_not_drawn():
-    odd = [point("a-b", dice=0.5, total_kj=value) for value in (0.0, -3.0, 1e300)]
-    odd.append(point("c-d", dice=1e200, total_kj=5.0))
-
-    assert isinstance(dice_vs_total_kj.draw(Model((panel(odd),))), str)
 
 
 # --- reasons ---
@@ -317,131 +134,6 @@ def test_a_ladder_is_no_case_of_the_other_charts(one):
     drawn = [chart for chart in charts.draw(one).charts if not chart.name.startswith("ladder")]
 
     assert not any("ladder" in row[2] for chart in drawn for row in chart.rows)
-
-
-# --- training, epoch by epoch ---
-
-
-def epochs(*joules, seconds=2.0):
-    return [
-        {"epoch": number, "joules": value, "seconds": seconds, "val_dice": 0.1 * number}
-        for number, value in enumerate(joules, start=1)
-    ]
-
-
-def test_energy_so_far_is_set_up_and_all_epochs_before():
-    case = Point(
-        "a-b",
-        "a",
-        "b",
-        figures={"setup_kj": Figure(0.5, None, (0.5,))},
-        told_epochs=(epochs(1000.0, 2000.0, 500.0),),
-    )
-
-    (places,) = dice_vs_cumulative_kj.spent(case)
-
-    assert places == [(1.5, 0.1), (3.5, 0.2), (4.0, pytest.approx(0.3))]
-
-
-def test_after_an_epoch_of_unknown_energy_nothing_is_known_of_the_sum():
-    case = Point("a-b", "a", "b", told_epochs=(epochs(1000.0, None, 500.0),))
-
-    assert dice_vs_cumulative_kj.spent(case) == [[(1.0, 0.1)]]
-
-
-def test_every_repeat_has_a_curve_and_of_many_machines_the_first_only(one, three):
-    (alone,) = dice_vs_cumulative_kj.draw(one)
-    (together,) = dice_vs_cumulative_kj.draw(three)
-
-    assert len({row["curve"] for row in rows(alone, "curves0")}) == 8
-    assert len({row["curve"] for row in rows(together, "curves0")}) == 4
-    assert "first repeat" in together.description
-    assert "first repeat" not in alone.description
-
-
-def test_of_many_machines_a_case_shows_its_first_repeat_that_has_any():
-    case = Point("a-b", "a", "b", told_epochs=(epochs(None, 100.0), epochs(1000.0, 500.0)))
-    panels = tuple(panel([case], machine=f"machine {number}") for number in range(3))
-
-    (chart,) = dice_vs_cumulative_kj.draw(Model(panels))
-
-    assert [row[3:] for row in chart.rows] == [("1", "0.1"), ("1.5", "0.2")] * 3
-    assert "left out" not in chart.description
-
-
-@pytest.mark.parametrize("reference", [(), (("unet", "baseline"),)], ids=["alone", "beside U-Net"])
-def test_the_curves_of_a_machine_have_colours_of_their_own_and_a_case_has_one_on_all(reference):
-    first = [*reference, *((f"net{number}", "t") for number in range(6 - len(reference)))]
-    second = [("new", "t"), *first[3:]]
-    panels = [
-        panel(
-            [Point("-".join(name), *name, told_epochs=(epochs(100.0, 50.0),)) for name in names],
-            machine=machine,
-        )
-        for machine, names in (("one", first), ("two", second))
-    ]
-
-    (chart,) = dice_vs_cumulative_kj.draw(Model(tuple(panels)))
-
-    colours = [{row["case"]: row["colour"] for row in rows(chart, f"curves{number}")} for number in range(2)]
-    assert [len(set(of.values())) for of in colours] == [6, 4]
-    assert all(colours[0][case] == colours[1][case] for case in colours[0].keys() & colours[1].keys())
-    assert all(colours[0]["-".join(name)] == _look.INK for name in reference)
-
-
-def test_power_goes_on_after_a_gap_on_any_number_of_machines():
-    case = Point("a-b", "a", "b", told_epochs=(epochs(100.0, None, 50.0),))
-    panels = tuple(panel([case], machine=f"machine {number}") for number in range(5))
-
-    (chart,) = power_over_time.draw(Model(panels))
-
-    assert [row[3:] for row in chart.rows[:2]] == [("2", "50"), ("6", "25")]
-
-
-def test_power_is_joules_by_seconds_and_a_gap_is_a_gap():
-    case = Point("a-b", "a", "b", told_epochs=(epochs(100.0, 200.0, None, 50.0),))
-
-    assert power_over_time.powers(case) == [
-        [(0.0, 50.0), (2.0, 50.0), (4.0, 100.0)],
-        [(6.0, 25.0), (8.0, 25.0)],
-    ]
-
-
-def test_power_is_not_joined_across_an_epoch_that_took_no_time():
-    told = epochs(100.0, 10.0, 50.0)
-    told[1]["seconds"] = 0.0
-    case = Point("a-b", "a", "b", told_epochs=(told,))
-
-    assert power_over_time.powers(case) == [[(0.0, 50.0), (2.0, 50.0)], [(2.0, 25.0), (4.0, 25.0)]]
-
-
-def test_curves_of_modelled_joules_are_broken_and_of_measured_ones_are_not(three):
-    for module in (dice_vs_cumulative_kj, power_over_time):
-        (chart,) = module.draw(three)
-        lines = [
-            layer["mark"]["strokeDash"]
-            for panel in chart.spec["concat"]
-            for layer in panel["layer"]
-            if layer["mark"]["type"] == "line"
-        ]
-
-        assert lines[0] == [1, 0]
-        assert len({tuple(line) for line in lines}) == 3
-
-
-def test_a_case_has_one_colour_in_all_frames(three):
-    (chart,) = dice_vs_cumulative_kj.draw(three)
-
-    colours = {(row["case"], row["colour"]) for number in range(3) for row in rows(chart, f"curves{number}")}
-
-    assert len(colours) == len({case for case, _ in colours}) == 4
-
-
-def test_idle_power_is_a_line_where_it_was_measured(one):
-    (chart,) = power_over_time.draw(one)
-
-    assert rows(chart, "idle0") == [{"y": 11.0, "text": "idle"}]
-    assert "idle, before the first case, 11 W" in chart.description
 
 
 # --- parts ---
@@ -545,29 +237,6 @@ def test_one_machine_has_no_slope(one):
     assert slope.draw(one) == "these results are of one machine"
 
 
-# --- seconds against watts ---
-
-
-def test_each_line_of_equal_energy_says_its_kilojoules(one):
-    (chart, *_) = seconds_vs_watts.draw(one)
-
-    lines = rows(chart, "iso0")
-
-    assert lines
-    for line in lines:
-        kilojoules = float(line["text"].removesuffix(" kJ"))
-        assert line["x1"] * line["y1"] == pytest.approx(1000 * kilojoules)
-        assert line["x2"] * line["y2"] == pytest.approx(1000 * kilojoules)
-
-
-def test_marks_of_seconds_and_watts_stand_where_the_records_say(one):
-    (chart, *_) = seconds_vs_watts.draw(one)
-
-    places = sorted((row["x"], row["y"]) for row in rows(chart, "points0"))
-
-    assert places == sorted(zip(means("seconds").values(), means("mean_watts").values(), strict=True))
-
-
 # --- radar ---
 
 
@@ -651,66 +320,3 @@ def test_of_many_histories_those_that_changed_most_are_drawn():
     cases = list(dict.fromkeys(row[0] for row in chart.rows))
     assert cases[:2] == ["loud-baseline", "enet-baseline"]
     assert "14 more cases" in chart.description
-
-
-# --- overlays ---
-
-
-def saved(folder, name="unet-baseline", **changes):
-    """Three slices with brain of Dice 1, 0.5 and 0, and one without."""
-    truth = np.zeros((4, 6, 8), dtype=bool)
-    truth[:3, 1:3, 1:3] = True
-    prediction = truth.copy()
-    prediction[1] = np.roll(truth[1], 1, axis=1)
-    prediction[2] = np.roll(truth[2], 3, axis=1)
-    prediction[3] = True
-    subject = np.array(["sub-a", "sub-b", "sub-c", "sub-d"])
-    arrays = {"image": np.random.default_rng(0).random((4, 6, 8)), "truth": truth, "prediction": prediction}
-    folder.mkdir(exist_ok=True)
-    np.savez(folder / f"{name}.npz", **(arrays | {"subject": subject} | changes))
-    return folder
-
-
-def test_the_worst_the_median_and_the_best_slice_with_brain_are_shown(tmp_path):
-    (chart,) = overlays.draw(Model((), overlays=saved(tmp_path / "p")))
-
-    assert [(row[0], row[1], row[3]) for row in chart.rows] == [
-        ("worst", "sub-c", "0"), ("median", "sub-b", "0.5"), ("best", "sub-a", "1"),
-    ]  # fmt: skip
-    assert "sub-d" not in str(chart.rows)
-
-
-def test_no_image_is_shown_unasked(tmp_path, monkeypatch):
-    monkeypatch.chdir(saved(tmp_path / "p"))
-
-    assert overlays.draw(Model(())) == overlays.NOT_ASKED
-
-
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"truth": np.zeros((4, 6, 7), dtype=bool)}, "shapes"),
-        ({"image": np.full((4, 6, 8), np.nan)}, "finite"),
-        ({"truth": np.zeros((4, 6, 8), dtype=bool)}, "brain"),
-        ({"subject": np.array([{"a": 1}] * 4, dtype=object)}, "pickle"),
-        ({"subject": np.array(["a"])}, "subjects"),
-    ],
-)
-def test_predictions_that_cannot_be_shown_say_why(tmp_path, changes, told):
-    reason = overlays.draw(Model((), overlays=saved(tmp_path / "p", **changes)))
-
-    assert reason.startswith("unet-baseline.npz: ")
-    assert told in reason
-
-
-def test_a_damaged_file_of_predictions_costs_no_other_one(tmp_path):
-    folder = saved(tmp_path / "p")
-    (folder / "broken.npz").write_bytes(b"PK nothing")
-
-    (chart,) = overlays.draw(Model((), overlays=folder))
-
-    assert chart.title == "Masks on slices: unet-baseline"
-
-
-def test_an_empty_folder_of_predictions_says_so(tmp_path):
-    assert "no .npz file" in overlays.draw(Model((), overlays=tmp_path))

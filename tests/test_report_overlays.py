@@ -11,6 +11,8 @@ import zoo
 from benchmarks import overlays
 from energy.__main__ import main
 from energy.report.charts import _predictions
+from energy.report.charts import overlays as chart_of
+from energy.report.model import Model
 from energy.store import Store
 from tests.simulated.records import run
 from tests.simulated.reports import trained
@@ -106,3 +108,63 @@ def test_a_report_shows_images_only_of_the_folder_that_it_is_given(recipe, tmp_p
     assert "data:image" not in without
     assert "only on request" in without
     assert len(re.findall(r'xlink:href="data:image/png;base64,', with_images)) == 3
+
+
+def saved(folder, name="unet-baseline", **changes):
+    """Three slices with brain of Dice 1, 0.5 and 0, and one without."""
+    truth = np.zeros((4, 6, 8), dtype=bool)
+    truth[:3, 1:3, 1:3] = True
+    prediction = truth.copy()
+    prediction[1] = np.roll(truth[1], 1, axis=1)
+    prediction[2] = np.roll(truth[2], 3, axis=1)
+    prediction[3] = True
+    subject = np.array(["sub-a", "sub-b", "sub-c", "sub-d"])
+    arrays = {"image": np.random.default_rng(0).random((4, 6, 8)), "truth": truth, "prediction": prediction}
+    folder.mkdir(exist_ok=True)
+    np.savez(folder / f"{name}.npz", **(arrays | {"subject": subject} | changes))
+    return folder
+
+
+def test_the_worst_the_median_and_the_best_slice_with_brain_are_shown(tmp_path):
+    (chart,) = chart_of.draw(Model((), overlays=saved(tmp_path / "p")))
+
+    assert [(row[0], row[1], row[3]) for row in chart.rows] == [
+        ("worst", "sub-c", "0"), ("median", "sub-b", "0.5"), ("best", "sub-a", "1"),
+    ]  # fmt: skip
+    assert "sub-d" not in str(chart.rows)
+
+
+def test_no_image_is_shown_unasked(tmp_path, monkeypatch):
+    monkeypatch.chdir(saved(tmp_path / "p"))
+
+    assert chart_of.draw(Model(())) == chart_of.NOT_ASKED
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"truth": np.zeros((4, 6, 7), dtype=bool)}, "shapes"),
+        ({"image": np.full((4, 6, 8), np.nan)}, "finite"),
+        ({"truth": np.zeros((4, 6, 8), dtype=bool)}, "brain"),
+        ({"subject": np.array([{"a": 1}] * 4, dtype=object)}, "pickle"),
+        ({"subject": np.array(["a"])}, "subjects"),
+    ],
+)
+def test_predictions_that_cannot_be_shown_say_why(tmp_path, changes, told):
+    reason = chart_of.draw(Model((), overlays=saved(tmp_path / "p", **changes)))
+
+    assert reason.startswith("unet-baseline.npz: ")
+    assert told in reason
+
+
+def test_a_damaged_file_of_predictions_costs_no_other_one(tmp_path):
+    folder = saved(tmp_path / "p")
+    (folder / "broken.npz").write_bytes(b"PK nothing")
+
+    (chart,) = chart_of.draw(Model((), overlays=folder))
+
+    assert chart.title == "Masks on slices: unet-baseline"
+
+
+def test_an_empty_folder_of_predictions_says_so(tmp_path):
+    assert "no .npz file" in chart_of.draw(Model((), overlays=tmp_path))

@@ -112,6 +112,11 @@ def model_of(*runs) -> Model:
     return model.of_groups(groups.of_runs(runs))
 
 
+def one_machine():
+    """The machine that measures, alone."""
+    return model_of(found(cases()))
+
+
 def three_machines() -> Model:
     """Machines that measure, mix and model; the same cases on each."""
     return model_of(
@@ -139,3 +144,8 @@ def panel(points, kind="measured", machine="NVIDIA H200 at 700 W", **changes) ->
         "points": tuple(points),
     }
     return Panel(**(whole | changes))
+
+
+def rows(chart, name):
+    """What a chart's data set of some name holds."""
+    return chart.spec["datasets"][name]
