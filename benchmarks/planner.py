@@ -69,6 +69,15 @@ class Planner:
         return self.store.latest_case(f"{arch}-{technique}", keys)
 
     def _time(self, name: str, recipe: zoo.Recipe) -> Plan:
+        seconds, kj = self._timed(recipe)
+        if recipe.teacher is not None:  # every seed trains its own first
+            of_teacher = self._timed(zoo.teachers_recipe(recipe))
+            seconds += of_teacher[0]
+            kj = None if kj is None or of_teacher[1] is None else kj + of_teacher[1]
+        return Plan(name, seconds, kj, f"from {TIMED_BATCHES} steps timed here")
+
+    def _timed(self, recipe: zoo.Recipe) -> tuple[float, float | None]:
+        """Return the seconds and kJ of one network's training, every seed of it, without its teacher's."""
         with Window(self.meters, measured_device(self.suite.device).synchronize) as window:
             seconds_per_batch = zoo.warm_up(recipe, self.suite.slices, batches=TIMED_BATCHES)
         batches = math.ceil(len(self.suite.slices.train) / recipe.batch_size)
@@ -77,8 +86,7 @@ class Planner:
         seconds = seconds_per_batch * total * len(self.suite.budget.seeds)
         joules, _ = total_joules(window.energy)
         watts = None if joules is None else joules / window.energy.seconds
-        kj = None if watts is None else seconds * watts / JOULES_PER_KJ
-        return Plan(name, seconds, kj, f"from {TIMED_BATCHES} steps timed here")
+        return seconds, None if watts is None else seconds * watts / JOULES_PER_KJ
 
 
 def _sum(figure: dict[str, list[float | None]]) -> float | None:

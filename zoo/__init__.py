@@ -25,6 +25,7 @@ from zoo.results import Diverged, Epoch, Ineffective, Scores, Setup, Taught, Tra
 
 if TYPE_CHECKING:
     from zoo._hardware import unavailable
+    from zoo._learning.distilling import teachers_recipe
     from zoo._size import macs_per_slice
     from zoo.evaluation import evaluate, predict
     from zoo.training import epochs, train
@@ -50,6 +51,7 @@ __all__ = [
     "networks",
     "predict",
     "recipe",
+    "teachers_recipe",
     "techniques",
     "train",
     "unavailable",
@@ -61,6 +63,7 @@ _WITH_TORCH = {
     "evaluate": "zoo.evaluation",
     "macs_per_slice": "zoo._size",
     "predict": "zoo.evaluation",
+    "teachers_recipe": "zoo._learning.distilling",
     "train": "zoo.training",
     "unavailable": "zoo._hardware",
     "warm_up": "zoo.warming",
