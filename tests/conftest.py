@@ -3,6 +3,7 @@
 import pytest
 
 from energy import claims
+from energy.__main__ import main
 
 
 @pytest.fixture(autouse=True)
@@ -11,3 +12,15 @@ def _own_claims(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(claims, "FOLDER", tmp_path_factory.getbasetemp() / "claims")
         yield
+
+
+@pytest.fixture
+def joulebench(capsys):
+    """The command line in this process: arguments go in; exit code, stdout and stderr come out."""
+
+    def call(*arguments):
+        code = main(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call

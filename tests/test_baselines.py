@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from energy import baselines, summary
-from energy.__main__ import main
 from energy.comparison import sides
 from energy.schema import RecordError
 from energy.selection import Selection, of_json, relative
@@ -21,16 +20,6 @@ def store(tmp_path, monkeypatch):
     """An empty results folder in the current folder."""
     monkeypatch.chdir(tmp_path)
     return Store(Path("results"))
-
-
-@pytest.fixture
-def joulebench(capsys):
-    def call(*arguments):
-        code = main(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def saved(store, *records, name=None, fingerprint=CPU, **block):

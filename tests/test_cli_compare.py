@@ -47,16 +47,6 @@ def store(tmp_path, monkeypatch):
     return store
 
 
-@pytest.fixture
-def joulebench(capsys):
-    def call(*arguments):
-        code = main(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
-
 def side(store, name, fingerprint=None):
     with store.index() as index:
         return sides.find(store, index, name, fingerprint)

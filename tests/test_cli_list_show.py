@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from energy import commands, journal
-from energy.__main__ import main
 from energy.metrics import summarise
 from energy.store import Store
+from tests.command_line import mistake
 from tests.simulated.records import block, domain, failed, record, run
 
 CPU, GPU = "epyc-2c-cpu-91bc", "h200-700w-3f2a"
@@ -24,25 +24,6 @@ def store(tmp_path, monkeypatch):
     store.write(run([record(), failed("unet-bf16")], CPU, day=3), "main")
     store.write(run([record()], GPU, day=2))
     return store
-
-
-@pytest.fixture
-def joulebench(capsys):
-    def call(*arguments):
-        code = main(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
-
-def mistake(result):
-    """Return the one line on stderr of a user's mistake."""
-    code, _, err = result
-    assert code == 4
-    assert err.count("\n") == 1
-    assert err.startswith("joulebench: ")
-    return err
 
 
 def test_list_shows_each_run_with_its_energy_and_failures(store, joulebench):
@@ -123,7 +104,7 @@ def test_list_names_a_damaged_file_and_still_shows_the_others(store, joulebench)
 
     result = joulebench("list")
 
-    assert "0002_x.json: damaged, not JSON" in mistake(result)
+    assert "0002_x.json: damaged, not JSON" in mistake(result, printed=True)
     assert f"{GPU}/0001" in result[1]
 
 
@@ -132,13 +113,15 @@ def test_list_names_the_place_where_a_record_is_not_whole(store, joulebench):
     del data["benchmarks"][0]["extra_info"]["energy"]["status"]
     (store.root / CPU / "0002_x.json").write_text(json.dumps(data))
 
-    assert "0002_x.json: benchmarks, item 1, extra_info, energy: 'status' is a" in mistake(joulebench("list"))
+    assert "0002_x.json: benchmarks, item 1, extra_info, energy: 'status' is a" in mistake(
+        joulebench("list"), printed=True
+    )
 
 
 def test_list_names_the_line_where_a_journal_is_damaged(store, joulebench):
     store.journal(CPU).write_text('{"event": "start", "run": "a"}\n{"ev\n{"event": "end", "run": "a"}\n')
 
-    assert "journal.jsonl: line 2: damaged" in mistake(joulebench("list"))
+    assert "journal.jsonl: line 2: damaged" in mistake(joulebench("list"), printed=True)
 
 
 @pytest.mark.parametrize("command", ["list", "show"])
@@ -147,7 +130,7 @@ def test_a_file_of_a_newer_schema_is_named_with_the_remedy(store, joulebench, co
     newer["energy"]["schema"] = 2
     (store.root / CPU / "0002_x.json").write_text(json.dumps(newer))
 
-    line = mistake(joulebench(command))
+    line = mistake(joulebench(command), printed=command == "list")
 
     assert "0002_x.json: energy: written by a newer joulebench: schema 2, this one reads 1: upgrade" in line
 

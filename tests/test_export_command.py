@@ -6,6 +6,7 @@ import pytest
 
 from energy.__main__ import main
 from energy.store import Store
+from tests.command_line import mistake
 from tests.exports import mixed_run, repeated
 from tests.simulated.records import record, run
 
@@ -25,25 +26,6 @@ def store(tmp_path, monkeypatch):
     store.write(run([repeated("unet-baseline", [12.0, 12.5])], day=2), "base")
     store.write(run([repeated("unet-baseline", [12.0, 12.5]), record("enet-baseline")], day=3), "head")
     return store
-
-
-@pytest.fixture
-def joulebench(capsys):
-    def call(*arguments):
-        code = main(arguments)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
-
-def mistake(result):
-    """Return the one line on stderr of a user's mistake."""
-    code, out, err = result
-    assert (code, out) == (4, "")
-    assert err.count("\n") == 1
-    assert err.startswith("joulebench: ")
-    return err
 
 
 def test_the_newest_run_is_printed(store, joulebench):

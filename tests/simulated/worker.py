@@ -3,25 +3,17 @@
 world = World(); pytester.inline_run(..., plugins=[world]); world.did tells what was done, in order.
 """
 
-import os
-import time
-
 import pytest
 
 from energy.meters import Meters
-from energy.reading import Count
+from tests.simulated.work_meter import WorkMeter
 
 
-class World:
+class World(WorkMeter):
     """Counts joules as they are asked for; `factors` makes a case take more or less."""
 
-    name = "work"
-    period_seconds = None
-    slow = False
-
     def __init__(self):
-        self.pid = os.getpid()
-        self.joules = 0.0
+        super().__init__()
         self.factors = {}
         self.did = []
 
@@ -32,24 +24,8 @@ class World:
         monkeypatch.setattr("energy.cooldown.temperatures", lambda _: {})
         return self
 
-    def poll(self):
-        """Nothing is lost between two readings."""
-
-    def counts(self):
-        now = time.monotonic()
-        return tuple(
-            Count(domain, device, "rapl", "measured", joules, covered_seconds=now)
-            for domain, device, joules in (("cpu", "package-0", self.joules), ("ram", "dram-0", 0.0))
-        )
-
-    def faults(self):
-        return ()
-
-    def note(self, fault):
-        """A simulated machine has no faults."""
-
     def close(self):
-        """Nothing was opened."""
+        """Nothing was opened, and the next run inside the test counts on."""
 
     @pytest.fixture
     def work(self, energy):
