@@ -1,5 +1,6 @@
 """Saved predictions: what the suite writes is what the report reads; images stay where one asked for them."""
 
+import io
 import re
 from types import SimpleNamespace
 
@@ -157,13 +158,92 @@ def test_predictions_that_cannot_be_shown_say_why(tmp_path, changes, told):
     assert told in reason
 
 
-def test_a_damaged_file_of_predictions_costs_no_other_one(tmp_path):
-    folder = saved(tmp_path / "p")
+def written(save):
+    """The bytes of a small file of predictions, as one of numpy's two functions writes it."""
+    truth = np.zeros((2, 6, 8), dtype=bool)
+    truth[:, 1:3, 1:3] = True
+    file = io.BytesIO()
+    save(file, image=np.arange(96.0).reshape(truth.shape), truth=truth, prediction=truth, subject=["a", "b"])
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("damage", [b"\xff" * 5, b"\0" * 3, b"{", b"("])
+def test_bytes_that_were_overwritten_anywhere_are_no_more_than_a_reason(tmp_path, save, damage):
+    whole = written(save)
+    path = tmp_path / "a-b.npz"
+    told = []
+    for place in range(0, len(whole) - len(damage), 3):
+        path.write_bytes(whole[:place] + damage + whole[place + len(damage) :])
+        drawn = chart_of.draw(Model((), overlays=tmp_path))
+        told += [drawn] if isinstance(drawn, str) else []
+
+    assert len(told) > 30
+    assert all(reason.startswith("a-b.npz: ") for reason in told)
+
+
+def test_a_damaged_file_of_predictions_costs_no_other_one_and_is_named_with_its_reason(tmp_path):
+    folder = saved(saved(tmp_path / "p"), "b-one", truth=np.zeros((4, 6, 8), dtype=bool))
     (folder / "broken.npz").write_bytes(b"PK nothing")
 
     (chart,) = chart_of.draw(Model((), overlays=folder))
 
     assert chart.title == "Masks on slices: unet-baseline"
+    _, _, named = chart.description.partition("Not shown: ")
+    assert re.fullmatch(r"b-one\.npz: no slice has any brain; broken\.npz: .* zip .*", named)
+
+
+def test_of_many_damaged_files_some_are_named_and_the_others_counted(tmp_path):
+    folder = saved(tmp_path / "p")
+    for number in range(13):
+        (folder / f"broken{number:02}.npz").write_bytes(b"PK nothing")
+
+    (chart,) = chart_of.draw(Model((), overlays=folder))
+
+    assert "broken09.npz" in chart.description
+    assert "broken10.npz" not in chart.description
+    assert chart.description.endswith("; and 3 more.")
+
+
+def test_a_damaged_file_takes_no_other_ones_place_and_what_has_no_place_is_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(chart_of, "MOST_FILES", 2)
+    for name in ("b-b", "c-c", "d-d", "e-e", "f-f"):
+        folder = saved(tmp_path / "p", name)
+    for name in ("a-a", "b-c"):
+        (folder / f"{name}.npz").write_bytes(b"PK nothing")
+
+    first, second = chart_of.draw(Model((), overlays=folder))
+
+    assert [chart.title.rpartition(" ")[2] for chart in (first, second)] == ["b-b", "c-c"]
+    assert "a-a.npz" in first.description
+    assert "b-c.npz" in first.description
+    assert "3 more files are not shown" in first.description
+    assert "ot shown" not in second.description
+
+
+def test_nineteen_networks_are_all_shown(tmp_path):
+    for number in range(19):
+        folder = saved(tmp_path / "p", f"net{number:02}-baseline")
+
+    drawn = chart_of.draw(Model((), overlays=folder))
+
+    assert len(drawn) == 19
+    assert "not shown" not in drawn[0].description
+
+
+def test_files_of_many_pixels_fill_a_page_of_a_few_megabytes_and_no_more(tmp_path):
+    slices = np.random.default_rng(0).random((4, 900, 900))  # noise is what PNG cannot make smaller
+    truth = np.zeros(slices.shape, dtype=bool)
+    truth[:3, 300:600, 300:600] = True
+    for number in range(6):
+        folder = saved(tmp_path / "p", f"n{number}", image=slices, truth=truth, prediction=truth)
+
+    drawn = chart_of.draw(Model((), overlays=folder))
+
+    assert 1 <= len(drawn) < 6
+    assert f"{6 - len(drawn)} more files are not shown" in drawn[0].description
+    pixels = 3 * 900 * 900  # a byte each, and four characters for three bytes
+    assert sum(len(str(chart.spec)) for chart in drawn) < 8_000_000 + 1.4 * pixels
 
 
 def test_an_empty_folder_of_predictions_says_so(tmp_path):

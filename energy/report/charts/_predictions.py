@@ -7,7 +7,9 @@ One file CASE.npz per case, seed and data, without pickles: `image`, `truth` and
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,12 @@ import numpy as np
 LARGEST = 1024
 MOST_BYTES = 2**30
 ARRAYS = ("image", "truth", "prediction", "subject")
+# What zipfile, zlib and numpy raise when bytes of a file are others than were written: any may be hit, those
+# that hold a length, a method of compression or the header of an array, too.
+_DAMAGED = (
+    OSError, KeyError, TypeError, ValueError, EOFError, RuntimeError, MemoryError, OverflowError, SyntaxError,
+    SystemError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
+)  # fmt: skip
 
 
 class PredictionsError(ValueError):
@@ -63,12 +71,14 @@ def _arrays(path: Path) -> dict[str, Any]:
         if size > MOST_BYTES:
             raise PredictionsError(f"{path.name}: {size / 2**30:.1f} GiB; save fewer slices")
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ARRAYS}
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as problem:
-        if isinstance(problem, PredictionsError):
-            raise
+            arrays = {name: np.asarray(file[name]) for name in ARRAYS}
+        arrays["subject"] = arrays["subject"].astype(object)  # its texts are read here, or fail here
+    except PredictionsError:
+        raise
+    except _DAMAGED as problem:
+        reason = str(problem) or type(problem).__name__
         raise PredictionsError(
-            f"{path.name}: {problem}; expected a .npz with {', '.join(ARRAYS)}"
+            f"{path.name}: {reason}; expected a whole .npz with {', '.join(ARRAYS)}"
         ) from problem
     _check(arrays, path)
     return arrays
@@ -83,6 +93,8 @@ def _check(arrays: dict[str, Any], path: Path) -> None:
         raise PredictionsError(f"{path.name}: slices of {shape[1:]} pixels; expected 1 to {LARGEST}")
     if arrays["image"].dtype.kind not in "fiu" or not np.isfinite(arrays["image"]).all():
         raise PredictionsError(f"{path.name}: the image holds what is no finite number")
+    if any(arrays[name].dtype.kind not in "biuf" for name in ("truth", "prediction")):
+        raise PredictionsError(f"{path.name}: a mask holds what is neither true nor false")
 
 
 def _dice(truth: Any, prediction: Any) -> float:

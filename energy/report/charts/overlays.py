@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,11 @@ from energy.report.charts._spec import Rows, Spec
 from energy.report.model import Model, label
 
 PLACE = 14
-MOST_FILES = 6
+# All networks with a seed each; three slices of 256 px make about 0.4 MB of a page.
+MOST_FILES = 24
+MOST_BYTES = 8_000_000
+PIECE_BYTES = 130  # of an outline, as SVG
+MOST_NAMED = 10
 WIDTH = 300
 WHICH = ("worst", "median", "best")
 MASKS = ("truth", "prediction")
@@ -31,15 +36,50 @@ def draw(model: Model) -> tuple[Chart, ...] | str:
     """Draw three slices of each file of predictions in the folder that was asked for."""
     if model.overlays is None:
         return NOT_ASKED
+    paths = sorted(model.overlays.glob("*.npz"))
+    charts, problems, left = _charts(paths)
+    if not charts:
+        return _named(problems) if problems else f"no .npz file in {model.overlays}"
+    told = " ".join([charts[0].description, *_not_shown(problems, left)])
+    return replace(charts[0], description=told), *charts[1:]
+
+
+def _charts(paths: Sequence[Path]) -> tuple[list[Chart], list[str], int]:
+    """Draw as many files as a page has room for; say what is wrong with others, and how many are left."""
     charts: list[Chart] = []
     problems: list[str] = []
-    for path in sorted(model.overlays.glob("*.npz"))[:MOST_FILES]:
+    room = MOST_BYTES
+    for tried, path in enumerate(paths):
+        if len(charts) == MOST_FILES or room <= 0:
+            return charts, problems, len(paths) - tried
         try:
             charts.append(_chart(path, read(path), len(charts) + 1))
         except PredictionsError as problem:
-            problems.append(str(problem))
-    nothing = f"no .npz file in {model.overlays}" if not problems else "; ".join(problems)
-    return tuple(charts) or nothing
+            problems.append(label(" ".join(str(problem).split()), 200))
+        else:
+            room -= _bytes(charts[-1])
+    return charts, problems, 0
+
+
+def _bytes(chart: Chart) -> int:
+    """Return about how much of a page a chart takes."""
+    rows = (row for rows in chart.spec["datasets"].values() for row in rows)
+    return sum(len(row["url"]) if "url" in row else PIECE_BYTES for row in rows)
+
+
+def _not_shown(problems: Sequence[str], left: int) -> Iterator[str]:
+    if problems:
+        yield f"Not shown: {_named(problems)}."
+    if left:
+        yield (
+            f"{left} more files are not shown: a page has room for {MOST_FILES}, and for "
+            f"{MOST_BYTES / 1e6:.0f} MB of images and outlines; name a folder that holds only those you want."
+        )
+
+
+def _named(problems: Sequence[str]) -> str:
+    more = [f"and {len(problems) - MOST_NAMED} more"] if len(problems) > MOST_NAMED else []
+    return "; ".join([*problems[:MOST_NAMED], *more])
 
 
 def _chart(path: Path, slices: Sequence[Slice], number: int) -> Chart:
