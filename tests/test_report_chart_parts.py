@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from energy.report import model
-from energy.report.charts import _axis, _labels, overlays, radar, seconds_vs_watts
+from energy.report.charts import _axis, _labels, _names, overlays, radar, seconds_vs_watts
 from energy.report.charts._axis import Axis
 from energy.report.charts._few import few
 from energy.report.charts._front import front
@@ -140,6 +140,29 @@ def test_a_label_of_a_mark_alone_stands_right_of_it_without_a_line():
     assert label.x > 100
     assert label.y == 100
     assert label.leader is None
+
+
+def test_a_label_covers_what_it_is_to_avoid_only_where_it_must():
+    """A wall right of the mark sends it elsewhere; walls everywhere do not cost it its name."""
+    wall = [(x, y, x, y) for x in range(108, 400, 4) for y in range(60, 140, 4)]
+    everywhere = [(x, y, x, y) for x in range(0, 400, 4) for y in range(0, 300, 4)]
+
+    (beside,) = _labels.place([Anchor(100, 100, "unet")], (400, 300), 5, avoid=wall)
+    (anyway,) = _labels.place([Anchor(100, 100, "unet")], (400, 300), 5, avoid=everywhere)
+
+    assert beside.x + 4 * _labels.CHARACTER < 108
+    assert anyway.x > 100
+
+
+@given(st.lists(st.text("ab_+-", min_size=1, max_size=60), unique=True, min_size=1, max_size=8))
+def test_names_that_differ_differ_when_they_are_cut(names):
+    assert len(set(_names.distinct(names))) == len(names)
+
+
+def test_names_that_fit_are_not_cut_and_others_no_more_than_they_must():
+    short, long = "unet", "attention_squeeze_unet-novograd_betas+cache"
+
+    assert _names.distinct([short, long]) == [short, "attention_squeeze_unet … tas+cache"]
 
 
 def test_a_label_does_not_stand_between_its_mark_and_one_as_near():

@@ -1,11 +1,14 @@
 """The charts: what they show is what the records say, and they say what they do not show."""
 
+from dataclasses import replace
+
 import pytest
 
-from energy.history.series import ChangePoint, Cut, Level, Series
-from energy.history.series import Point as Past
+from energy.history.series import ChangePoint
 from energy.report import charts
 from energy.report.charts import (
+    _frames,
+    dice_vs_total_kj,
     heatmap,
     history,
     int8,
@@ -27,6 +30,7 @@ from tests.simulated.reports import (
     panel,
     point,
     rows,
+    series,
     three_machines,
     trained,
 )  # fmt: skip
@@ -71,6 +75,67 @@ def test_charts_have_places_of_their_own_and_the_studys_come_first(three):
     assert [chart.part for chart in charts.draw(three).charts][:4] == ["study"] * 3 + ["more"]
 
 
+# --- how many ---
+
+
+def of_settings(count, task="training"):
+    """Groups of one machine, each of its own budget and with U-Net and another case."""
+    points = (
+        point("unet-baseline", dice=0.9, total_kj=20.0, seconds=9.0, peak_rss_mib=9.0),
+        point("enet-baseline", dice=0.8, total_kj=2.0, seconds=2.0, peak_rss_mib=5.0),
+    )
+    return [panel(points, task=task, setting=f"{number + 1} epochs") for number in range(count)]
+
+
+@pytest.mark.parametrize("chart", [dice_vs_total_kj, heatmap, radar])
+def test_settings_for_which_there_is_no_room_are_named(chart):
+    most = _frames.MOST_CHARTS
+
+    drawn = chart.draw(Model(tuple(of_settings(most + 2))))
+
+    assert len(drawn) == most
+    for left in (most + 1, most + 2):
+        assert f"training, {left} epochs" in drawn[-1].description
+    assert "no room" not in "".join(one.description for one in chart.draw(Model(tuple(of_settings(most)))))
+
+
+def test_settings_that_a_chart_cannot_show_take_up_none_of_its_room():
+    """Groups without a U-Net have no heat map; those behind them have theirs."""
+    alone = [replace(one, points=one.points[1:]) for one in of_settings(_frames.MOST_CHARTS)]
+    last = replace(of_settings(1)[0], setting="99 epochs")
+
+    (chart,) = heatmap.draw(Model((*alone, last)))
+
+    assert "99 epochs" in chart.title
+
+
+def test_charts_of_one_setting_have_one_number_in_their_names():
+    first, second = of_settings(2)
+    told = Model((replace(first, points=first.points[1:]), second))
+
+    assert [chart.name for chart in dice_vs_total_kj.draw(told)] == ["dice_vs_total_kj", "dice_vs_total_kj-2"]
+    assert [chart.name for chart in heatmap.draw(told)] == ["heatmap-2"]
+
+
+def test_inference_has_its_chart_however_many_trainings_stand_before_it():
+    pair = (point("unet-baseline", dice=0.9, mean_watts=200.0), point("unet-int8", dice=0.8, mean_watts=90.0))
+    inference = panel(pair, task="inference", setting="any")
+
+    assert len(int8.draw(Model((*of_settings(_frames.MOST_CHARTS), inference)))) == 1
+
+
+def test_a_long_subtitle_is_broken_into_lines_and_says_how_every_meter_got_its_joules():
+    sources = ("codecarbon_cpu_load_model (modelled)", "nvml_counter (measured)", "rapl_counter (measured)")
+    points = [point("unet-baseline", dice=0.9, total_kj=20.0)]
+    machines = tuple(panel(points, machine=name, sources=sources) for name in ("a", "b"))
+
+    (chart,) = dice_vs_total_kj.draw(Model(machines))
+
+    lines = chart.spec["concat"][0]["title"]["subtitle"]
+    assert len(lines) > 1
+    assert " ".join(lines) == ", ".join(sources)
+
+
 # --- heat map ---
 
 
@@ -93,6 +158,59 @@ def test_a_flagged_cell_says_so_and_has_no_colour(one):
 
     assert cell["down"] == "sqnet"
     assert cell["text"].endswith("flagged")
+
+
+def seeded(case, by_seed):
+    """A case whose Dice and kJ are told by seed."""
+    made = trained(case, [dice for dice, _ in by_seed.values()], [kj for _, kj in by_seed.values()])
+    made["budget"] = made["budget"] | {"seeds": list(by_seed)}
+    return made
+
+
+def test_a_case_of_one_seed_is_compared_with_the_unets_repeat_of_that_seed():
+    """U-Net's mean over other seeds is 0.6 and 30 kJ: against that the case would gain Dice."""
+    unet = seeded("unet-baseline", {0: (0.8, 20.0), 1: (0.4, 40.0)})
+    told = model_of(found([unet, seeded("enet-baseline", {0: (0.7, 2.0)})]))
+
+    (chart,) = heatmap.draw(told)
+    (polygons,) = radar.draw(told)
+
+    (cell,) = [row for row in rows(chart, "cells") if row["down"] == "enet" or row["across"] == "enet"]
+    assert cell["ratio"] == pytest.approx(0.1)
+    assert cell["dice"] == "Dice −0.100"
+    (row,) = [row for row in polygons.rows if row[2] == "enet-baseline"]
+    assert row[3] == "0.875"  # 0.7 of 0.8
+
+
+def test_a_case_that_shares_no_seed_with_the_unet_is_not_compared_and_named():
+    unet = seeded("unet-baseline", {0: (0.8, 20.0)})
+    others = [seeded("enet-baseline", {0: (0.7, 2.0)}), seeded("segnet-baseline", {5: (0.7, 2.0)})]
+
+    (chart,) = heatmap.draw(model_of(found([unet, *others])))
+
+    assert {row["down"] for row in rows(chart, "cells")} == {"unet", "enet"}
+    assert "share no seed with the U-Net: segnet-baseline." in chart.description
+
+
+def test_nineteen_networks_by_twenty_techniques_all_have_a_cell():
+    networks = ["unet", *(f"net{number}" for number in range(18))]
+    techniques = ["baseline", *(f"way{number}" for number in range(19))]
+    points = [point(f"{net}-{way}", dice=0.5, total_kj=1.0) for net in networks for way in techniques]
+
+    (chart,) = heatmap.draw(Model((panel(points),)))
+
+    assert len({(row["across"], row["down"]) for row in rows(chart, "cells")}) == 380
+    assert "no room" not in chart.description
+
+
+def test_colours_reach_as_far_as_the_ratios():
+    points = [point("unet-baseline", dice=0.9, total_kj=32.0), point("enet-baseline", dice=0.9, total_kj=1.5)]
+
+    (chart,) = heatmap.draw(Model((panel(points),)))
+
+    fill = chart.spec["layer"][0]["encoding"]["fill"]
+    assert fill["scale"]["domain"] == [1 / 32, 1, 32]  # 1.5 / 32 lies between 1/32 and 1/16
+    assert fill["legend"]["values"][0] == 1 / 32
 
 
 def test_without_a_good_unet_there_is_no_heat_map():
@@ -233,6 +351,16 @@ def test_measured_and_modelled_kilojoules_are_not_joined():
     assert "measured and modelled kilojoules are not compared" in slope.draw(model)
 
 
+def test_pairs_of_machines_for_which_there_is_no_room_are_counted():
+    points = [point("unet-baseline", dice=0.9, total_kj=20.0, seconds=9.0)]
+    machines = tuple(panel(points, machine=name) for name in "abcdef")  # 15 pairs
+
+    drawn = slope.draw(Model(machines))
+
+    assert len(drawn) == slope.MOST_CHARTS
+    assert f"{15 - slope.MOST_CHARTS} more such charts" in drawn[-1].description
+
+
 def test_one_machine_has_no_slope(one):
     assert slope.draw(one) == "these results are of one machine"
 
@@ -250,6 +378,18 @@ def test_the_unet_is_the_ring_at_1_and_a_cheaper_case_lies_outside_of_it(one):
     assert dice == pytest.approx(0.81 / 0.905, rel=1e-3)
     assert speed == energy == pytest.approx(20.5 / 2.05, rel=1e-3)
     assert memory == pytest.approx(0.905 / 0.81, rel=1e-3)
+
+
+def test_cases_whose_names_differ_in_the_middle_alone_have_names_and_polygons_of_their_own():
+    figures = {"dice": 0.8, "total_kj": 2.0, "seconds": 2.0, "peak_rss_mib": 5.0}
+    ways = ("amp_bf16+novograd+cache", "amp_fp16+novograd+cache")
+    names = ["unet-baseline", "enet-baseline", *(f"attention_squeeze_unet-{way}" for way in ways)]
+
+    (chart,) = radar.draw(Model((panel([point(name, **figures) for name in names]),)))
+
+    polygons = [row["case"] for row in rows(chart, "polygons")]
+    assert {polygons.count(name) for name in set(polygons)} == {5}  # four corners, and the first again
+    assert len(set(polygons)) == 4
 
 
 def test_a_radar_has_five_polygons_at_most_and_closes_them():
@@ -283,19 +423,6 @@ def test_fp32_and_int8_of_one_network_stand_in_one_row(one):
 
 
 # --- history ---
-
-
-def series(case="enet-baseline", **changes):
-    points = tuple(
-        Past(f"h200/{n:04}_a", f"2026-01-{n + 1:02}T00:00:00", "abc", 3, 10.0 + (n >= 3), (9.0, 12.0))
-        for n in range(6)
-    )
-    whole = {
-        "fingerprint": MEASURED, "case": case, "task": "training", "metric": "total_kj", "relative": True,
-        "points": points, "cuts": (Cut(5, ("software",)),), "levels": (Level(0, 3, 10.0), Level(3, 6, 11.0)),
-        "changes": (ChangePoint(3, 0.1, 3, 3, worse=True),), "excluded": (), "noise": 0.01,
-    }  # fmt: skip
-    return Series(**(whole | changes))
 
 
 def test_a_history_shows_runs_levels_changes_and_cuts(one):

@@ -1,8 +1,11 @@
 """Curves over the epochs of a training: energy so far, and power over time."""
 
+import math
+
 import pytest
 
 from energy.report.charts import (
+    _labels,
     _look,
     dice_vs_cumulative_kj,
     power_over_time,
@@ -146,3 +149,40 @@ def test_idle_power_is_a_line_where_it_was_measured(one):
 
     assert rows(chart, "idle0") == [{"y": 11.0, "text": "idle"}]
     assert "idle, before the first case, 11 W" in chart.description
+
+
+def test_each_case_has_a_frame_of_power_as_long_as_its_own_training(one):
+    """U-Net takes ten times as long: on its scale nobody would see the other's epochs."""
+    (chart,) = power_over_time.draw(one)
+
+    ends = {}
+    for number, frame in enumerate(chart.spec["concat"]):
+        last = max(row["x"] for row in rows(chart, f"curves{number}"))
+        (line,) = [one for one in frame["layer"] if one["mark"]["type"] == "line"]
+        ends[frame["title"]["text"]] = (last, line["encoding"]["x"]["scale"])
+
+    assert ends["unet-baseline"][0] == pytest.approx(10 * ends["enet-baseline"][0])
+    for last, scale in ends.values():
+        assert scale["type"] == "linear"
+        assert last <= scale["domain"][1] <= 2 * last
+
+
+def test_a_name_stands_on_no_curve(one):
+    (chart,) = dice_vs_cumulative_kj.draw(one)
+    drawn = [row["text"] for row in rows(chart, "labels0")]
+    across, up = (
+        next(layer for layer in chart.spec["layer"] if "x" in layer["encoding"])["encoding"][side]["scale"]
+        for side in "xy"
+    )
+
+    def pixel(row):
+        x = math.log(row["x"] / across["domain"][0]) / math.log(across["domain"][1] / across["domain"][0])
+        y = (row["y"] - up["domain"][0]) / (up["domain"][1] - up["domain"][0])
+        return x * chart.spec["width"], (1 - y) * chart.spec["height"]
+
+    for label in rows(chart, "labels0"):
+        left, middle = pixel(label)
+        right = left + _labels.CHARACTER * len(label["text"])
+        for mark in map(pixel, rows(chart, "curves0")):
+            assert not (left < mark[0] < right and abs(mark[1] - middle) < _labels.LINE / 2), label
+    assert len(drawn) == len(set(drawn)) > 1

@@ -15,6 +15,7 @@ from energy.metrics import summarise
 from energy.report import build, choosing, drawing, groups, overview
 from energy.report.charts import Drawn, _workers
 from energy.store import Store
+from tests.simulated import reports
 from tests.simulated.pages import parsed
 from tests.simulated.records import COMMIT, block, domain, failed, modelled, record, run
 
@@ -275,7 +276,7 @@ def test_the_page_begins_with_the_cheapest_case_that_keeps_u_nets_dice(store):
         gpu, cpu = cpu, gpu
     assert "the energy is measured" in told
     assert "enet-baseline reaches Dice 0.880 (U-Net 0.900) for 20 % of U-Net's kilojoules (measured)" in cpu
-    assert "One seed each" in cpu
+    assert "One seed:" in cpu
     assert "different runs" not in cpu
     assert "no case keeps 95 % of U-Net's Dice for less energy" in gpu
 
@@ -286,6 +287,26 @@ def test_cases_of_different_runs_are_compared_with_a_warning(tmp_path):
     store.write(run([trained("enet-baseline", 0.9, 1.0)], day=2))
 
     assert "The two are of different runs" in sentences(tmp_path)[1]
+
+
+def test_the_unets_repeats_of_other_seeds_are_not_held_against_a_case_of_one(tmp_path):
+    """Over seeds 0 to 2 U-Net has Dice 0.6; the case ran seed 0 alone, where U-Net has 0.8."""
+    unet = reports.trained("unet-baseline", [0.8, 0.5, 0.5], [20.0, 40.0, 40.0])
+    worse = reports.trained("enet-baseline", [0.7], [1.0])
+    better = reports.trained("segnet-baseline", [0.78], [4.0])
+    Store(tmp_path).write(run([unet, worse, better], day=1))
+
+    (said,) = sentences(tmp_path)[1:]
+
+    assert "segnet-baseline reaches Dice 0.780 (U-Net 0.800) for 20 % of U-Net's kilojoules" in said
+    assert "One seed:" in said
+    assert "Only the seeds that both have are compared (0)." in said
+
+
+def test_a_unet_that_learned_nothing_praises_no_other_case(tmp_path):
+    Store(tmp_path).write(run([trained("unet-baseline", 0.0, 10.0), trained("enet-baseline", 0.0, 1.0)]))
+
+    assert "U-Net has Dice 0, with which nothing can be compared" in sentences(tmp_path)[1]
 
 
 def test_a_number_that_no_float_holds_makes_a_file_unusable(store, report, no_charts):

@@ -120,6 +120,30 @@ def test_repeats_are_small_marks_and_intervals_are_bars(one):
     assert unet["y2"] == pytest.approx(0.905 + 12.706 * 0.005, abs=1e-4)
 
 
+def test_repeats_are_filled_and_those_of_a_flagged_case_are_hollow(one):
+    """Hollow says that something speaks against a record, of small marks too."""
+    (chart,) = dice_vs_total_kj.draw(one)
+
+    told = {row["x"]: row["record"] for row in rows(chart, "repeats0")}
+    (layer,) = [one for one in chart.spec["layer"] if one["data"]["name"] == "repeats0"]
+
+    assert (told[20.0], told[0.5]) == (_marks.GOOD, _marks.FLAGGED)
+    assert layer["encoding"]["fillOpacity"]["scale"] == {
+        "domain": [_marks.GOOD, _marks.FLAGGED],
+        "range": [1, 0],
+    }
+
+
+@pytest.mark.parametrize(("seeds", "differ"), [([0, 1], False), ([0, 2], True)])
+def test_cases_of_different_seeds_are_said_to_differ_by_them(seeds, differ):
+    other = trained("enet-baseline", [0.8, 0.8], [2.0, 2.0])
+    other["budget"] = other["budget"] | {"seeds": seeds}
+
+    (chart,) = dice_vs_total_kj.draw(model_of(found([trained("unet-baseline", [0.9, 0.9], [9, 9]), other])))
+
+    assert ("different seeds" in chart.description) == differ
+
+
 def test_one_repeat_has_neither_small_marks_nor_an_interval_and_says_so():
     (chart,) = dice_vs_total_kj.draw(model_of(found([trained("unet-baseline", [0.9], [20.0])])))
 

@@ -52,6 +52,17 @@ class Entry:
         """Whether the case went well and nothing speaks against its figures."""
         return self.record["status"] == "ok" and bool(self.record["validity"]["ok"])
 
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of its repeats; empty where a task has none."""
+        seeds = self.whole.get("budget", {}).get("seeds")
+        return tuple(seeds) if isinstance(seeds, list) else ()
+
+    def values(self, metric: str) -> list[float]:
+        """Return a metric that is known, one per repeat."""
+        values = self.record["metrics"][metric]["values"]
+        return [float(value) for value in values if value is not None]
+
     def mean(self, metric: str) -> float | None:
         """Return the mean of a metric; None if it is unknown."""
         value = self.record["metrics"].get(metric, {}).get("mean")

@@ -74,6 +74,7 @@ class Point:
         told_epochs: of each repeat, as the record has them.
         parts: what the total is made of; empty where a part is unknown.
         facts: what the case said of itself, by repeat; of any form.
+        seeds: of its repeats; empty where a task has none.
     """
 
     case: str
@@ -85,6 +86,7 @@ class Point:
     told_epochs: Sequence[Sequence[Mapping[str, Any]]] = ()
     parts: tuple[Part, ...] = ()
     facts: tuple[Mapping[str, Any], ...] = ()
+    seeds: tuple[int, ...] = ()
 
     def epochs(self) -> Iterator[Iterator[Epoch]]:
         """Return the epochs of each repeat, read when asked for: of thousands of cases few are shown."""
@@ -196,6 +198,7 @@ def _point(entry: Entry) -> Point:
         told_epochs=whole.get("epochs") or (),
         parts=tuple(_parts(whole["domains"])) if record["status"] == "ok" else (),
         facts=tuple(fact for fact in setup if isinstance(fact, Mapping)) if isinstance(setup, list) else (),
+        seeds=entry.seeds,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from energy import caption, digits, provenance
-from energy.report import choosing
+from energy.report import choosing, seeds
 from energy.report.choosing import Candidate
 from energy.report.groups import Entry, Group
 from energy.report.words import clipped
@@ -71,7 +71,7 @@ def _band(entries: Sequence[Entry]) -> str:
 def lead(groups: Sequence[Group]) -> list[str]:
     """Return what a reader should know first: how the joules were got, and what the figures say.
 
-    For each group with a U-Net: the cheapest case that keeps 95 % of U-Net's Dice.
+    For each group with a U-Net: the cheapest case that keeps 95 % of U-Net's Dice, over the seeds of both.
     """
     kinds = sorted({group.kind for group in groups if group.kind})
     told = (
@@ -81,25 +81,58 @@ def lead(groups: Sequence[Group]) -> list[str]:
     return sentences + [sentence for group in groups if (sentence := _against_unet(group))][:MOST_SENTENCES]
 
 
+@dataclass(frozen=True)
+class _Rival:
+    """A case and the U-Net, each over the seeds that both have: Dice, kJ, and that of the U-Net."""
+
+    option: Candidate
+    dice: tuple[float, float]
+    kj: tuple[float, float]
+
+    @property
+    def share(self) -> float:
+        """Its kJ as a share of the U-Net's."""
+        return self.kj[0] / self.kj[1]
+
+
 def _against_unet(group: Group) -> str | None:
     options = choosing.candidates(group)
     unet = next((option for option in options if option.entry.case == "unet-baseline"), None)
     if unet is None or unet.kj <= 0:
         return None
-    winner = choosing.cheapest(options, 0.95 * unet.dice)
-    if winner is None or winner is unet:
-        return f"{group.machine}, {group.setting}: no case keeps 95 % of U-Net's Dice for less energy."
-    share = digits.number(100 * winner.kj / unet.kj, 10 * winner.kj / unet.kj)  # two digits
+    where = f"{group.machine}, {group.setting}"
+    if unet.dice <= 0:
+        return f"{where}: U-Net has Dice {digits.number(unet.dice)}, with which nothing can be compared."
+    rivals = [rival for option in options if option is not unet and (rival := _rival(option, unet))]
+    enough = [rival for rival in rivals if rival.dice[0] >= 0.95 * rival.dice[1] and rival.share < 1]
+    if not enough:
+        return f"{where}: no case keeps 95 % of U-Net's Dice for less energy."
+    winner = min(enough, key=lambda rival: (rival.share, -rival.dice[0]))
+    share = digits.number(100 * winner.share, 10 * winner.share)  # two digits
     return (
-        f"{group.machine}, {group.setting}: {clipped(winner.entry.case, 60)} reaches Dice "
-        f"{digits.number(winner.dice)} (U-Net {digits.number(unet.dice)}) for {share} % "
-        f"of U-Net's kilojoules ({group.kind}).{''.join(_doubts(unet, winner))}"
+        f"{where}: {clipped(winner.option.entry.case, 60)} reaches Dice {digits.number(winner.dice[0])} "
+        f"(U-Net {digits.number(winner.dice[1])}) for {share} % of U-Net's kilojoules ({group.kind})."
+        f"{''.join(_doubts(unet.entry, winner.option.entry))}"
     )
 
 
-def _doubts(unet: Candidate, winner: Candidate) -> Iterator[str]:
+def _rival(option: Candidate, unet: Candidate) -> _Rival | None:
+    """Return a case beside the U-Net; None if they share no seed, or the U-Net has no kJ or Dice there."""
+    dice, kj = (
+        seeds.means(
+            option.entry.values(metric), option.entry.seeds, unet.entry.values(metric), unet.entry.seeds
+        )
+        for metric in ("dice", "total_kj")
+    )
+    return _Rival(option, dice, kj) if dice and kj and dice[1] > 0 and kj[1] > 0 else None
+
+
+def _doubts(unet: Entry, winner: Entry) -> Iterator[str]:
     """Yield what a reader should hold against a comparison of two cases."""
-    if {len(option.entry.record["metrics"]["dice"]["values"]) for option in (unet, winner)} == {1}:
-        yield " One seed each: chance decides over differences of a few hundredths of Dice."
-    if unet.entry.run.path != winner.entry.run.path:
+    both = seeds.shared(winner.seeds, unet.seeds)
+    if len(both) == 1 or len(winner.values("dice")) == len(unet.values("dice")) == 1:
+        yield " One seed: chance decides over differences of a few hundredths of Dice."
+    if set(winner.seeds) != set(unet.seeds):
+        yield f" Only the seeds that both have are compared ({', '.join(map(str, both))})."
+    if unet.run.path != winner.run.path:
         yield " The two are of different runs, between which the same work may differ by some per cent."

@@ -1,6 +1,10 @@
 """Results with everything that a chart can show, made by hand: machines that measure, model and mix."""
 
+import numpy as np
+
 from energy.gather import FoundRun
+from energy.history.series import ChangePoint, Cut, Level, Series
+from energy.history.series import Point as Past
 from energy.metrics import summarise
 from energy.report import groups, model
 from energy.report.model import Figure, Model, Panel, Point
@@ -149,3 +153,31 @@ def panel(points, kind="measured", machine="NVIDIA H200 at 700 W", **changes) ->
 def rows(chart, name):
     """What a chart's data set of some name holds."""
     return chart.spec["datasets"][name]
+
+
+def series(case="enet-baseline", **changes):
+    points = tuple(
+        Past(f"h200/{n:04}_a", f"2026-01-{n + 1:02}T00:00:00", "abc", 3, 10.0 + (n >= 3), (9.0, 12.0))
+        for n in range(6)
+    )
+    whole = {
+        "fingerprint": MEASURED, "case": case, "task": "training", "metric": "total_kj", "relative": True,
+        "points": points, "cuts": (Cut(5, ("software",)),), "levels": (Level(0, 3, 10.0), Level(3, 6, 11.0)),
+        "changes": (ChangePoint(3, 0.1, 3, 3, worse=True),), "excluded": (), "noise": 0.01,
+    }  # fmt: skip
+    return Series(**(whole | changes))
+
+
+def saved(folder, name="unet-baseline", **changes):
+    """Three slices with brain of Dice 1, 0.5 and 0, and one without."""
+    truth = np.zeros((4, 6, 8), dtype=bool)
+    truth[:3, 1:3, 1:3] = True
+    prediction = truth.copy()
+    prediction[1] = np.roll(truth[1], 1, axis=1)
+    prediction[2] = np.roll(truth[2], 3, axis=1)
+    prediction[3] = True
+    subject = np.array(["sub-a", "sub-b", "sub-c", "sub-d"])
+    arrays = {"image": np.random.default_rng(0).random((4, 6, 8)), "truth": truth, "prediction": prediction}
+    folder.mkdir(exist_ok=True)
+    np.savez(folder / f"{name}.npz", **(arrays | {"subject": subject} | changes))
+    return folder

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +17,7 @@ from energy.report.model import Panel, Point
 
 MOST_CURVES = 6
 MOST_STEPS = 400
+NEAR = 6.0  # pixels, half the height of a label
 
 Place = tuple[float, float]
 
@@ -40,17 +43,20 @@ class Curves:
     step: bool  # a curve is of steps, and its first place is where the first of them begins
 
 
-def chosen(frame: Frame, places: Callable[[Point], Sequence[Sequence[Place]]]) -> list[tuple[Curve, ...]]:
+def chosen(
+    frame: Frame, places: Callable[[Point], Sequence[Sequence[Place]]], most: int = MOST_CURVES
+) -> list[tuple[Curve, ...]]:
     """Return by panel the curves of the few cases that tell most.
 
     Args:
         frame: the panels.
         places: returns a list of places for each curve of a case; an empty one is none.
+        most: cases of a panel.
     """
     return [
         tuple(
             Curve(point, tuple(_thinned(curve)))
-            for point in few(panel.points, MOST_CURVES)
+            for point in few(panel.points, min(most, MOST_CURVES))
             for curve in places(point)
             if curve
         )
@@ -65,12 +71,13 @@ def _thinned(places: Sequence[Place]) -> Iterator[Place]:
     yield places[-1]
 
 
-def data(drawn: Sequence[Curves]) -> dict[str, Rows]:
-    """Return the named rows of all panels: places in order, and labels at the ends of curves."""
+def data(drawn: Sequence[Curves], *, labels: bool = True) -> dict[str, Rows]:
+    """Return the named rows of all panels: places in order, and labels at the ends of curves if wanted."""
     colours = _colours(drawn)
     found: dict[str, Rows] = {}
     for number, one in enumerate(drawn):
-        found |= {f"curves{number}": _rows(one, colours), f"labels{number}": list(_ends(one))}
+        found[f"curves{number}"] = _rows(one, colours)
+        found[f"labels{number}"] = list(_ends(one)) if labels else []
     return found
 
 
@@ -107,11 +114,48 @@ def _ends(drawn: Curves) -> Iterator[dict[str, Any]]:
     ordered = [first[case] for case in dict.fromkeys(curve.point.case for curve in drawn.curves)]
     texts = _names.short_names([curve.point for curve in ordered])
     places = [curve.places[-1] for curve in ordered]
-    return _labels.rows(places, texts, len(places), drawn.across, drawn.up, drawn.size, MOST_CURVES)
+    return _labels.rows(
+        places,
+        texts,
+        len(places),
+        drawn.across,
+        drawn.up,
+        drawn.size,
+        MOST_CURVES,
+        avoid=list(_along(drawn)),
+    )
 
 
-def panel(drawn: Curves, number: int, *, more: Sequence[Spec] = ()) -> Spec:
-    """Return the layers of one panel: curves solid where joules are measured, broken where modelled."""
+def _along(drawn: Curves) -> Iterator[Place]:
+    """Yield places on all curves, near enough to each other that no label fits between two."""
+    for curve in drawn.curves:
+        yield curve.places[0]
+        for (x1, y1), (x2, y2) in itertools.pairwise(curve.places):
+            corner = (x1, y2) if drawn.step else (x2, y2)  # a step goes up or down where it begins
+            yield from _between((x1, y1), corner, drawn)
+            yield from _between(corner, (x2, y2), drawn)
+
+
+def _between(begin: Place, end: Place, drawn: Curves) -> Iterator[Place]:
+    """Yield places on a straight line, its end among them."""
+    width, height = drawn.size
+    ends = [(drawn.across.pixel(x, width), drawn.up.pixel(y, height)) for x, y in (begin, end)]
+    count = math.ceil(math.dist(*ends) / NEAR)
+    for part in range(1, count + 1):
+        x, y = (first + (last - first) * part / count for first, last in zip(*ends, strict=True))
+        yield drawn.across.value(x, width), drawn.up.value(y, height)
+
+
+def panel(drawn: Curves, number: int, title: str = "", below: str = "", *, more: Sequence[Spec] = ()) -> Spec:
+    """Return the layers of one panel: curves solid where joules are measured, broken where modelled.
+
+    Args:
+        drawn: the panel.
+        number: of its rows.
+        title: above it; the machine's name if empty.
+        below: below the title; how the joules were got if empty.
+        more: layers under the curves.
+    """
     kind = drawn.panel.kind or "measured"
     rows = f"curves{number}"
     at = {
@@ -133,7 +177,7 @@ def panel(drawn: Curves, number: int, *, more: Sequence[Spec] = ()) -> Spec:
         {**marks, "transform": [{"filter": "datum.epoch"}]},
         *_spec.labels(f"labels{number}", drawn.across, drawn.up, drawn.titles),
     ]
-    return _spec.panel(layers, drawn.panel.heading, SUBTITLES[kind], *drawn.size)
+    return _spec.panel(layers, title or drawn.panel.heading, below or SUBTITLES[kind], *drawn.size)
 
 
 DASHES = {"measured": [1, 0], "modelled": [7, 3], "mixed": [7, 2, 2, 2]}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from energy.report.model import Model, Panel, Point
 
 # What a chart can hold and a reader can see. What lies beyond is said, and stands in the table of cases.
-MOST_CHARTS = 4
+MOST_CHARTS = 8
 MOST_PANELS = 6
 MOST_POINTS = 200
 # With more cases in a chart their repeats would hide them; the intervals stay.
@@ -28,21 +28,41 @@ class Frame:
     setting: str
     panels: tuple[Panel, ...]
     panels_left: int
-    suffix: str  # of the chart's name: two charts of a kind are of two settings
+    suffix: str  # of the chart's name; the same in every kind of chart
+    settings_left: tuple[str, ...] = ()  # those for which there is no room after this chart
 
 
-def of(model: Model, has: Callable[[Point], bool]) -> list[Frame]:
-    """Sort panels by task, budget and data; those without a point that `has` what is needed are left out."""
+def of(
+    model: Model, has: Callable[[Point], bool], fits: Callable[[Panel], bool] = lambda _: True
+) -> list[Frame]:
+    """Sort panels by task, budget and data, as many as there is room for; the last frame tells of others.
+
+    Args:
+        model: the panels.
+        has: whether a point has what the chart needs; others are left out.
+        fits: whether there is something to draw of a panel with those points; others are left out.
+    """
     by_setting: dict[tuple[str, str], list[Panel]] = {}
     for panel in model.panels:
-        points = tuple(point for point in panel.points if has(point))
-        if points and panel.task not in NOT_CASES:
-            by_setting.setdefault((panel.task, panel.setting), []).append(replace(panel, points=points))
-    frames = []
-    for number, ((task, setting), panels) in enumerate(by_setting.items(), start=1):
-        suffix = "" if number == 1 else f"-{number}"
-        frames.append(Frame(task, setting, tuple(panels[:MOST_PANELS]), len(panels[MOST_PANELS:]), suffix))
-    return frames[:MOST_CHARTS]
+        if panel.task not in NOT_CASES:
+            kept = by_setting.setdefault((panel.task, panel.setting), [])
+            known = replace(panel, points=tuple(point for point in panel.points if has(point)))
+            if known.points and fits(known):
+                kept.append(known)
+    frames = [
+        Frame(task, setting, tuple(panels[:MOST_PANELS]), len(panels[MOST_PANELS:]), _suffix(number))
+        for number, ((task, setting), panels) in enumerate(by_setting.items(), start=1)
+        if panels
+    ]
+    drawn, left = frames[:MOST_CHARTS], frames[MOST_CHARTS:]
+    if left:
+        told = tuple(f"{frame.task}, {frame.setting}" for frame in left)
+        drawn[-1] = replace(drawn[-1], settings_left=told)
+    return drawn
+
+
+def _suffix(number: int) -> str:
+    return "" if number == 1 else f"-{number}"
 
 
 def size(frame: Frame) -> tuple[int, int]:
@@ -70,8 +90,10 @@ def _every(points: Sequence[Point], most: int) -> list[Point]:
 
 
 def left_out(frame: Frame, cases: int) -> Iterator[str]:
-    """Say in sentences what a chart does not show."""
+    """Say in sentences what a chart does not show, and for what there is no chart of its kind."""
     if frame.panels_left:
         yield f"{frame.panels_left} more machines are left out of this chart."
     if cases:
         yield f"{cases} more cases are left out of this chart, so that its marks can be told apart."
+    if frame.settings_left:
+        yield f"There is no room for such charts of {'; '.join(frame.settings_left)}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ CHARACTER = 6.1
 LINE = 13.0
 MARK = 11.0
 GAP = 3.0
+SQUARE = 4.0
 # A text without a line keeps this far from what is not its own, or it would be read as that mark's.
 APART = 8.0
 # Pixels between a mark and a text where there is no room beside it; a line joins the two.
@@ -53,7 +55,12 @@ class Placed:
 
 
 def place(
-    anchors: Sequence[Anchor], size: tuple[int, int], most: int, *, right: bool = False
+    anchors: Sequence[Anchor],
+    size: tuple[int, int],
+    most: int,
+    *,
+    right: bool = False,
+    avoid: Sequence[Box] = (),
 ) -> list[Placed]:
     """Place the labels that fit, those of the first anchors first; the others stay without one.
 
@@ -62,6 +69,7 @@ def place(
         size: of the frame, width and height in pixels.
         most: labels at most.
         right: whether all are to stand on the right.
+        avoid: what a label covers only where there is no other place for it.
     """
     candidates = _on_the_right if right else _around
     taken = [_mark(anchor) for anchor in anchors]
@@ -71,7 +79,11 @@ def place(
             break
         others = [box for place, box in enumerate(taken) if place != index]
         far = anchor.important or len(anchors) <= CROWD
-        box, leader = _free(candidates(anchor), size, others, far=far, may_cross=anchor.important)
+        for beside in (avoid, ()) if avoid else ((),):
+            taken_here = [*others, *beside]
+            box, leader = _free(candidates(anchor), size, taken_here, far=far, may_cross=anchor.important)
+            if box is not None:
+                break
         if box is not None:
             taken.append(box)
             placed.append(Placed(index, box[0], (box[1] + box[3]) / 2, leader))
@@ -110,6 +122,7 @@ def rows(
     most: int,
     *,
     right: bool = False,
+    avoid: Sequence[tuple[float, float]] = (),
 ) -> Iterator[dict[str, Any]]:
     """Yield the labels that fit as rows in the units of the axes: x, y, text, and the ends of their lines.
 
@@ -122,18 +135,24 @@ def rows(
         size: of the frame, width and height in pixels.
         most: labels at most.
         right: whether all are to stand on the right.
+        avoid: places that a label covers only where there is no other place for it.
     """
     width, height = size
 
     def there(x: float, y: float) -> tuple[float, float]:
         return across.value(x, width), up.value(height - y, height)
 
-    pixels = [(across.pixel(x, width), height - up.pixel(y, height)) for x, y in places]
+    def pixel(x: float, y: float) -> tuple[float, float]:
+        return across.pixel(x, width), height - up.pixel(y, height)
+
+    pixels = list(itertools.starmap(pixel, places))
+    # Each small square once: curves of many repeats run over the same.
+    covered = {tuple(SQUARE * round(end / SQUARE) for end in pixel(*at)) for at in avoid}
     anchors = [
         Anchor(x, y, text, number < important)
         for number, ((x, y), text) in enumerate(zip(pixels, texts, strict=True))
     ]
-    for label in place(anchors, size, most, right=right):
+    for label in place(anchors, size, most, right=right, avoid=[(x, y, x, y) for x, y in covered]):
         x, y = there(label.x, label.y)
         row: dict[str, Any] = {"x": x, "y": y, "text": anchors[label.index].text}
         if label.leader:

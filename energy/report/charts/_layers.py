@@ -92,9 +92,13 @@ def _intervals(layers: Layers) -> list[Spec]:
 
 def _cases(layers: Layers) -> list[Spec]:
     """Return the small marks of the repeats and the marks of the cases, hollow where flagged."""
-    marked = {**layers.at(), **_marks.outline(layers.words, layers.flagged)}
-    filled = {**marked, **_marks.inside(layers.words, layers.flagged), **_spec.told()}
+    marked = {
+        **layers.at(),
+        **_marks.outline(layers.words, layers.flagged),
+        **_marks.inside(layers.words, layers.flagged),
+    }
+    cases = {**marked, **_spec.told()}
     return [
         _spec.layer(layers.rows("repeats"), "point", marked, size=16, strokeWidth=1, opacity=1),
-        _spec.layer(layers.rows("points"), "point", filled, size=80, strokeWidth=1.8, opacity=1),
+        _spec.layer(layers.rows("points"), "point", cases, size=80, strokeWidth=1.8, opacity=1),
     ]

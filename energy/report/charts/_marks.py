@@ -41,6 +41,11 @@ def mark(panel: Panel, point: Point) -> str:
     return f"{role(point)}; {panel.kind or 'not metered'}"
 
 
+def of(panel: Panel, point: Point) -> dict[str, str]:
+    """Return the fields of a row that say what its mark looks like."""
+    return {"mark": mark(panel, point), "record": GOOD if point.good else FLAGGED}
+
+
 def outline(words: Sequence[str], any_flagged: bool) -> Spec:
     """Return the encodings of colour and shape for the words of a legend, whose title says what is hollow."""
     shapes = [_shape(word) for word in words]

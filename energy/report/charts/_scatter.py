@@ -146,8 +146,7 @@ def _row(place: Place, point: Point, figures: Figures) -> dict[str, Any]:
     row = {
         "x": x.mean,
         "y": y.mean,
-        "mark": _marks.mark(place.panel, point),
-        "record": _marks.GOOD if point.good else _marks.FLAGGED,
+        **_marks.of(place.panel, point),
         "told": _table.telling(point, (figures.y, figures.x)),
     }
     return row | _layers.ends("x", x, place.x) | _layers.ends("y", y, place.y)
@@ -160,7 +159,7 @@ def _repeats(place: Place, figures: Figures) -> Iterator[dict[str, Any]]:
         if len(x) == len(y) > 1:
             for left, up in zip(x, y, strict=True):
                 if _axis.shown(left) and _axis.bounded(up):
-                    yield {"x": left, "y": up, "mark": _marks.mark(place.panel, point)}
+                    yield {"x": left, "y": up, **_marks.of(place.panel, point)}
 
 
 def _steps(place: Place, figures: Figures) -> Iterator[dict[str, float]]:
@@ -204,6 +203,8 @@ def _description(frame: Frame, places: Sequence[Place], figures: Figures) -> Ite
             f"On the Pareto front, cheapest first: {names or 'none'}{more}."
         )
     yield "The step line is that front; dashed lines are the U-Net's."
+    if len({point.seeds for place in places for point in place.points}) > 1:
+        yield "Cases have different seeds, so a difference between two may be one of their seeds."
     if all(len(point.figures[figures.y].values) < 2 for place in places for point in place.points):
         yield "One repeat each: nobody knows by how much another seed would differ."
     else:

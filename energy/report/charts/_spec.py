@@ -6,6 +6,7 @@ themselves. The tests have Altair validate what comes out.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from energy.report.words import clipped
 
 # Pixels that a character takes on average: of names and subtitles (12 px), of titles (14 px, bold).
 CHARACTER, BOLD_CHARACTER = 6.6, 8.0
+MOST_LINES = 4  # of a subtitle
 
 Spec = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
@@ -109,12 +111,13 @@ def labels(
 
 
 def panel(layers: Sequence[Spec], title: str, subtitle: str, width: Any, height: Any) -> Spec:
-    """Return layers as one panel with its heading."""
+    """Return layers as one panel with its heading; a long subtitle is broken into lines."""
+    drawn: Spec = {"layer": list(layers), "width": width, "height": height}
     if isinstance(width, int):
         title = clipped(title, int(width / BOLD_CHARACTER))
-        subtitle = clipped(subtitle, int(width / CHARACTER))
-    heading: Spec = {"text": title, "subtitle": subtitle}
-    return {"layer": list(layers), "width": width, "height": height, "title": heading}
+        lines = textwrap.wrap(subtitle, int(width / CHARACTER), max_lines=MOST_LINES, placeholder=" …")
+        return {**drawn, "title": {"text": title, "subtitle": lines}}
+    return {**drawn, "title": {"text": title, "subtitle": subtitle}}
 
 
 def finished(panels: Sequence[Spec], data: Mapping[str, Rows], columns: int = 2) -> Spec:

@@ -29,20 +29,23 @@ Pair = tuple[Panel, Point, Point]
 
 def draw(model: Model) -> tuple[Chart, ...] | str:
     """Draw both precisions of each network that was run in both, on each machine."""
-    frames = [frame for frame in _frames.of(model, lambda point: point.good) if frame.task == TASK]
-    found = [(frame, pairs) for frame in frames if (pairs := _pairs(frame))]
-    charts = (_chart(*one, f"-{number}" if number > 1 else "") for number, one in enumerate(found, start=1))
-    return tuple(charts) or "no network was run with FP32 and with INT8 (cases of the task inference)"
+    frames = _frames.of(
+        model, lambda point: point.good, lambda panel: panel.task == TASK and bool(_pairs(panel))
+    )
+    charts = (_chart(frame, [pair for panel in frame.panels for pair in _pairs(panel)]) for frame in frames)
+    return tuple(charts) or (
+        "no network was run with FP32 and with INT8; these are cases of the task inference, which the suite "
+        "does not have yet"
+    )
 
 
-def _pairs(frame: Frame) -> list[Pair]:
+def _pairs(panel: Panel) -> list[Pair]:
     """Return the cases of FP32 and INT8 that belong together, which know at least one of the metrics."""
     found = []
-    for panel in frame.panels:
-        for eight in panel.points:
-            full = next((point for point in panel.points if _is_full(point, eight)), None)
-            if any(part.startswith(INT8) for part in eight.technique.split("+")) and full:
-                found.append((panel, full, eight))
+    for eight in panel.points:
+        full = next((point for point in panel.points if _is_full(point, eight)), None)
+        if any(part.startswith(INT8) for part in eight.technique.split("+")) and full:
+            found.append((panel, full, eight))
     return [pair for pair in found if any(_known(pair, metric) for metric, _ in METRICS)]
 
 
@@ -54,16 +57,19 @@ def _known(pair: Pair, metric: str) -> bool:
     return all(_axis.bounded(point.mean(metric)) for point in pair[1:])
 
 
-def _chart(frame: Frame, pairs: Sequence[Pair], suffix: str) -> Chart:
+def _chart(frame: Frame, pairs: Sequence[Pair]) -> Chart:
     shown = [(metric, title) for metric, title in METRICS if any(_known(pair, metric) for pair in pairs)]
     data = {f"pairs{number}": list(_rows(pairs, metric)) for number, (metric, _) in enumerate(shown)}
     panels = [_panel(pairs, number, metric, title) for number, (metric, title) in enumerate(shown)]
     return Chart(
-        name=f"int8{suffix}",
+        name=f"int8{frame.suffix}",
         title=f"FP32 against INT8: {frame.task}, {frame.setting}",
-        description=(
-            "For each network and machine, FP32 and INT8 joined by a line: "
-            f"{', '.join(title for _, title in shown)}. Where joules are modelled, so is power."
+        description=" ".join(
+            (
+                "For each network and machine, FP32 and INT8 joined by a line: "
+                f"{', '.join(title for _, title in shown)}. Where joules are modelled, so is power.",
+                *_frames.left_out(frame, 0),
+            )
         ),
         spec=_spec.finished(panels, data, columns=2),
         titles=(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from energy import digits
-from energy.report.charts import _axis, _frames, _look, _spec, _table
+from energy.report.charts import _axis, _frames, _look, _names, _spec, _table
 from energy.report.charts._chart import Chart
 from energy.report.charts._few import few
 from energy.report.charts._frames import Frame
@@ -45,7 +45,7 @@ def _chart(frame: Frame) -> Chart:
     for number, (panel, points) in enumerate(chosen):
         data |= {
             f"parts{number}": list(_parts(points)),
-            f"totals{number}": [_total(point) for point in points],
+            f"totals{number}": list(_totals(points)),
         }
         panels.append(_panel(panel, points, number, words))
     return Chart(
@@ -67,13 +67,14 @@ def _word(domain: str, kind: str) -> str:
 
 
 def _parts(points: Sequence[Point]) -> Iterator[dict[str, Any]]:
-    for point in points:
+    for point, name in zip(points, _names.short_names(points), strict=True):
         begin = 0.0
         for part in sorted(point.parts, key=lambda part: [*COLOURS, part.domain].index(part.domain)):
             kj = part.joules / 1000
             told = f"{point.case}: {_word(part.domain, part.kind)} {_table.number(kj)} kJ"
             yield {
                 "case": point.case,
+                "name": name,
                 "begin": begin,
                 "end": begin + kj,
                 "part": _word(part.domain, part.kind),
@@ -82,14 +83,21 @@ def _parts(points: Sequence[Point]) -> Iterator[dict[str, Any]]:
             begin += kj
 
 
-def _total(point: Point) -> dict[str, Any]:
-    total, idle = point.figures["total_kj"].mean, point.mean("idle_kj")
-    share = "idle share unknown" if idle is None else f"{100 * idle / total:.0f} % idle"
-    return {"case": point.case, "total": total, "idle": idle, "text": f"{digits.number(total)} kJ, {share}"}
+def _totals(points: Sequence[Point]) -> Iterator[dict[str, Any]]:
+    for point, name in zip(points, _names.short_names(points), strict=True):
+        total, idle = point.figures["total_kj"].mean, point.mean("idle_kj")
+        share = "idle share unknown" if idle is None else f"{100 * idle / total:.0f} % idle"
+        yield {
+            "case": point.case,
+            "name": name,
+            "total": total,
+            "idle": idle,
+            "text": f"{digits.number(total)} kJ, {share}",
+        }
 
 
 def _panel(panel: Panel, points: Sequence[Point], number: int, words: Sequence[str]) -> Spec:
-    order = [point.case for point in points]
+    order = _names.short_names(points)
     most = max(point.figures["total_kj"].mean for point in points)
     axis = {"format": ".6~g", "tickCount": 6}
 
@@ -97,7 +105,7 @@ def _panel(panel: Panel, points: Sequence[Point], number: int, words: Sequence[s
         scale = {"domain": [0, most * 1.45], "nice": False}
         return {"field": field, "type": "quantitative", "title": "energy / kJ", "scale": scale, "axis": axis}
 
-    y = {"y": _spec.named("case", order, width=230)}
+    y = {"y": _spec.named("name", order, width=400)}
     bars = {"x": along("begin"), "x2": {"field": "end"}, **y, **_inside(words), **_spec.told()}
     totals = {"x": along("total"), **y, "text": _spec.text()}
     layers = [

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from typing import Any
 
 from energy.report.charts import _axis, _curves, _frames, _look, _spec, _table
 from energy.report.charts._axis import Axis
@@ -11,10 +12,11 @@ from energy.report.charts._chart import Chart
 from energy.report.charts._curves import Curve, Curves
 from energy.report.charts._frames import Frame
 from energy.report.charts._spec import Spec
-from energy.report.model import Model, Point
+from energy.report.model import Model, Panel, Point
 
 PLACE = 7
-TITLES = ("time since the first epoch began / s", "mean power of an epoch / W")
+MOST_FRAMES, COLUMNS, SIZE = 12, 2, (390, 130)
+TITLES = ("time since the first epoch began / s", "mean power / W")
 
 
 def draw(model: Model) -> tuple[Chart, ...] | str:
@@ -53,41 +55,47 @@ def _steps(point: Point) -> Iterator[tuple[float, float, float] | None]:
 
 
 def _chart(frame: Frame) -> Chart:
-    found = list(zip(frame.panels, _curves.chosen(frame, powers), strict=True))
-    places = [place for _, curves in found for curve in curves for place in curve.places]
-    idle = [panel.idle_watts for panel, _ in found if panel.idle_watts is not None]
-    across = _axis.logarithmic([x for x, _ in places if _axis.shown(x)])
-    up = _axis.linear([0.0, *(y for _, y in places), *filter(_axis.bounded, idle)], least=0.0)
-    size = _frames.size(frame)
+    found = _curves.chosen(frame, powers, MOST_FRAMES // len(frame.panels))
+    watts = [watts for curves in found for curve in curves for _, watts in curve.places]
+    idle = [panel.idle_watts for panel in frame.panels if panel.idle_watts is not None]
+    up = _axis.linear([0.0, *watts, *filter(_axis.bounded, idle)], least=0.0)
     drawn = [
-        Curves(panel, tuple(_inside(curve, across) for curve in curves), across, up, TITLES, size, step=True)
-        for panel, curves in found
+        _of_case(panel, list(curves), up)
+        for panel, all_curves in zip(frame.panels, found, strict=True)
+        for _, curves in itertools.groupby(all_curves, key=lambda curve: id(curve.point))
     ]
-    data = _curves.data(drawn)
+    data = _curves.data(drawn, labels=False)
     for number, one in enumerate(drawn):
-        watts = one.panel.idle_watts
-        idle_rows = [{"y": watts, "text": "idle"}] if watts is not None and _axis.bounded(watts) else []
-        data[f"idle{number}"] = idle_rows
-    panels = [_curves.panel(one, number, more=_idle(one, number)) for number, one in enumerate(drawn)]
+        data[f"idle{number}"] = _idle_rows(one.panel)
+    panels = [
+        _curves.panel(one, number, one.curves[0].point.case, one.panel.heading, more=_idle(one, number))
+        for number, one in enumerate(drawn)
+    ]
     return Chart(
         name=f"power_over_time{frame.suffix}",
         title=f"Power over time, epoch by epoch: {frame.task}, {frame.setting}",
         description=" ".join(_description(frame, drawn)),
-        spec=_spec.finished(panels, data),
+        spec=_spec.finished(panels, data, columns=COLUMNS),
         titles=("machine", "joules", "case", "epoch ended at / s", "mean power / W"),
         rows=tuple(row for one in drawn for row in _rows(one)),
     )
 
 
-def _inside(curve: Curve, across: Axis) -> Curve:
-    """Let a line that begins at second 0 begin where the logarithmic axis does."""
-    return replace(curve, places=tuple((across.clamp(x), y) for x, y in curve.places))
+def _of_case(panel: Panel, curves: Sequence[Curve], up: Axis) -> Curves:
+    """Return a frame of one case's own, as long as its training: others may last ten times as long."""
+    across = _axis.linear([0.0, *(x for curve in curves for x, _ in curve.places)], least=0.0)
+    return Curves(panel, tuple(curves), across, up, TITLES, SIZE, step=True)
+
+
+def _idle_rows(panel: Panel) -> list[dict[str, Any]]:
+    known = _axis.bounded(panel.idle_watts)
+    return [{"y": panel.idle_watts, "text": "idle"}] if known else []
 
 
 def _idle(drawn: Curves, number: int) -> list[Spec]:
     at = {"y": _spec.place(drawn.up, "y", drawn.titles[1])}
     text = {**at, "x": {"value": drawn.size[0]}, "text": _spec.text()}
-    beside = {"align": "right", "baseline": "bottom", "dx": -4, "dy": -3}
+    beside = {"align": "right", "baseline": "top", "dx": -4, "dy": 3}
     return [
         _spec.layer(f"idle{number}", "rule", at, color=_look.SOFT, strokeDash=[1, 3]),
         _spec.layer(f"idle{number}", "text", text, color=_look.SOFT, **beside),
@@ -103,12 +111,13 @@ def _rows(drawn: Curves) -> Iterator[tuple[str, ...]]:
 
 def _description(frame: Frame, drawn: Sequence[Curves]) -> Iterator[str]:
     yield (
-        "Joules of each epoch divided by its seconds; a mark stands where an epoch ended. These are means by "
-        "epoch, not samples of a power meter. The first repeat of each case; logarithmic horizontal axis."
+        "Joules of each epoch divided by its seconds; a mark stands where an epoch ended, and the area below "
+        "a line is energy. These are means by epoch, not samples of a power meter. The first repeat of each "
+        "case, from its first epoch on, in a frame as long as its own training; the watts are on one scale."
     )
-    for one in drawn:
-        cases = dict.fromkeys(curve.point.case for curve in one.curves)
-        idle = one.panel.idle_watts
+    for panel in frame.panels:
+        cases = [one.curves[0].point.case for one in drawn if one.panel is panel]
+        idle = panel.idle_watts
         told = "" if idle is None else f"; idle, before the first case, {_table.number(idle)} W"
-        yield f"{one.panel.heading}: {', '.join(cases)}{told}."
+        yield f"{panel.heading}: {', '.join(cases)}{told}."
     yield from _frames.left_out(frame, _curves.left(frame, drawn))

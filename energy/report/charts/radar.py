@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from energy.metrics import METRICS
+from energy.report import seeds
 from energy.report.charts import _axis, _frames, _look, _marks, _names, _spec, _table
 from energy.report.charts._chart import Chart
 from energy.report.charts._few import few
@@ -19,7 +19,7 @@ from energy.report.charts._spec import Spec
 from energy.report.model import Model, Panel, Point
 
 PLACE = 11
-MOST_POLYGONS = 5
+MOST_RADARS, MOST_POLYGONS = 8, 5
 MEMORY = ("peak_gpu_mib", "peak_rss_mib")
 TITLES = {
     "dice": "Dice",
@@ -39,31 +39,46 @@ DASHES = ([1, 0], [7, 3], [2, 2], [7, 2, 2, 2], [4, 1])
 
 def draw(model: Model) -> tuple[Chart, ...] | str:
     """Draw polygons of the U-Net and a few other cases, one chart per machine."""
-    charts = []
-    for frame in _frames.of(model, lambda point: point.good):
-        for letter, panel in zip("abcdef", frame.panels, strict=False):
-            suffix = frame.suffix + (f"-{letter}" if len(frame.panels) > 1 else "")
-            charts += _charts(frame, panel, suffix)
-    return tuple(charts[: _frames.MOST_PANELS]) or (
-        "no group has a U-Net, and another case, with Dice, seconds, total kJ and memory"
+    found = [
+        (frame, panel, frame.suffix + (f"-{letter}" if len(frame.panels) > 1 else ""))
+        for frame in _frames.of(model, lambda point: point.good, lambda panel: _known(panel) is not None)
+        for letter, panel in zip("abcdef", frame.panels, strict=False)
+    ]
+    left = len(found) - MOST_RADARS
+    charts = [_chart(*one, 0) for one in found[: MOST_RADARS - 1]]
+    charts += [_chart(*one, max(0, left)) for one in found[MOST_RADARS - 1 : MOST_RADARS]]
+    return tuple(charts) or (
+        "no group has a U-Net, and another case with a seed of the U-Net's, with Dice, seconds, total kJ and "
+        "memory"
     )
 
 
-def _charts(frame: Frame, panel: Panel, suffix: str) -> list[Chart]:
-    """Return the chart of a panel, by the memory that its U-Net tells of; none if it stands alone."""
+def _known(panel: Panel) -> tuple[Point, tuple[Point, ...], tuple[str, ...]] | None:
+    """Return the U-Net, all cases to set against it, and the axes; None if there is none.
+
+    Memory is the GPU's where all tell of that, else the machine's.
+    """
     for memory in MEMORY:
         axes = ("dice", "seconds", "total_kj", memory)
         known = [point for point in panel.points if all(_axis.shown(point.mean(axis)) for axis in axes)]
         reference = next((point for point in known if point.is_reference), None)
-        if reference and len(known) > 1:
-            return [_chart(frame, replace(panel, points=tuple(known)), reference, axes, suffix)]
-    return []
+        if reference:
+            paired = [point for point in known if all(better(point, reference, axis) for axis in axes)]
+            if len(paired) > 1:
+                return reference, tuple(paired), axes
+    return None
 
 
-def better(point: Point, reference: Point, metric: str) -> float:
-    """Return how many times as good as the reference a case is: above 1 is better, whatever the metric."""
-    ratio = point.figures[metric].mean / reference.figures[metric].mean
-    return ratio if METRICS[metric].better == "higher" else 1 / ratio
+def better(point: Point, reference: Point, metric: str) -> float | None:
+    """Return how many times as good as the reference a case is: above 1 is better, whatever the metric.
+
+    Over the seeds that both have; None if they share none, or if a figure is not above 0 there.
+    """
+    own, others = point.figures[metric].values, reference.figures[metric].values
+    pair = seeds.means(own, point.seeds, others, reference.seeds)
+    if pair is None or min(pair) <= 0:
+        return None
+    return pair[0] / pair[1] if METRICS[metric].better == "higher" else pair[1] / pair[0]
 
 
 def radius(times: float) -> float:
@@ -71,8 +86,13 @@ def radius(times: float) -> float:
     return math.log(min(MOST, max(LEAST, times)) / LEAST) / math.log(MOST / LEAST)
 
 
-def _chart(frame: Frame, panel: Panel, reference: Point, axes: Sequence[str], suffix: str) -> Chart:
-    chosen = few(panel.points, MOST_POLYGONS)
+def _chart(frame: Frame, panel: Panel, suffix: str, radars_left: int) -> Chart:
+    known = _known(panel)
+    assert known is not None
+    reference, points, axes = known
+    chosen = few(points, MOST_POLYGONS)
+    told = [*_description(panel, chosen, len(points)), *_frames.left_out(frame, 0)]
+    told += [f"There is no room for {radars_left} more such charts."] if radars_left else []
     data = {
         "polygons": list(_polygons(chosen, reference, axes)),
         "rings": list(_rings(len(axes))),
@@ -85,7 +105,7 @@ def _chart(frame: Frame, panel: Panel, reference: Point, axes: Sequence[str], su
     return Chart(
         name=f"radar{suffix}",
         title=f"Dice, speed, energy and memory at once: {frame.task}, {panel.machine}, {frame.setting}",
-        description=" ".join(_description(panel, chosen)),
+        description=" ".join(told),
         spec=_spec.finished([_drawn(panel, chosen)], data),
         titles=(
             "machine",
@@ -107,11 +127,17 @@ def _at(share: float, number: int, count: int) -> tuple[float, float]:
 def _polygons(chosen: Sequence[Point], reference: Point, axes: Sequence[str]) -> Iterator[dict[str, Any]]:
     names = _names.short_names(chosen)
     for point, name in zip(chosen, names, strict=True):
-        corners = [(number, axis, better(point, reference, axis)) for number, axis in enumerate(axes)]
+        corners = [(number, axis, _times(point, reference, axis)) for number, axis in enumerate(axes)]
         for place, (number, axis, times) in enumerate([*corners, corners[0]]):
             x, y = _at(radius(times), number, len(axes))
             told = f"{point.case}: {TITLES[axis]} {_table.number(times)} times as good as U-Net"
             yield {"x": x, "y": y, "case": name, "place": place, "told": told}
+
+
+def _times(point: Point, reference: Point, axis: str) -> float:
+    times = better(point, reference, axis)
+    assert times is not None, "only what can be set against the U-Net is drawn"
+    return times
 
 
 def _rings(count: int) -> Iterator[dict[str, Any]]:
@@ -176,18 +202,19 @@ def _rows(
     panel: Panel, chosen: Sequence[Point], reference: Point, axes: Sequence[str]
 ) -> Iterator[tuple[str, ...]]:
     for point in chosen:
-        times = [better(point, reference, axis) for axis in axes]
+        times = [_times(point, reference, axis) for axis in axes]
         beyond = [TITLES[axis] for axis, ratio in zip(axes, times, strict=True) if not LEAST <= ratio <= MOST]
         cells = map(_table.number, times)
         yield panel.machine, panel.kind or "–", point.case, *cells, ", ".join(beyond) or "–"
 
 
-def _description(panel: Panel, chosen: Sequence[Point]) -> Iterator[str]:
+def _description(panel: Panel, chosen: Sequence[Point], known: int) -> Iterator[str]:
     yield (
         "Each corner says how many times as good as the U-Net a case is: Dice, and the inverse of its "
-        f"seconds, kJ and memory. {panel.heading}. Outward is better; the U-Net is the ring at 1. "
+        f"seconds, kJ and memory, over the seeds that both have. {panel.heading}. "
+        "Outward is better; the U-Net is the ring at 1. "
         "What is worse than an eighth, or better than sixteen times, is drawn there. "
         f"Cases: {', '.join(point.case for point in chosen)}."
     )
-    if left := len(panel.points) - len(chosen):
+    if left := known - len(chosen):
         yield f"{left} more cases are left out: more than {MOST_POLYGONS} polygons hide each other."

@@ -92,8 +92,7 @@ def _row(panel: Panel, point: Point, layers: Layers) -> dict[str, Any]:
     row = {
         "x": seconds.mean,
         "y": watts.mean,
-        "mark": _marks.mark(panel, point),
-        "record": _marks.GOOD if point.good else _marks.FLAGGED,
+        **_marks.of(panel, point),
         "told": _table.telling(point, ("seconds", "mean_watts", "total_kj")),
     }
     return row | _layers.ends("x", seconds, layers.across) | _layers.ends("y", watts, layers.up)
@@ -104,7 +103,7 @@ def _repeats(panel: Panel, points: Sequence[Point]) -> Iterator[dict[str, Any]]:
         pairs = list(zip(point.figures["seconds"].values, point.figures["mean_watts"].values, strict=False))
         for seconds, watts in pairs if len(pairs) > 1 else ():
             if _axis.shown(seconds) and _axis.shown(watts):
-                yield {"x": seconds, "y": watts, "mark": _marks.mark(panel, point)}
+                yield {"x": seconds, "y": watts, **_marks.of(panel, point)}
 
 
 def _label_rows(points: Sequence[Point], layers: Layers) -> Iterator[dict[str, Any]]:
@@ -114,7 +113,8 @@ def _label_rows(points: Sequence[Point], layers: Layers) -> Iterator[dict[str, A
     )
     places = [(point.figures["seconds"].mean, point.figures["mean_watts"].mean) for point in order]
     texts = _names.short_names(order)
-    return _labels.rows(places, texts, 1, layers.across, layers.up, layers.size, MOST_LABELS)
+    iso = list(_iso_places(layers))
+    return _labels.rows(places, texts, 1, layers.across, layers.up, layers.size, MOST_LABELS, avoid=iso)
 
 
 def _iso_rows(layers: Layers) -> Iterator[dict[str, Any]]:
@@ -126,6 +126,15 @@ def _iso_rows(layers: Layers) -> Iterator[dict[str, Any]]:
         if ends := iso_energy(joules, layers.across, layers.up):
             (x1, y1), (x2, y2) = ends
             yield {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "text": f"{joules / 1000:g} kJ"}
+
+
+def _iso_places(layers: Layers) -> Iterator[tuple[float, float]]:
+    """Yield where the names of the lines stand: to the left of a line's end and above it."""
+    width, height = layers.size
+    for row in _iso_rows(layers):
+        x, y = layers.across.pixel(row["x2"], width), layers.up.pixel(row["y2"], height)
+        for back in range(0, int(_labels.CHARACTER * len(row["text"])) + 1, 6):
+            yield layers.across.value(x - back, width), layers.up.value(y + _labels.LINE / 2, height)
 
 
 def _iso_layers(layers: Layers) -> list[Spec]:

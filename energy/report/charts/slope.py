@@ -19,7 +19,7 @@ from energy.report.model import Model, Panel, Point
 from energy.report.words import clipped
 
 PLACE = 9
-MOST_CASES = 24
+MOST_CHARTS, MOST_CASES = 10, 24  # all pairs of five machines
 SIZE = (660, 420)
 # Where the two machines stand on a horizontal axis from 0 to 1; the rest is room for names.
 HERE, THERE = 0.18, 0.6
@@ -48,10 +48,11 @@ def draw(model: Model) -> tuple[Chart, ...] | str:
     ]
     pairs = [pair for a, b in alike if (pair := _pair(a, b)).cases]
     if pairs:
-        charts = [
-            _chart(pair, "" if number == 1 else f"-{number}") for number, pair in enumerate(pairs, start=1)
-        ]
-        return tuple(charts[: _frames.MOST_CHARTS])
+        left = [0] * (MOST_CHARTS - 1) + [max(0, len(pairs) - MOST_CHARTS)]
+        return tuple(
+            _chart(pair, "" if number == 1 else f"-{number}", more)
+            for number, (pair, more) in enumerate(zip(pairs, left, strict=False), start=1)
+        )
     if len({panel.machine for panel in panels}) > 1:
         return (
             "no case was run by two machines with the same task, budget, data and kind of joules; measured "
@@ -77,7 +78,7 @@ def _has(point: Point) -> bool:
     return all(_axis.shown(point.mean(metric)) for metric, _ in METRICS)
 
 
-def _chart(pair: Pair, suffix: str) -> Chart:
+def _chart(pair: Pair, suffix: str, pairs_left: int) -> Chart:
     data: dict[str, Rows] = {}
     panels = []
     for number, (metric, title) in enumerate(METRICS):
@@ -91,7 +92,7 @@ def _chart(pair: Pair, suffix: str) -> Chart:
     return Chart(
         name=f"slope{suffix}",
         title=f"{pair.here.machine} and {pair.there.machine}: {pair.here.task}, {pair.here.setting}",
-        description=" ".join(_description(pair)),
+        description=" ".join(_description(pair, pairs_left)),
         spec=_spec.finished(panels, data, columns=1),
         titles=("case", *_titles(pair)),
         rows=tuple((here.case, *_cells(here, there)) for here, there in pair.cases),
@@ -122,16 +123,14 @@ def _rows(pair: Pair, metric: str) -> list[dict[str, Any]]:
                 "x": HERE,
                 "y": before,
                 "case": here.case,
-                "mark": _marks.mark(pair.here, here),
-                "record": _marks.GOOD,
+                **_marks.of(pair.here, here),
                 "told": told,
             },
             {
                 "x": THERE,
                 "y": after,
                 "case": here.case,
-                "mark": _marks.mark(pair.there, there),
-                "record": _marks.GOOD,
+                **_marks.of(pair.there, there),
                 "told": told,
             },
         ]
@@ -177,7 +176,7 @@ def _quoted(lines: Sequence[str | None]) -> str:
     return json.dumps(lines)
 
 
-def _description(pair: Pair) -> Iterator[str]:
+def _description(pair: Pair, pairs_left: int) -> Iterator[str]:
     yield (
         f"Each line is a case on {pair.here.heading} (left) and {pair.there.heading} (right): above its kJ, "
         "below its seconds, both logarithmic: equal ratios have equal slopes. Beside its name is the ratio."
@@ -187,3 +186,5 @@ def _description(pair: Pair) -> Iterator[str]:
     yield f"{len(pair.cases)} cases are drawn; the median takes {median} times the kJ on the right."
     if pair.left:
         yield f"{pair.left} more cases are left out of this chart."
+    if pairs_left:
+        yield f"There is no room for {pairs_left} more such charts, of other pairs of machines."
