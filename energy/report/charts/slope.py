@@ -19,7 +19,7 @@ from energy.report.model import Model, Panel, Point
 from energy.report.words import clipped
 
 PLACE = 9
-MOST_CHARTS, MOST_CASES = 10, 24  # all pairs of five machines
+MOST_CHARTS, MOST_CASES = 5, 24
 SIZE = (660, 420)
 # Where the two machines stand on a horizontal axis from 0 to 1; the rest is room for names.
 HERE, THERE = 0.18, 0.6
