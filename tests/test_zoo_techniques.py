@@ -221,7 +221,8 @@ def test_pinned_memory_without_cuda_is_said_to_have_no_effect(data):
     ("technique", "epochs", "said"),
     [
         ("early_stop", 15, ["early_stop: patience 15, 15 epochs"]),
-        ("early_stop", 16, []),
+        ("early_stop", 16, ["early_stop: patience 15, 16 epochs"]),  # the first epoch is always progress
+        ("early_stop", 17, []),
         ("plateau", 7, ["plateau: patience 5, 7 epochs"]),
         ("plateau", 8, []),
     ],

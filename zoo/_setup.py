@@ -78,10 +78,11 @@ def _without_effect(recipe: Recipe, feed: Feed, learner: Learner) -> list[str]:
     found = []
     if recipe.pin_memory and not feed.applied["pin_memory"]:
         found.append("pin_memory: acts with CUDA only")
-    growing = _resolution.growing_until(recipe)  # before that, early stopping has no patience to lose
-    if recipe.early_stop_patience is not None and recipe.early_stop_patience + growing >= recipe.epochs:
-        found.append(f"early_stop: patience {recipe.early_stop_patience}, {recipe.epochs} epochs")
-    if recipe.resolution_stages and not growing:
+    # Patience is not lost before that epoch, nor in it; a stop after the last epoch saves nothing.
+    patience = recipe.early_stop_patience
+    if patience is not None and learner.settled_from + patience >= recipe.epochs:
+        found.append(f"early_stop: patience {patience}, {recipe.epochs} epochs")
+    if recipe.resolution_stages and not _resolution.growing_until(recipe):
         found.append(f"progressive_resize: {recipe.epochs} epoch")
     # The first epoch is progress; a rate that falls after the last epoch trains nothing.
     if recipe.plateau_patience is not None and recipe.plateau_patience + 2 >= recipe.epochs:

@@ -22,7 +22,7 @@ from zoo._hardware import forget_gpu_peak, gpu_peak_mib, settings
 from zoo._learning.distilling import teachers_recipe
 from zoo._learning.learner import Learner
 from zoo._model.building import build
-from zoo._resolution import growing_until, side_seen
+from zoo._resolution import side_seen
 from zoo._setup import applied, check, learning_rate
 from zoo._size import parameters
 from zoo.power import limited
@@ -93,7 +93,7 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Taught | Setup
 
             if val_loss < progress[1] - recipe.early_stop_min_delta:
                 progress = (number, val_loss)
-            stale = number - max(progress[0], growing_until(recipe))
+            stale = number - max(progress[0], learner.settled_from)
             if recipe.early_stop_patience and stale >= recipe.early_stop_patience:
                 break
         params = parameters(learner.judged)

@@ -15,7 +15,7 @@ from zoo._learning.schedules import Schedule
 from zoo._model.preparing import Prepared
 from zoo._model.pruning import Pruning
 from zoo._model.quantizing import Quantizing
-from zoo._resolution import in_epoch, side_seen
+from zoo._resolution import growing_until, in_epoch, side_seen
 from zoo._size import macs_of, macs_per_slice
 from zoo.recipe import Recipe
 
@@ -73,6 +73,13 @@ class Learner:
         """What is validated, kept and returned: the model itself, or the average of its weights."""
         averaged = self.average is not None and self.epoch >= self.average.first
         return self.average.network if averaged else self.model
+
+    @property
+    def settled_from(self) -> int:
+        """The epoch from which on patience counts: before it slices grow, or it judges another network."""
+        rounded = 1 if self.quantizing is None else self.quantizing.first
+        pruned = 1 if self.pruning is None else self.recipe.prune_rounds + 1
+        return max(1, growing_until(self.recipe), rounded, pruned)
 
     def prepare(self, image_size: int, train_slices: int, val_slices: int) -> dict[str, Any]:
         """Make the network ready for passes over so many slices; say in JSON-able values what was done."""
