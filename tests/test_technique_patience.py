@@ -3,6 +3,8 @@
 import pytest
 
 import zoo
+from benchmarks import ladder
+from benchmarks.rungs import result_of
 from tests.simulated.tiny_slices import network, slices, small_recipe
 from zoo import training
 from zoo._model.quantizing import Quantizing
@@ -64,3 +66,68 @@ def test_a_patience_is_said_to_be_too_long_in_just_those_trainings_that_it_canno
 
     assert stopped == [not idle for idle in said]
     assert True in stopped
+
+
+# What is said in the end
+
+
+def ended(technique, data, **changes) -> dict:
+    return zoo.train(small_recipe(technique, **changes), data).applied
+
+
+def test_a_rate_that_fell_is_counted_where_it_was_trained_with(data, monkeypatch):
+    """Six flat epochs after the first one lower it, six more lower it again, after the last epoch of all."""
+    judged(monkeypatch, 0.5)
+    trained = zoo.train(small_recipe("plateau", epochs=13), data)
+
+    assert [epoch.lr for epoch in trained.epochs] == pytest.approx([1e-3] * 7 + [1e-4] * 6)
+    assert trained.applied["plateau"] == {"reductions": 1}
+    assert trained.applied["without_effect"] == []
+
+
+def test_a_plateau_that_never_came_is_said_to_have_had_no_effect_since_all_figures_are_the_baseline_s(
+    data, monkeypatch
+):
+    judged(monkeypatch, *(0.9 - 0.01 * epoch for epoch in range(20)))
+    told = ended("plateau", data, epochs=20)
+
+    assert told["plateau"] == {"reductions": 0}
+    assert told["without_effect"] == ["plateau: the rate never fell in 20 epochs"]
+
+
+def test_a_stop_is_told_with_its_epoch(data, monkeypatch):
+    judged(monkeypatch, 0.6, 0.5)
+    told = ended("early_stop", data, epochs=30)
+
+    assert told["early_stop"] == {"stopped_after": 2 + 15}
+    assert told["without_effect"] == []
+
+
+def test_a_training_that_never_had_to_stop_says_that_early_stopping_had_no_effect(data, monkeypatch):
+    judged(monkeypatch, *(0.9 - 0.01 * epoch for epoch in range(20)))
+    told = ended("early_stop", data, epochs=20)
+
+    assert told["early_stop"] == {"stopped_after": None}
+    assert told["without_effect"] == ["early_stop: all 20 epochs were trained"]
+
+
+def test_what_was_known_before_the_first_epoch_is_said_once(data):
+    told = ended("plateau+early_stop", data, epochs=3)
+
+    assert told["without_effect"] == ["early_stop: patience 15, 3 epochs", "plateau: patience 5, 3 epochs"]
+
+
+def test_the_ladder_drops_a_rung_whose_technique_never_acted(data, monkeypatch):
+    """Its figures would differ from the rung's below by noise alone, and might pass for a gain."""
+    judged(monkeypatch, *(0.9 - 0.01 * epoch for epoch in range(20)))
+    figures = {name: {"values": [0.5]} for name in ("dice", "total_kj", "dice_per_kj")}
+    record = {
+        "status": "ok",
+        "metrics": figures,
+        "setup": [{"applied": ended("plateau", data, epochs=20)}],
+    }
+    measured = iter([ladder.Result((0.5,), (1.0,), (0.5,)), result_of(record)])
+    rungs = list(ladder.climb(["plateau"], lambda name: small_recipe(name), lambda _: next(measured)))
+
+    assert rungs[-1].verdict == "dropped"
+    assert rungs[-1].why == "no effect here: plateau: the rate never fell in 20 epochs"

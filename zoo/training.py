@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from zoo import _ending
 from zoo._dice import counts, pooled
 from zoo._feeding.feed import Feed, opened
 from zoo._hardware import forget_gpu_peak, gpu_peak_mib, settings
@@ -102,7 +103,7 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Taught | Setup
         model=learner.judged.eval(),
         epochs=tuple(history),
         setup=setup,
-        applied=setup.applied | learner.applied(),
+        applied=account | learner.applied() | _ending.account(recipe, history, account["without_effect"]),
         seconds=taught + setup.seconds + sum(epoch.seconds for epoch in history),
         best_epoch=best.number,
         params=params,
