@@ -55,8 +55,12 @@ def result_of(record: Mapping[str, Any]) -> Result:
         error = record["error"]
         return Result(failed=f"{record['status']}: {error['type']}: {error['message']}")
     values = {name: tuple(record["metrics"][name]["values"]) for name in ("dice", "total_kj", "dice_per_kj")}
-    accounts = [facts["applied"] for facts in record["setup"]]
-    idle = dict.fromkeys(reason for account in accounts for reason in account["without_effect"])
+    told = [
+        {reason.partition(":")[0]: reason for reason in facts["applied"]["without_effect"]}
+        for facts in record["setup"]
+    ]
+    # What acted with one seed, such as a rate that fell, had its effect.
+    idle = [reason for choice, reason in told[0].items() if all(choice in seed for seed in told)]
     return Result(**values, without_effect=tuple(idle))
 
 

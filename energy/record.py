@@ -72,7 +72,8 @@ def _metrics(case: Case, idle_watts: float | None, grid_g_per_kwh: float | None)
         reason = case.unknown.get(name, reasons[0]) if reasons else None
         summary[name] = metrics.summarise(name, [value for value, _ in cells], reason)
         if all(name in band for band in bands):
-            summary[name]["band"] = domains.mean_band([band[name] for band in bands])
+            known = summary[name]["mean"] is not None
+            summary[name]["band"] = domains.mean_band([band[name] for band in bands]) if known else None
     return summary
 
 
