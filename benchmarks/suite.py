@@ -23,6 +23,8 @@ from energy.session import Device
 LIBRARIES = ("torch", "monai", "numpy", "nibabel", "codecarbon")
 # Validation Dice whose price in kJ is recorded as `kj_to_dice`.
 TARGET_DICE = 0.8
+# The technique that a budget may be made of: the study stopped early from the start.
+STOPPING = "early_stop"
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,17 @@ class Suite:
             return reason
         if recipe.power_limit_percent is not None and not self.allow_power_limit:
             return "changes a setting of the GPU; give --allow-power-limit to allow it, it is put back"
-        return None
+        return self._already_done(recipe.technique.split("+"))
+
+    def _already_done(self, names: list[str]) -> str | None:
+        """Say which technique the budget has anyhow, so that it would be measured against itself, or None."""
+        if self.budget.early_stop is None or STOPPING not in names:
+            return None
+        rest = "+".join(name for name in names if name != STOPPING) or "baseline"
+        return (
+            f"{STOPPING}: the budget stops every case after {self.budget.early_stop} epochs without progress, "
+            f"so this is {rest} under another name; choose another --budget"
+        )
 
     def described_budget(self) -> dict[str, Any]:
         """Return the budget as it stands in a record."""

@@ -1,10 +1,13 @@
 """Choices that wait for the validation loss: when their patience begins, and what they say they did."""
 
+from dataclasses import replace
+
 import pytest
 
 import zoo
 from benchmarks import ladder
 from benchmarks.rungs import result_of
+from benchmarks.suite import BUDGETS, Suite
 from tests.simulated.tiny_slices import network, slices, small_recipe
 from zoo import training
 from zoo._model.quantizing import Quantizing
@@ -131,3 +134,29 @@ def test_the_ladder_drops_a_rung_whose_technique_never_acted(data, monkeypatch):
 
     assert rungs[-1].verdict == "dropped"
     assert rungs[-1].why == "no effect here: plateau: the rate never fell in 20 epochs"
+
+
+# Where the budget has it
+
+
+@pytest.mark.parametrize("budget", sorted(BUDGETS))
+@pytest.mark.parametrize(
+    "technique", [name for name in zoo.techniques() if name not in ("baseline", "green")]
+)
+def test_a_technique_that_is_the_baseline_of_its_budget_is_skipped_and_no_other_is(budget, technique):
+    suite = Suite(BUDGETS[budget], None, "cpu", threads=1, code="")
+    wanted, plain = (suite.recipe("attention_squeeze_unet", name) for name in (technique, "baseline"))
+    said = suite.unavailable(wanted) or ""
+
+    assert (replace(wanted, technique="baseline") == plain) == said.startswith(
+        f"{technique}: the budget stops"
+    )
+
+
+def test_a_stop_beside_other_techniques_is_skipped_with_the_name_of_its_twin():
+    suite = Suite(BUDGETS["paper"], None, "cpu", threads=1, code="")
+
+    assert suite.unavailable(suite.recipe("unet", "cache+early_stop")) == (
+        "early_stop: the budget stops every case after 15 epochs without progress, so this is cache under "
+        "another name; choose another --budget"
+    )
