@@ -93,8 +93,8 @@ class Suite:
             return None
         rest = "+".join(name for name in names if name != STOPPING) or "baseline"
         return (
-            f"{STOPPING}: the budget stops every case after {self.budget.early_stop} epochs without progress, "
-            f"so this is {rest} under another name; choose another --budget"
+            f"{STOPPING}: the budget stops every case after {self.budget.early_stop} epochs without "
+            f"progress, so this is {rest} under another name; choose another --budget"
         )
 
     def described_budget(self) -> dict[str, Any]:
