@@ -251,6 +251,9 @@ def test_the_arithmetic_of_fp32_is_set_for_a_training_and_set_back_after_a_crash
         ("fp16_amp+lr_find", "the search knows no scaled loss"),
         ("compile+cuda_graph", "cannot be recorded"),
         ("compile+activation_checkpointing", "the compiler decides itself"),
+        ("compile+ema", "average 'ema' .* judged in an uncompiled copy"),
+        ("compile+swa", "average 'swa' .* judged in an uncompiled copy"),
+        ("compile+schedule_free", "optimizer 'schedule_free'; .* which break the graph"),
         ("cuda_graph+activation_checkpointing", "asks for random states"),
         ("cuda_graph+novograd", "use novograd_foreach"),
         ("cuda_graph+grad_accumulate", "over those of the batch before"),
@@ -315,6 +318,37 @@ def test_all_passes_of_a_training_are_compiled_before_it_and_anew_for_each_seed(
         assert told["passes"] == ["train 3", "train 2", "val 3", "val 1"]
         assert 2 <= told["graphs"] <= 4  # a graph may serve several sizes
         assert (told["breaks"], told["graphs_in_training"]) == (0, 0)
+
+
+@pytest.mark.parametrize("size", [32, 40])  # 40 is padded to 48, as its three quarters, 30, are to 32
+def test_growing_slices_are_compiled_at_every_size_before_the_training(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(compiling, "BACKEND", "eager")
+    data = slices(tmp_path, size=size)
+    wanted = small_recipe("progressive_resize+compile", batch_size=3, epochs=6)
+    trained = zoo.train(wanted, data)
+    told, sides = trained.applied["compile"], (size // 2, 3 * size // 4, size)
+
+    assert told["passes"] == [
+        *(f"train {n} at {side} px" for side in sides for n in (3, 2)),
+        "val 3",
+        "val 1",
+    ]
+    assert (told["breaks"], told["graphs_in_training"]) == (0, 0)
+    assert losses(trained) == losses(zoo.train(replace(wanted, compile=False), data))
+
+
+def test_a_teacher_makes_no_graph_and_the_student_s_are_all_made_before_its_training(data, monkeypatch):
+    graphs = []
+    count = compiling.Compiled._count
+    monkeypatch.setattr(compiling, "BACKEND", "eager")
+    monkeypatch.setattr(
+        compiling.Compiled, "_count", lambda self, *made: graphs.append(self) or count(self, *made)
+    )
+    wanted = replace(small_recipe("distill+compile"), architecture="squeeze_unet")
+    trained = zoo.train(wanted, data)
+
+    assert len(graphs) == trained.applied["compile"]["graphs"]
+    assert trained.applied["compile"]["graphs_in_training"] == 0
 
 
 def test_compiling_learns_nothing(data, monkeypatch):

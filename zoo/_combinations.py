@@ -161,6 +161,14 @@ _KERNELS = (
         ),
     ),
     (
+        lambda r: r.compile and (r.average != "none" or r.optimizer == "schedule_free"),
+        lambda r: (
+            f"compile is True with average {r.average!r} and optimizer {r.optimizer!r}; what is compiled is "
+            f"the network as trained: an average of its weights is judged in an uncompiled copy, or needs "
+            f"passes for the statistics of batch normalisation, which break the graph: choose one."
+        ),
+    ),
+    (
         lambda r: r.cuda_graph and r.checkpointing,
         lambda _: (
             "cuda_graph is True with checkpointing True; a stage that is computed again asks for random "

@@ -58,15 +58,26 @@ class Prepared:
         return found | (self.running.account() if isinstance(self.running, Graphed) else {})
 
     def _passes(self, model: nn.Module, train: int, val: int) -> dict[str, Callable[[], None]]:
-        """Name the kinds of pass that a training consists of: by mode, and by slices in a batch."""
+        """Name the kinds of pass that a training consists of: by mode, slices in a batch, and their size."""
         size = self._recipe.batch_size
-        learning = {f"train {n}": partial(self._learn, model, n) for n in _sizes(train, size)}
+        learning = {
+            f"train {n}{name}": partial(self._learn, model, n, stage)
+            for name, stage in self._stages().items()
+            for n in _sizes(train, size)
+        }
         judging = {f"val {n}": partial(self._judge, model, n) for n in _sizes(val, size)}
         return learning | judging
 
-    def _learn(self, model: nn.Module, slices: int) -> None:
+    def _stages(self) -> dict[str, Recipe]:
+        """Name the recipes of the epochs to come that differ: by the side that the network will see."""
+        if not self._recipe.resolution_stages:
+            return {"": self._recipe}
+        recipes = [in_epoch(self._recipe, number) for number in range(1, self._recipe.epochs + 1)]
+        return {f" at {side_seen(recipe, self._image_size)} px": recipe for recipe in recipes}
+
+    def _learn(self, model: nn.Module, slices: int, stage: Recipe) -> None:
         image = self._empty(slices)
-        logits = logits_of(in_epoch(self._recipe, 1), model.train(), image)
+        logits = logits_of(stage, model.train(), image)
         losses.build(self._recipe)(logits, torch.zeros_like(image)).backward()
 
     @torch.no_grad()

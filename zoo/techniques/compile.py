@@ -5,7 +5,8 @@ arXiv:1802.04799. Torch's Inductor, at its defaults.
 
 Why it should save energy: the element-wise operations between convolutions become one pass over memory. All
 shapes of a training are compiled before the first epoch, from nothing: that is part of the set-up, and paid
-for; on a CPU it takes hundreds of steps to pay back. A learning-rate search runs before it, uncompiled.
+for; on a CPU it takes hundreds of steps to pay back. A learning-rate search runs before it, uncompiled, and
+so does a teacher. With `progressive_resize` the training of each size is compiled beforehand, too.
 """
 
 from dataclasses import replace
