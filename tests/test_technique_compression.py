@@ -19,6 +19,7 @@ from zoo import training
 from zoo._learning import distilling
 from zoo._learning.learner import Learner
 from zoo._model.channels import Channels
+from zoo._model.quantizing import Quantizing
 from zoo._registry import load_network, side_to_pad_to
 
 IMAGE_SIZE = 16
@@ -347,6 +348,41 @@ def test_the_teacher_is_the_baseline_of_its_network_with_the_same_data_and_seed(
     assert all(
         torch.equal(value, plain.model.state_dict()[name]) for name, value in seen[0].state_dict().items()
     )
+
+
+@pytest.mark.parametrize(
+    "others",
+    ["", "+int8_qat", "+prune", "+prune_unstructured", "+compile", "+fp8", "+tf32", "+power_limit_80"],
+)
+def test_what_is_done_to_the_student_alone_leaves_its_teacher_the_baseline(others):
+    recipe = zoo.recipe("squeeze_unet", "distill" + others)
+
+    assert zoo.teachers_recipe(recipe) == zoo.recipe("unet")
+
+
+def test_what_all_trainings_of_a_recipe_share_its_teacher_has_too():
+    recipe = zoo.recipe("squeeze_unet", "distill+bf16+cache+novograd", epochs=7)
+
+    assert zoo.teachers_recipe(recipe) == replace(
+        zoo.recipe("unet", "bf16+cache+novograd", epochs=7), technique="baseline"
+    )
+
+
+def test_a_student_in_integers_learns_from_a_teacher_in_fp32(data, monkeypatch):
+    """The teacher's weights, which PT2E would have exchanged; the tracing of the student is left out."""
+    pytest.importorskip("torchao")
+    monkeypatch.setattr(Quantizing, "graph", lambda self, model, side: model)
+    monkeypatch.setattr(Quantizing, "integers", lambda self, graph: seen.append("integers") or graph)
+    seen, told = [], distilling.Teacher.__init__
+
+    def teacher(self, recipe, model):
+        seen.append({value.dtype for value in model.parameters()})
+        told(self, recipe, model)
+
+    monkeypatch.setattr(distilling.Teacher, "__init__", teacher)
+    zoo.train(replace(student(epochs=2), int8_qat=True), data)
+
+    assert seen == [{torch.float32}, "integers"]
 
 
 def test_the_teacher_s_training_is_told_before_the_set_up_and_its_seconds_count(data):

@@ -15,9 +15,11 @@ from zoo.recipe import Recipe
 
 
 def teachers_recipe(recipe: Recipe) -> Recipe:
-    """Return how the teacher is trained: as the student, but for what makes it a student.
+    """Return how the teacher is trained: as the student, but for what is done to the student alone.
 
-    The student's power limit holds already while the teacher is trained.
+    That is what makes it small or special (pruning, integers, 8-bit products) and its compilation: the
+    compiler holds one network's graphs at a time, so the teacher, in its training and beside the student's,
+    runs uncompiled. The student's power limit and fp32 arithmetic hold already while the teacher is trained.
     """
     return replace(
         recipe,
@@ -25,8 +27,12 @@ def teachers_recipe(recipe: Recipe) -> Recipe:
         technique="baseline",
         teacher=None,
         power_limit_percent=None,
+        fp32_math=None,
+        compile=False,
+        fp8_linear=False,
         prune_channels=0.0,
         prune_weights=0.0,
+        int8_qat=False,
     )
 
 

@@ -4,7 +4,8 @@ G. Hinton et al., Distilling the knowledge in a neural network, arXiv:1503.02531
 
 Why it should save energy: a small network may reach a Dice that it does not reach alone, or reach it in fewer
 epochs. The teacher is trained first, on the same slices with the same recipe and seed, and paid for: that is
-`teacher_kj`, a part of `total_kj`. It pays where the same teacher serves many students, or where inference
+`teacher_kj`, a part of `total_kj`. What is done to the student alone it is spared: pruning, 8-bit figures,
+compilation. It pays where the same teacher serves many students, or where inference
 dominates; in a single training it is the dearest set-up there is. Each step also runs the teacher forward.
 """
 
