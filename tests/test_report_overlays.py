@@ -16,7 +16,7 @@ from energy.report.charts import overlays as chart_of
 from energy.report.model import Model
 from energy.store import Store
 from tests.simulated.records import run
-from tests.simulated.reports import trained
+from tests.simulated.reports import saved, trained
 
 
 class Threshold(torch.nn.Module):
@@ -109,21 +109,6 @@ def test_a_report_shows_images_only_of_the_folder_that_it_is_given(recipe, tmp_p
     assert "data:image" not in without
     assert "only on request" in without
     assert len(re.findall(r'xlink:href="data:image/png;base64,', with_images)) == 3
-
-
-def saved(folder, name="unet-baseline", **changes):
-    """Three slices with brain of Dice 1, 0.5 and 0, and one without."""
-    truth = np.zeros((4, 6, 8), dtype=bool)
-    truth[:3, 1:3, 1:3] = True
-    prediction = truth.copy()
-    prediction[1] = np.roll(truth[1], 1, axis=1)
-    prediction[2] = np.roll(truth[2], 3, axis=1)
-    prediction[3] = True
-    subject = np.array(["sub-a", "sub-b", "sub-c", "sub-d"])
-    arrays = {"image": np.random.default_rng(0).random((4, 6, 8)), "truth": truth, "prediction": prediction}
-    folder.mkdir(exist_ok=True)
-    np.savez(folder / f"{name}.npz", **(arrays | {"subject": subject} | changes))
-    return folder
 
 
 def test_the_worst_the_median_and_the_best_slice_with_brain_are_shown(tmp_path):
