@@ -5,12 +5,14 @@ No test here has a GPU: of what needs one, the refusal is tested, and the logic 
 
 import copy
 import json
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import zoo
 from tests.simulated.tiny_slices import losses, network, slices, small_recipe
@@ -125,6 +127,62 @@ def test_a_step_whose_gradient_overflows_is_left_out_and_the_scale_halved():
 def test_a_training_of_which_every_step_overflows_has_failed():
     with pytest.raises(zoo.Ineffective, match=r"gradients of all 1 steps overflowed in fp16.* use bf16"):
         scaled(1e38)[0].account()
+
+
+AS_IT_IS_AND_FUSED = pytest.mark.parametrize("optimizer", ["adam", "adamw_fused"])
+
+
+@AS_IT_IS_AND_FUSED
+@pytest.mark.parametrize("overflows", [0, 2, 5])
+def test_steps_are_counted_by_whether_the_weights_moved_whatever_the_optimiser(optimizer, overflows):
+    """A fused optimiser is called even for a step that it then leaves out."""
+    weight, moved = nn.Parameter(torch.tensor([1.0])), 0
+    wanted = small_recipe("fp16_amp", optimizer=optimizer)
+    scaling, made = Scaling(wanted), optimizers.build(wanted, nn.ParameterList([weight]), 1e-3)
+    for step in range(5):
+        before = weight.item()
+        made.zero_grad()
+        scaling.backward((weight * (math.inf if step < overflows else 0.25)).sum())
+        scaling.step(made)
+        moved += weight.item() != before
+
+    assert moved == 5 - overflows
+    if moved:
+        told = scaling.account()["loss_scaling"]
+        assert (told["taken"], told["skipped"]) == (moved, overflows)
+        assert told["scale"] == 2.0 ** (16 - overflows)
+    else:
+        with pytest.raises(zoo.Ineffective, match="gradients of all 5 steps overflowed"):
+            scaling.account()
+
+
+class Questions(TorchDispatchMode):
+    """Counts how often the host asks for the value of a tensor: a GPU would be waited for each time."""
+
+    asked = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.asked += operation.overloadpacket is torch.ops.aten._local_scalar_dense
+        return operation(*args, **(kwargs or {}))
+
+
+@AS_IT_IS_AND_FUSED
+def test_counting_the_steps_asks_the_device_no_more_than_torch_s_scaler_does(optimizer):
+    asked = []
+    wanted = small_recipe("fp16_amp", optimizer=optimizer)
+    for counted in (True, False):
+        weight = nn.Parameter(torch.tensor([1.0]))
+        made, scaling = optimizers.build(wanted, nn.ParameterList([weight]), 1e-3), Scaling(wanted)
+        scaling.backward((weight * 0.25).sum())
+        with Questions() as questions:
+            if counted:
+                scaling.step(made)
+            else:
+                scaling._scaler.step(made)
+                scaling._scaler.update()
+        asked.append(questions.asked)
+
+    assert asked[0] == asked[1]
 
 
 def test_without_fp16_autocast_the_scaling_is_no_part_of_a_step():
