@@ -156,7 +156,30 @@ def test_techniques_that_contradict_each_other_are_refused_with_the_reason(monke
         zoo.recipe("unet", "swift+slow")
 
 
-@pytest.mark.parametrize("combination", ["paper+cache", "bf16+paper", "baseline+cache"])
+@pytest.mark.parametrize("number", [4, 6, 8])
+@pytest.mark.parametrize("order", list(itertools.permutations(["workers", "prefetch", "persistent_workers"])))
+def test_prefetch_and_persistence_are_those_of_the_workers_that_there_are_in_any_order(number, order):
+    """As the study kept them: six workers, batches prepared ahead, and workers that stay."""
+    names = [f"workers_{number}" if name == "workers" else name for name in order]
+    expected = {"workers": number, "prefetch": 4, "persistent_workers": True}
+
+    assert differences("+".join(names)) == expected
+
+
+@pytest.mark.parametrize("combination", ["workers_6+workers_4", "prefetch+paper", "paper+prefetch"])
+def test_two_numbers_of_one_kind_still_contradict_each_other(combination):
+    with pytest.raises(ValueError, match=r"contradict each other: .*; choose one"):
+        zoo.recipe("unet", combination)
+
+
+def test_workers_that_were_asked_for_are_kept_by_what_needs_some():
+    assert zoo.recipe("unet", "persistent_workers", workers=3).workers == 3
+
+
+@pytest.mark.parametrize(
+    "combination",
+    ["paper+cache", "bf16+paper", "baseline+cache", "prefetch+workers_2", "persistent_workers+paper"],
+)
 def test_a_technique_that_adds_nothing_is_refused(combination):
     with pytest.raises(ValueError, match="adds nothing to"):
         zoo.recipe("unet", combination)

@@ -3,6 +3,7 @@
 Imports no torch: a recipe can be made, checked and stored before anything is loaded.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import combinations
 from typing import Any
@@ -121,36 +122,49 @@ def recipe(architecture: str, technique: str = "baseline", **changes: Any) -> Re
     names = technique.split("+")
     for name in names:
         require(name, techniques(), "technique")
-    made = Recipe(architecture, technique, **changes)
-    _refuse_contradictions({name: _effect(name, architecture) for name in names}, names)
+    _refuse_contradictions(architecture, names)
+    _refuse_superfluous(architecture, names)
+    made = _applied(Recipe(architecture, technique, **changes), names)
+    _refuse_undone(made, changes)
+    return made
+
+
+def _applied(made: Recipe, names: Sequence[str]) -> Recipe:
     for name in names:
         made = load("techniques", name).apply(made)
-    _refuse_undone(made, changes)
     return made
 
 
 def _effect(technique: str, architecture: str) -> dict[str, Any]:
     plain = Recipe(architecture)
-    applied = load("techniques", technique).apply(plain)
+    applied = _applied(plain, [technique])
     values = {field.name: getattr(applied, field.name) for field in fields(Recipe)}
     return {name: value for name, value in values.items() if value != getattr(plain, name)}
 
 
-def _refuse_contradictions(effects: dict[str, dict[str, Any]], names: list[str]) -> None:
-    if len(names) > len(effects):
+def _refuse_contradictions(architecture: str, names: list[str]) -> None:
+    """Refuse two techniques that set a field to different values, unless one gives way in either order."""
+    if len(names) > len(set(names)):
         raise ValueError(f"technique {'+'.join(names)!r} names a technique twice; name each once.")
+    effects = {name: _effect(name, architecture) for name in names}
     for one, other in combinations(effects, 2):
         for name in effects[one].keys() & effects[other].keys():
-            if effects[one][name] != effects[other][name]:
+            if effects[one][name] == effects[other][name]:
+                continue
+            orders = (_applied(Recipe(architecture), order) for order in ((one, other), (other, one)))
+            if len({getattr(made, name) for made in orders}) > 1:
                 raise ValueError(
                     f"techniques {one!r} and {other!r} contradict each other: {one} sets {name} to "
                     f"{effects[one][name]!r}, {other} to {effects[other][name]!r}; choose one."
                 )
-    for name in effects if len(effects) > 1 else ():
-        rest = {key: value for other in effects if other != name for key, value in effects[other].items()}
-        if effects[name].items() <= rest.items():
-            others = "+".join(other for other in effects if other != name)
-            raise ValueError(f"technique {name!r} adds nothing to {others!r}; leave it out.")
+
+
+def _refuse_superfluous(architecture: str, names: list[str]) -> None:
+    """Refuse a technique without which the others make the same recipe."""
+    for name in names if len(names) > 1 else ():
+        others = [other for other in names if other != name]
+        if _applied(Recipe(architecture), others) == _applied(Recipe(architecture), names):
+            raise ValueError(f"technique {name!r} adds nothing to {'+'.join(others)!r}; leave it out.")
 
 
 def _refuse_undone(made: Recipe, changes: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """Loader processes that outlive the epoch.
 
 torch.utils.data.DataLoader: A. Paszke et al., PyTorch, arXiv:1912.01703. Kept by Mazurek et al. 2024,
-arXiv:2405.15778. Two workers; compare with `workers_2`, which differs in that alone.
+arXiv:2405.15778. The workers are those of another technique, before it or after; alone it has two: compare it
+with `workers_2`, which differs in that alone.
 
 Why it should save energy: the processes of training and validation are started once instead of once per
 epoch, which in short epochs is much of the time.
@@ -13,5 +14,5 @@ from zoo.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:
-    """Keep two workers for training and two for validation to the end."""
-    return replace(recipe, workers=2, persistent_workers=True)
+    """Keep the workers, two if there are none, for training and validation each to the end."""
+    return replace(recipe, workers=recipe.workers or 2, persistent_workers=True)
