@@ -2,6 +2,7 @@
 
 import copy
 import math
+import multiprocessing
 from dataclasses import replace
 from itertools import pairwise
 
@@ -15,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import zoo
 from tests.simulated.tiny_slices import losses, network, slices, small_recipe
+from zoo._feeding import feed
 from zoo._learning import averaging, optimizers
 from zoo._learning.grouping import Groups
 from zoo._learning.learner import Learner
@@ -472,11 +474,53 @@ def test_swa_keeps_an_average_even_where_plain_weights_were_better(data, tiny, m
     assert torch.equal(weights(trained.model), judged[6])
 
 
-def test_swa_trains_as_the_baseline_until_batch_normalisation_is_refreshed(data, tiny):
-    trained, plain = (zoo.train(small_recipe(technique, epochs=8), data) for technique in ("swa", "baseline"))
+def with_dropout(*_):
+    return nn.Sequential(nn.Dropout(0.1), network())
 
-    assert losses(trained)[:6] == losses(plain)[:6]
-    assert trained.epochs[6].loss == plain.epochs[6].loss
+
+DRAWING = pytest.mark.parametrize(
+    "others",
+    ["", "+augment", "+cache+augment", "+device_cache+augment", "+workers_2+augment", "+persistent_workers"],
+)
+
+
+@DRAWING
+def test_swa_trains_as_the_baseline_in_every_epoch(data, monkeypatch, others):
+    """Whatever draws at random: the order, the augmentation, dropout."""
+    monkeypatch.setattr("zoo._model.building.create", with_dropout)
+    trained, plain = (
+        zoo.train(small_recipe(technique, epochs=5, swa_from=0.4), data)
+        for technique in ("swa" + others, (others or "+baseline")[1:])
+    )
+
+    assert [epoch.loss for epoch in trained.epochs] == [epoch.loss for epoch in plain.epochs]
+    assert losses(trained)[:2] == losses(plain)[:2]
+    assert [epoch.val_loss for epoch in trained.epochs[3:]] != [epoch.val_loss for epoch in plain.epochs[3:]]
+
+
+@DRAWING
+def test_new_statistics_change_nothing_of_the_training_of_schedule_free(data, monkeypatch, others):
+    """The same training without them is judged otherwise, and learns the same."""
+    monkeypatch.setattr("zoo._model.building.create", with_dropout)
+    wanted = small_recipe("schedule_free" + others, epochs=3)
+    trained = zoo.train(wanted, data)
+    monkeypatch.setattr(averaging, "refresh", lambda *_: None)
+    stale = zoo.train(wanted, data)
+
+    assert [epoch.loss for epoch in trained.epochs] == [epoch.loss for epoch in stale.epochs]
+    assert [epoch.val_loss for epoch in trained.epochs] != [epoch.val_loss for epoch in stale.epochs]
+
+
+@pytest.mark.parametrize("others", ["+cache+augment", "+device_cache+augment", "+persistent_workers"])
+def test_a_pass_aside_is_drawn_anew_each_time_and_ends_with_the_feed(data, others):
+    before, first = len(multiprocessing.active_children()), []
+    with feed.opened(small_recipe("swa" + others, batch_size=8), data, seed=0) as opened:
+        for _ in range(2):
+            with opened.aside() as batches:
+                first.append(next(batches)[0].clone())
+
+    assert not torch.equal(*first)
+    assert len(multiprocessing.active_children()) == before
 
 
 @pytest.mark.parametrize(("technique", "epochs"), [("swa", 4), ("schedule_free", 1)])

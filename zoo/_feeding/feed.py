@@ -37,6 +37,10 @@ class Feed(Protocol):
         """Open one pass over the training slices, in a new order."""
         ...
 
+    def aside(self) -> AbstractContextManager[Batches]:
+        """Open one pass as `train` does, which leaves the order and the augmentation of those as they are."""
+        ...
+
     def val(self) -> AbstractContextManager[Batches]:
         """Open one pass over the validation slices, in their order."""
         ...
@@ -69,10 +73,11 @@ class LoaderFeed:
     """
 
     def __init__(self, recipe: Recipe, data: Any, seed: int) -> None:
-        self._recipe, self._seed = recipe, seed
+        self._recipe, self._data, self._seed = recipe, data, seed
         items, self._selected = selected(recipe, data.train, seed)
         self._train_set, self._val_set, self._loading = loaders.datasets(recipe, data, items)
         self._loaders: tuple[loaders.Loader, loaders.Loader] | None = None
+        self._aside: loaders.Loader | None = None
 
     @property
     def steps(self) -> int:
@@ -103,6 +108,13 @@ class LoaderFeed:
         """Open one pass over the training slices, in a new order."""
         return loaders.batches(self._open()[0], self._recipe.device)
 
+    def aside(self) -> AbstractContextManager[Batches]:
+        """Open one pass as `train` does, from a loader of its own and with an augmentation of its own."""
+        if self._aside is None:
+            same = loaders.apart(self._train_set, self._recipe, self._data)
+            self._aside = loaders.train_loader(same, self._recipe, self._seed)
+        return loaders.batches(self._aside, self._recipe.device)
+
     def val(self) -> AbstractContextManager[Batches]:
         """Open one pass over the validation slices, in their order."""
         return loaders.batches(self._open()[1], self._recipe.device)
@@ -113,8 +125,9 @@ class LoaderFeed:
 
     def close(self) -> None:
         """End the workers; closing twice does nothing."""
-        for loader in self._loaders or ():
-            loaders.end(loader)
+        for loader in (*(self._loaders or ()), self._aside):
+            if loader is not None:
+                loaders.end(loader)
 
     def _open(self) -> tuple[loaders.Loader, loaders.Loader]:
         if self._loaders is None:

@@ -1,5 +1,6 @@
 """From files to batches, as the recipe says: datasets, augmentation and loaders."""
 
+import copy
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -102,6 +103,16 @@ def datasets(
     ]
     slices = sum(len(dataset) for dataset in kept)
     return *kept, {"from": "cache", "slices": slices, "fill_seconds": time.perf_counter() - started}
+
+
+def apart(dataset: Dataset, recipe: Recipe, data: Any) -> Dataset:
+    """Return the same training slices, what is cached of them too, augmented from a random state of its own.
+
+    A loader seeds the augmentation of the dataset it is made for, and passes over that advance it.
+    """
+    other = copy.copy(dataset)
+    other.transform = transforms(recipe, data)[0]
+    return other
 
 
 def _require_cacheable(steps: Compose) -> None:

@@ -34,7 +34,7 @@ class DeviceFeed:
         self._val = held(Dataset(data.val.items, steps), recipe)
         synchronize(recipe)
         self._fill_seconds = time.perf_counter() - started
-        self._passes = Passes(self._train, recipe, seed)
+        self._passes, self._aside = (Passes(self._train, recipe, seed) for _ in range(2))
 
     @property
     def steps(self) -> int:
@@ -68,6 +68,10 @@ class DeviceFeed:
     def train(self) -> AbstractContextManager[Iterator[Pair]]:
         """Open one pass over the training slices, in a new order."""
         return nullcontext((batch["image"], batch["mask"]) for batch in self._passes)
+
+    def aside(self) -> AbstractContextManager[Iterator[Pair]]:
+        """Open one pass as `train` does, in an order and with an augmentation of its own."""
+        return nullcontext((batch["image"], batch["mask"]) for batch in self._aside)
 
     def val(self) -> AbstractContextManager[Iterator[Pair]]:
         """Open one pass over the validation slices, in their order."""

@@ -113,7 +113,12 @@ def first_averaged_epoch(recipe: Recipe) -> int:
 
 
 def refresh(recipe: Recipe, model: nn.Module, feed: Feed) -> None:
-    """Let batch normalisation see training slices again: its statistics were those of other weights."""
-    if any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in model.modules()):
-        with feed.train() as batches:
-            update_bn(islice(batches, REFRESH_BATCHES), AsTheRecipeSays(model, recipe))
+    """Let batch normalisation see training slices again: its statistics were those of other weights.
+
+    The random streams of the training, dropout's too, stay where they are.
+    """
+    if not any(isinstance(layer, nn.modules.batchnorm._BatchNorm) for layer in model.modules()):
+        return
+    gpus = [] if recipe.device == "cpu" else [torch.device(recipe.device)]
+    with torch.random.fork_rng(devices=gpus), feed.aside() as batches:
+        update_bn(islice(batches, REFRESH_BATCHES), AsTheRecipeSays(model, recipe))

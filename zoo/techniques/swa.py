@@ -6,7 +6,8 @@ gain, and noted that the length of the training must be known.
 
 Why it should save energy: the mean lies in flatter ground than any of its parts, so fewer epochs reach the
 same Dice. From the first epoch that is averaged, the mean is judged, and only it can be kept; before that,
-batch normalisation sees up to 50 training batches again, and this pass is paid for.
+batch normalisation sees up to 50 training batches again, and this pass is paid for. It has an order and an
+augmentation of its own, so that the weights go where the baseline's go.
 """
 
 from dataclasses import replace
