@@ -15,7 +15,7 @@ def selected(recipe: Recipe, split: Any, seed: int) -> tuple[list[dict[str, str]
     """Return the items of the slices to train on, in their order, and an account if some are left out.
 
     All slices that show brain are kept, and the recipe's share of the empty ones, drawn by the seed. Every
-    mask of the split's arrays is read for it, once.
+    mask of the split's arrays is read for it, once; the files would say the same, and take longer.
 
     Raises:
         Ineffective: if no slice is left out.
