@@ -88,6 +88,31 @@ def test_half_of_the_channels_leave_in_rounds_of_eight_and_what_is_tied_leaves_t
     assert model.second[0].weight.shape == (16, 16, 3, 3)
 
 
+def test_what_stays_of_a_layer_is_half_in_blocks_of_eight_and_eight_at_least():
+    """Layers of 40 and of 12, and one of 32 that stays whole, as a gate of one channel multiplies its maps."""
+
+    class Gated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.odd, self.few = nn.Conv2d(1, 40, 3, padding=1), nn.Conv2d(40, 12, 3, padding=1)
+            self.gated, self.gate = nn.Conv2d(12, 32, 3, padding=1), nn.Conv2d(12, 1, 1)
+            self.head = nn.Conv2d(32, 1, 1)
+
+        def forward(self, x):
+            x = self.few(self.odd(x))
+            return self.head(self.gated(x) * self.gate(x))
+
+    torch.manual_seed(0)
+    model = Gated()
+    channels = Channels(small_recipe("prune", epochs=5), model)
+    for _ in range(3):
+        model(batch()[0]).square().mean().backward()
+        channels.collect(batch()[0])
+        channels.round()
+
+    assert [layer.out_channels for layer in model.children()] == [16, 8, 32, 1, 1]
+
+
 def test_parameters_and_multiplications_of_the_record_are_those_of_the_pruned_network(data):
     trained = zoo.train(small_recipe("prune", epochs=5), data)
     convolutions = (9 * 1 * 16, 9 * 16 * 16, 16)
