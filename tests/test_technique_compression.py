@@ -89,7 +89,7 @@ def test_half_of_the_channels_leave_in_rounds_of_eight_and_what_is_tied_leaves_t
 
 
 def test_what_stays_of_a_layer_is_half_in_blocks_of_eight_and_eight_at_least():
-    """Layers of 40 and of 12, and one of 32 that stays whole, as a gate of one channel multiplies its maps."""
+    """Layers of 40, of 12, and one of 32 that stays whole: a gate of one channel multiplies its maps."""
 
     class Gated(nn.Module):
         def __init__(self) -> None:
