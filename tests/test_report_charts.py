@@ -4,13 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from energy.history.series import ChangePoint
 from energy.report import charts
 from energy.report.charts import (
     _frames,
     dice_vs_total_kj,
     heatmap,
-    history,
     int8,
     ladder,
     parts,
@@ -30,7 +28,6 @@ from tests.simulated.reports import (
     panel,
     point,
     rows,
-    series,
     three_machines,
     trained,
 )  # fmt: skip
@@ -420,30 +417,3 @@ def test_fp32_and_int8_of_one_network_stand_in_one_row(one):
     assert told["mean power / W, INT8"] == "120"
     assert told["rise of temperature / °C, INT8"] == "12"
     assert told["energy per slice / J, INT8"] == "–"
-
-
-# --- history ---
-
-
-def test_a_history_shows_runs_levels_changes_and_cuts(one):
-    (chart,) = history.draw(Model(one.panels, (series(),)))
-
-    assert [(row["x"], row["y"]) for row in rows(chart, "points0")] == [
-        (1, 10.0), (2, 10.0), (3, 10.0), (4, 11.0), (5, 11.0), (6, 11.0),
-    ]  # fmt: skip
-    assert rows(chart, "changes0") == [{"x": 3.5, "change": "worse", "text": "+10 %"}]
-    assert [row["x"] for row in rows(chart, "cuts0")] == [5.5]
-    assert [row["y"] for row in rows(chart, "levels0")] == [10.0, 11.0]
-    assert "NVIDIA H200 at 700 W" in chart.title
-    assert "+10 % at h200/0003_a (worse)" in chart.description
-
-
-def test_of_many_histories_those_that_changed_most_are_drawn():
-    calm = [series(f"calm{n}-baseline", changes=()) for n in range(20)]
-    loud = series("loud-baseline", changes=(ChangePoint(3, -0.5, 3, 3, worse=False),))
-
-    (chart,) = history.draw(Model((), (*calm, series(), loud)))
-
-    cases = list(dict.fromkeys(row[0] for row in chart.rows))
-    assert cases[:2] == ["loud-baseline", "enet-baseline"]
-    assert "14 more cases" in chart.description

@@ -306,3 +306,14 @@ def test_a_figure_that_no_axis_can_end_at_costs_no_chart(tiny):
     days = [[repeats("enet-baseline", tiny), repeats("segnet-baseline", 9.0 * wobble)] for wobble in WOBBLE]
 
     assert list(frames(drawn(days))) == ["segnet-baseline"]
+
+
+def test_of_many_histories_those_that_changed_most_are_drawn():
+    calm = [series(f"calm{n}-baseline", changes=()) for n in range(20)]
+    loud = series("loud-baseline", changes=(ChangePoint(3, -0.5, 3, 3, worse=False),))
+
+    (chart,) = history.draw(Model((), (*calm, series(), loud)))
+
+    cases = list(dict.fromkeys(row[0] for row in chart.rows))
+    assert cases[:2] == ["loud-baseline", "enet-baseline"]
+    assert "14 more cases" in chart.description

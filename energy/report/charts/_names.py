@@ -31,7 +31,7 @@ def distinct(names: Sequence[str], longest: int = LONGEST) -> list[str]:
     """Cut the middle out of names that a chart has no room for, and no more than leaves them different.
 
     >>> distinct(["unet-adam+cache+workers_2", "unet-adam+swa+workers_2"], 20)
-    ['unet-adam+cache+workers_2', 'unet-adam+swa+workers_2']
+    ['unet-adam+c … workers_2', 'unet-adam+swa+workers_2']
     """
     found = [clip(name, longest) for name in names]
     for longer in range(longest + 1, max(map(len, names), default=0) + 1):
