@@ -104,7 +104,7 @@ def _references(records: Sequence[Record]) -> Iterator[str]:
 
 
 def _without_effect(records: Sequence[Record]) -> Iterator[str]:
-    """Yield the choices that could not act, by case: equal figures are then no finding."""
+    """Yield the choices that could not act, or never did, by case: equal figures are then no finding."""
     for record in records:
         accounts = [repeat.get("applied", {}).get("without_effect", []) for repeat in record.get("setup", [])]
         choices = dict.fromkeys(choice for account in accounts for choice in account)
