@@ -258,7 +258,9 @@ def test_every_committed_run_compared_with_itself_is_unchanged(joulebench):
     for path in paths:
         found = json.loads(joulebench("compare", str(path), str(path), "--json")[1])
         good = [row for row in found["cases"] if row["problem"] is None]
-        assert {row["verdict"] for row in good} == {"unchanged"}
+        # A ladder's joules stand in the records of its rungs, which are compared.
+        assert {row["verdict"] for row in good if row["task"] != "ladder"} == {"unchanged"}
+        assert {row["verdict"] for row in good if row["task"] == "ladder"} <= {"inconclusive"}
     assert paths
 
 
