@@ -172,8 +172,10 @@ def _figure(record: Record, name: str, notes: Notes) -> str:
 
 def _meter_error(record: Record, summary: Mapping[str, Any]) -> float:
     """Return half the band of an energy figure, in its own unit."""
+    if summary["unit"] not in provenance.ENERGY_UNITS:
+        return 0.0
     source = provenance.of(record)
-    if source is None or source.factors is None or summary["unit"] not in provenance.ENERGY_UNITS:
+    if source is None or source.factors is None:
         return 0.0
     low, high = source.factors
     return math.fabs(summary["mean"]) * (high - low) / 2

@@ -69,12 +69,16 @@ def reports(results):
     """The report as an image, and the one whose charts answer; drawn once, since that takes seconds."""
     runs, unusable = gather.read([results])
     made = groups.of_runs(runs)
-    drawn = drawing.draw(made, runs, None)
-    images = drawing.as_drawings(drawn)
+    begun = drawing.begin(made, runs, interactive=True)
+    images = drawing.as_drawings(begun)
     paths = []
-    for name, specs in (("report", None), ("interactive", drawing.specs(drawn))):
+    for name, live in (
+        ("report", None),
+        ("interactive", page.Live(page.bundle("interactive.js"), drawing.specs(begun))),
+    ):
         paths.append(results.parent / f"{name}.html")
-        html = page.render(made, runs, unusable, images, command="joulebench report", specs=specs)
+        contents = page.contents(made, runs, unusable)
+        html = page.render(contents, images, command="joulebench report", live=live)
         build.write(html, paths[-1])
     return paths
 

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 import altair
 import jsonschema_rs
 import pytest
+import vl_convert
 
 from energy.report import charts
 from energy.report.charts import _look, _render, _workers, dice_vs_total_kj, overlays, parts
@@ -204,24 +205,62 @@ def test_a_chart_is_the_same_file_each_time(tmp_path):
 
 
 def test_charts_drawn_by_several_processes_are_those_of_one_to_the_byte(drawn, pages):
-    with _workers.together(2) as draw:
-        assert dict(zip(pages, draw(drawn), strict=True)) == pages
+    with _workers.together(2) as each:
+        assert dict(zip(pages, each(_render.svg, drawn), strict=True)) == pages
 
 
 def test_a_drawing_process_that_is_killed_costs_time_and_no_chart():
     some = dice_vs_total_kj.draw(model_of(found(cases())))
 
-    with _workers.together(2) as draw:
+    with _workers.together(2) as each:
         for child in multiprocessing.active_children():
             child.kill()
-        assert list(draw(some)) == list(map(_render.svg, some))
+        assert list(each(_render.svg, some)) == list(map(_render.svg, some))
 
 
 def test_what_cannot_be_drawn_is_an_error_of_several_processes_too():
     broken = replace(dice_vs_total_kj.draw(model_of(found(cases())))[0], spec={"mark": 5})
 
-    with pytest.raises(ValueError, match="conversion failed"), _workers.together(2) as draw:
-        list(draw([broken]))
+    with pytest.raises(ValueError, match="conversion failed"), _workers.together(2) as each:
+        list(each(_render.svg, [broken]))
+
+
+def texts_of(root):
+    """The texts of a drawing: numbers of their place, and words; in their order."""
+    for one in root.iter(f"{SVG}text"):
+        words = [part.text for part in (one, *one.iter(f"{SVG}tspan")) if part.text]
+        yield [float(number) for number in re.findall(r"-?[\d.]+", one.get("transform"))], words
+
+
+def test_texts_that_nobody_measures_have_the_words_and_the_places_that_measured_ones_have(drawn):
+    for chart in drawn:
+        measured = vl_convert.vegalite_to_svg(json.dumps(chart.spec), vl_version=_render.VL_VERSION)
+        measured, ours = ElementTree.fromstring(measured), ElementTree.fromstring(_render.svg(chart))
+        expected = list(texts_of(measured))
+
+        assert ours.get("viewBox") == measured.get("viewBox"), chart.name
+        for (place, words), (true_place, true_words) in zip(texts_of(ours), expected, strict=True):
+            assert words == true_words
+            assert place == pytest.approx(true_place, abs=0.006)
+    assert expected
+
+
+def test_few_letters_of_a_chart_of_names_are_measured(drawn, monkeypatch):
+    asked = []
+    real = vl_convert.vegalite_to_svg
+    monkeypatch.setattr(
+        vl_convert, "vegalite_to_svg", lambda spec, **how: asked.append(spec) or real(spec, **how)
+    )
+    (chart,) = (one for one in drawn if one.name == "dice_vs_total_kj")
+
+    _render.svg(chart)
+    measured = ElementTree.fromstring(real(asked[0], vl_version=_render.VL_VERSION))
+    words = [word for _, words in texts_of(measured) for word in words]
+
+    labels = {row["text"] for name, rows in chart.spec["datasets"].items() for row in rows if "text" in row}
+    assert labels
+    assert labels.isdisjoint(words)
+    assert not any("NVIDIA" in word for word in words)
 
 
 def test_a_label_is_drawn_once_and_its_halo_lies_below_it(drawn, pages):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from energy import gather, machine
 from energy.__main__ import main
 from energy.metrics import summarise
-from energy.report import build, choosing, drawing, groups, overview
+from energy.report import build, charts, choosing, groups, overview
 from energy.report.charts import Drawn, _workers
 from energy.store import Store
 from tests.simulated import reports
@@ -56,7 +56,7 @@ def store(tmp_path, monkeypatch):
 @pytest.fixture
 def no_charts(monkeypatch):
     """Charts take seconds, and tests of other things do without."""
-    monkeypatch.setattr(drawing, "draw", lambda *_: Drawn((), ()))
+    monkeypatch.setattr(charts, "draw", lambda *_: Drawn((), ()))
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_many_results_are_drawn_by_other_processes_if_the_caller_has_some(
     page = build.report(["results"], build.Choices("it"))
     drawn_here = []
     alone = _workers.alone
-    monkeypatch.setattr(_workers, "alone", lambda some: drawn_here.extend(some) or alone(some))
+    monkeypatch.setattr(_workers, "alone", lambda work, some: drawn_here.extend(some) or alone(work, some))
     held = sum(path.stat().st_size for path in gather.files(["results"]))
     monkeypatch.setattr(build, "MANY_BYTES", held + more)
 

@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@build.without_collector()
 def run(args: argparse.Namespace) -> int:
     """Write the page, and say what is in it and what could not be used."""
     check_installed()

@@ -61,7 +61,7 @@ def missing() -> list[str]:
 
 
 @contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """Hold the garbage collector: all that is read stays until the page is there.
 
     Looking through millions of living objects again and again takes a quarter of the time of a large report.
@@ -75,7 +75,7 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-@_without_collector()
+@without_collector()
 def report(sources: Sequence[str | Path], choices: Choices) -> Report:
     """Read results and return the page.
 
@@ -87,24 +87,21 @@ def report(sources: Sequence[str | Path], choices: Choices) -> Report:
         StoreError: there is nothing to show; says what to do.
     """
     several = choices.processes > 1 and _bytes(sources) >= MANY_BYTES
-    with _workers.together(choices.processes) if several else nullcontext(_workers.alone) as draw:
+    with _workers.together(choices.processes) if several else nullcontext(_workers.alone) as each:
+        script = each(page.bundle, ["interactive.js"] if choices.interactive else [])
         found, unusable = gather.read(sources)
         grouped = groups.of_runs(found)
         if not grouped:
             raise _nothing(sources, unusable)
-        drawn = drawing.draw(grouped, found, choices.overlays)
-        drawings = drawing.as_drawings(drawn, draw)
-    html = page.render(
-        grouped,
-        found,
-        unusable,
-        drawings,
-        command=choices.command,
-        specs=drawing.specs(drawn) if choices.interactive else None,
-        version=choices.version,
-    )
+        begun = drawing.begin(
+            grouped, found, overlays=choices.overlays, interactive=choices.interactive, each=each
+        )
+        contents = page.contents(grouped, found, unusable)  # while others draw
+        drawings = drawing.as_drawings(begun)
+        live = page.Live(next(script), drawing.specs(begun)) if choices.interactive else None
+    html = page.render(contents, drawings, command=choices.command, live=live, version=choices.version)
     cases = sum(len(group.entries) for group in grouped)
-    return Report(html, tuple(found), cases, tuple(unusable), drawn)
+    return Report(html, tuple(found), cases, tuple(unusable), begun.drawn)
 
 
 def _bytes(sources: Sequence[str | Path]) -> int:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from energy.gather import FoundRun
 from energy.report import charts, model, past
 from energy.report.charts import Drawn, _render
 from energy.report.charts._chart import Chart
-from energy.report.charts._workers import Draw, alone
+from energy.report.charts._workers import Each, alone
 from energy.report.groups import Group
 from energy.report.page import Drawing, Drawings
 from energy.report.words import clipped
@@ -19,19 +20,56 @@ from energy.report.words import clipped
 MOST_ROWS = 150
 
 
-def draw(groups: Sequence[Group], found: Sequence[FoundRun], overlays: Path | None) -> Drawn:
-    """Draw what these results have the figures for."""
-    return charts.draw(model.of_groups(groups, past.series(found), overlays))
+@dataclass(frozen=True)
+class Begun:
+    """Charts that are being drawn.
+
+    Args:
+        drawn: the charts.
+        images: as SVG for the page, in their order.
+        specs: as specifications of Vega, which the page need not compile; none if nobody asked for them.
+    """
+
+    drawn: Drawn
+    images: Iterator[str]
+    specs: Iterator[str]
 
 
-def as_drawings(drawn: Drawn, draw: Draw = alone) -> Drawings:
-    """Return charts as SVG for the page, drawn by this process or by what `_workers.together` gives."""
-    images = list(zip(drawn.charts, draw(drawn.charts), strict=True))
+def begin(
+    groups: Sequence[Group],
+    found: Sequence[FoundRun],
+    *,
+    overlays: Path | None = None,
+    interactive: bool = False,
+    each: Each = alone,
+) -> Begun:
+    """Begin to draw what these results have the figures for: each chart as soon as it is specified."""
+    images: list[Iterator[str]] = []
+    specs: list[Iterator[str]] = []
+
+    def stands(some: Sequence[Chart]) -> None:
+        images.append(each(_render.svg, some))
+        if interactive:
+            specs.append(each(_render.vega, some))
+
+    drawn = charts.draw(model.of_groups(groups, past.series(found), overlays), stands)
+    return Begun(drawn, itertools.chain.from_iterable(images), itertools.chain.from_iterable(specs))
+
+
+def as_drawings(begun: Begun) -> Drawings:
+    """Return the charts as the page shows them, when they are drawn."""
+    pairs = list(zip(begun.drawn.charts, begun.images, strict=True))
     return Drawings(
-        study=tuple(_drawing(chart, svg) for chart, svg in images if chart.part == "study"),
-        others=tuple(_drawing(chart, svg) for chart, svg in images if chart.part != "study"),
-        not_drawn=drawn.reasons,
+        study=tuple(_drawing(chart, svg) for chart, svg in pairs if chart.part == "study"),
+        others=tuple(_drawing(chart, svg) for chart, svg in pairs if chart.part != "study"),
+        not_drawn=begun.drawn.reasons,
     )
+
+
+def specs(begun: Begun) -> dict[str, str]:
+    """Return the specifications by the chart's name, when they are made."""
+    names = [chart.name for chart in begun.drawn.charts]
+    return dict(zip(names, begun.specs, strict=True))
 
 
 def figures(drawn: Drawn, folder: Path) -> list[Path]:
@@ -49,14 +87,3 @@ def _drawing(chart: Chart, svg: str) -> Drawing:
         rows=tuple(tuple(map(clipped, row)) for row in chart.rows[:MOST_ROWS]),
         rows_left=max(0, len(chart.rows) - MOST_ROWS),
     )
-
-
-def specs(drawn: Drawn) -> str:
-    """Return the charts as specifications of Vega by name, as JSON: the page need not compile them."""
-    import vl_convert
-
-    compiled = {
-        chart.name: vl_convert.vegalite_to_vega(dict(chart.spec), vl_version=_render.VL_VERSION)
-        for chart in drawn.charts
-    }
-    return json.dumps(compiled, allow_nan=False, separators=(",", ":"))

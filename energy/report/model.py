@@ -248,6 +248,8 @@ def label(text: str, longest: int = LONGEST_LABEL) -> str:
 
 def finite(value: Any) -> float | None:
     """Return a number as float; None if it is no number, or no finite one."""
+    if type(value) is float:  # nearly all, and hundreds of thousands of them
+        return value if math.isfinite(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

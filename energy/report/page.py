@@ -45,39 +45,36 @@ class Drawings:
     not_drawn: tuple[tuple[str, str], ...] = ()
 
 
-def render(
-    groups: Sequence[Group],
-    found: Sequence[FoundRun],
-    unusable: Sequence[Unusable],
-    drawings: Drawings,
-    *,
-    command: str,
-    specs: str | None = None,
-    version: str | None = None,
-) -> str:
-    """Return the page as HTML.
+@dataclass(frozen=True)
+class Live:
+    """What charts need to answer to a pointer: a script, and each one's specification of Vega, as JSON."""
+
+    script: str
+    specs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What the page tells without a chart: names and values of its template, and the results as JSON."""
+
+    context: Mapping[str, Any]
+    results: str
+
+
+def contents(groups: Sequence[Group], found: Sequence[FoundRun], unusable: Sequence[Unusable]) -> Contents:
+    """Return what the page tells without a chart.
 
     Args:
         groups: what its tables show.
         found: the runs that they are from.
         unusable: files that could not be read.
-        drawings: its charts.
-        command: what made this page.
-        specs: Vega specifications by name as JSON, where charts shall answer to a pointer.
-        version: of a served page, which looks for a newer one of itself; None: a page by itself.
     """
-    scripts = [_text("choosing.js"), _text("page.js"), *_reload(version)]
-    if specs is not None:
-        scripts.append(_interactive())
-    problems = tables.problems(groups)
-    context: dict[str, Any] = {
+    problems, commands = tables.problems(groups), runs.commands(found)
+    context = {
         "title": _title(groups),
         "lead": overview.lead(groups),
         "overviews": overview.overviews(groups),
         "choices": answers.choices(groups),
-        "study": [_drawn(drawing) for drawing in drawings.study],
-        "charts": [_drawn(drawing) for drawing in drawings.others],
-        "not_drawn": drawings.not_drawn,
         "tables": [tables.of_group(group) for group in groups],
         "problems": problems[:MOST_ROWS],
         "problems_left": max(0, len(problems) - MOST_ROWS),
@@ -85,15 +82,44 @@ def render(
         "unusable_left": max(0, len(unusable) - MOST_ROWS),
         "runs": [runs.of(run) for run in found[-MOST_ROWS:]],
         "runs_left": max(0, len(found) - MOST_ROWS),
-        "commands": runs.commands(found)[:MOST_ROWS],
-        "commands_left": max(0, len(runs.commands(found)) - MOST_ROWS),
+        "commands": commands[:MOST_ROWS],
+        "commands_left": max(0, len(commands) - MOST_ROWS),
         "metrics": METRICS.values(),
         "joulebench": energy.__version__,
+    }
+    return Contents(context, data.as_json(groups))
+
+
+def render(
+    contents: Contents,
+    drawings: Drawings,
+    *,
+    command: str,
+    live: Live | None = None,
+    version: str | None = None,
+) -> str:
+    """Return the page as HTML.
+
+    Args:
+        contents: what it tells without a chart.
+        drawings: its charts.
+        command: what made this page.
+        live: makes charts answer to a pointer where scripts may run; None: they are images.
+        version: of a served page, which looks for a newer one of itself; None: a page by itself.
+    """
+    scripts = [_text("choosing.js"), _text("page.js"), *_reload(version)]
+    blocks = {"results": contents.results}
+    if live is not None:
+        scripts.append(live.script)
+        joined = ",".join(f"{json.dumps(name)}:{spec}" for name, spec in live.specs.items())
+        blocks |= {"specs": data.inside_html(f"{{{joined}}}"), "colours": json.dumps(dict(VARIABLES))}
+    context = {
+        **contents.context,
+        "study": [_drawn(drawing) for drawing in drawings.study],
+        "charts": [_drawn(drawing) for drawing in drawings.others],
+        "not_drawn": drawings.not_drawn,
         "command": clipped(command, 500),
     }
-    blocks = {"results": data.as_json(groups)}
-    if specs is not None:
-        blocks |= {"specs": data.inside_html(specs), "colours": json.dumps(dict(VARIABLES))}
     return _filled("page.html", context, blocks, scripts, version)
 
 
@@ -103,11 +129,11 @@ def waiting(sources: str, version: str) -> str:
     return _filled("waiting.html", context, {}, _reload(version), version)
 
 
-def _interactive() -> str:
-    """Return Vega, Vega-Lite and Vega-Embed as vl-convert ships them, and our few lines that start them."""
+def bundle(name: str) -> str:
+    """Return a script of ours with what it needs of Vega and Vega-Embed, as vl-convert ships them."""
     import vl_convert
 
-    bundle = str(vl_convert.javascript_bundle(_text("interactive.js")))
+    bundle = str(vl_convert.javascript_bundle(_text(name)))
     return bundle.replace("</script", "<\\/script")  # the end of the element, whatever string it stands in
 
 

@@ -30,8 +30,12 @@ def means(
         return None
     if not seeds or not other_seeds:
         return interval.mean(values), interval.mean(others)
+    if len(seeds) != len(values) or len(other_seeds) != len(others):
+        return None
+    if seeds == other_seeds:  # of most cases; thousands of pairs are looked at
+        return interval.mean(values), interval.mean(others)
     both = shared(seeds, other_seeds)
-    if not both or len(seeds) != len(values) or len(other_seeds) != len(others):
+    if not both:
         return None
     own, their = dict(zip(seeds, values, strict=True)), dict(zip(other_seeds, others, strict=True))
     return interval.mean([own[seed] for seed in both]), interval.mean([their[seed] for seed in both])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -30,8 +31,13 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(name for name in found if not name.startswith("_")))
 
 
-def draw(model: Model) -> Drawn:
-    """Draw every chart that the results have the figures for."""
+def draw(model: Model, stands: Callable[[Sequence[Chart]], None] | None = None) -> Drawn:
+    """Draw every chart that the results have the figures for.
+
+    Args:
+        model: the results.
+        stands: is called with the charts of each kind as soon as these stand.
+    """
     charts: list[Chart] = []
     reasons: list[tuple[str, str]] = []
     for module in sorted(map(_load, names()), key=lambda module: module.PLACE):
@@ -40,6 +46,8 @@ def draw(model: Model) -> Drawn:
             reasons.append((module.__name__.rpartition(".")[2], drawn))
         else:
             charts += drawn
+            if stands:
+                stands(drawn)
     return Drawn(tuple(charts), tuple(reasons))
 
 

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 LARGEST = 1024
 MOST_BYTES = 2**30
 ARRAYS = ("image", "truth", "prediction", "subject")
@@ -65,6 +63,8 @@ def read(path: Path) -> list[Slice]:
 
 def _arrays(path: Path) -> dict[str, Any]:
     """Load and check the arrays of a file, whose sizes are known before they are unpacked."""
+    import numpy as np  # here, since pages without images of people need none
+
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
@@ -85,6 +85,8 @@ def _arrays(path: Path) -> dict[str, Any]:
 
 
 def _check(arrays: dict[str, Any], path: Path) -> None:
+    import numpy as np
+
     shapes = {name: arrays[name].shape for name in ARRAYS[:3]}
     shape = shapes["image"]
     if len(shape) != 3 or len(set(shapes.values())) > 1 or arrays["subject"].shape != shape[:1]:

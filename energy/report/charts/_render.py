@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from xml.etree import ElementTree
 
 from energy.report.charts._chart import Chart
 from energy.report.charts._look import VARIABLES
+from energy.report.charts._spec import INSIDE
 
 SVG = "http://www.w3.org/2000/svg"
+TEXT = f"{{{SVG}}}text"
 XLINK = "http://www.w3.org/1999/xlink"
 VL_VERSION = "6.4"
 PNG_SCALE = 2.0
 
 # Attributes of single marks for assistive technology: an image is one thing, and its table has the rest.
 _ARIA = ("role", "aria-roledescription", "aria-hidden")
+
+_PARTS = ("concat", "layer")
 
 _GEOMETRY = frozenset({"transform", "d", "x", "y", "x1", "x2", "y1", "y2", "width", "height"})
 _LONG = re.compile(r"-?\d+\.\d{3,}")
@@ -44,6 +48,14 @@ def svg(chart: Chart, theme: Literal["page", "paper"] = "page") -> str:
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", XLINK)  # readers of HTML know it by this prefix only
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def vega(chart: Chart) -> str:
+    """Return a chart as a specification of Vega, as JSON."""
+    import vl_convert
+
+    compiled = vl_convert.vegalite_to_vega(dict(chart.spec), vl_version=VL_VERSION)
+    return json.dumps(compiled, allow_nan=False, separators=(",", ":"))
 
 
 def png(chart: Chart, scale: float = PNG_SCALE) -> bytes:
@@ -73,9 +85,54 @@ def figures(charts: Sequence[Chart], folder: Path) -> list[Path]:
 def _drawn(chart: Chart, theme: str) -> ElementTree.Element:
     import vl_convert
 
-    spec = {**chart.spec, "background": "white"} if theme == "paper" else chart.spec
+    headings: list[str] = []
+    spec = _unmeasured(chart.spec, headings)
+    if theme == "paper":
+        spec["background"] = "white"
     text = vl_convert.vegalite_to_svg(json.dumps(spec, allow_nan=False), vl_version=VL_VERSION)
-    return ElementTree.fromstring(text)  # noqa: S314 (vl-convert wrote it)
+    root = ElementTree.fromstring(text)  # noqa: S314 (vl-convert wrote it)
+    for group in root.iter(f"{{{SVG}}}g") if headings else ():
+        if "role-title" in group.get("class", "").split():
+            _head(group, headings)
+    return root
+
+
+def _unmeasured(view: Mapping[str, Any], headings: list[str]) -> dict[str, Any]:
+    """Return a view with short texts in place of those that fit into its frame.
+
+    vl-convert measures each text letter by letter, for which it opens the font's file anew four times if that
+    is one of the system's: two milliseconds for a name, more than half of the time of a large report. The
+    layout asks only for what may leave the frame. So texts inside are empty, and their words the labels of
+    their marks; lines of a heading, which has been cut to the frame's width, are their places in `headings`,
+    which gets them.
+    """
+    short: dict[str, Any] = {
+        key: [_unmeasured(part, headings) for part in view[key]] for key in _PARTS if key in view
+    }
+    if "title" in view and isinstance(view.get("width"), int):
+        lines = {key: _places(view["title"][key], headings) for key in ("text", "subtitle")}
+        short["title"] = {**view["title"], **lines}
+    if view.get("name", "").startswith(INSIDE):
+        words = {"text": {"value": ""}, "description": view["encoding"]["text"]}
+        short["mark"] = {key: value for key, value in view["mark"].items() if key != "aria"}
+        short["encoding"] = {**view["encoding"], **words}
+    return {**view, **short}
+
+
+def _places(lines: str | Sequence[str], headings: list[str]) -> str | list[str]:
+    """Add lines to the headings, and return their places there."""
+    if isinstance(lines, str):
+        return _places([lines], headings)[0] if lines else lines
+    headings += lines
+    return [str(place) for place in range(len(headings) - len(lines), len(headings))]
+
+
+def _head(group: ElementTree.Element, headings: Sequence[str]) -> None:
+    """Write the lines of a heading where their places stand; they need no words on hover."""
+    for element in group.iter():
+        element.attrib.pop("aria-label", None)
+        if element.text and element.text.isdecimal():
+            element.text = headings[int(element.text)]
 
 
 def _describe(root: ElementTree.Element, chart: Chart) -> None:
@@ -90,12 +147,17 @@ def _describe(root: ElementTree.Element, chart: Chart) -> None:
 
 
 def _tell_on_hover(element: ElementTree.Element) -> None:
-    """Turn the label of a mark into a title, which browsers show to a pointer without any script."""
+    """Turn the label of a mark into a title, which browsers show to a pointer without any script.
+
+    That of an empty text is the text; see `_unmeasured`.
+    """
     label = element.attrib.pop("aria-label", None)
     is_mark = element.attrib.get("role") == "graphics-symbol"
     for name in _ARIA:
         element.attrib.pop(name, None)
-    if label and is_mark:
+    if label and is_mark and element.tag == TEXT:
+        element.text = label
+    elif label and is_mark:
         title = ElementTree.Element(f"{{{SVG}}}title")
         title.text = label
         element.insert(0, title)
@@ -127,7 +189,7 @@ def _shorten(element: ElementTree.Element) -> None:
 
 def _halo_below(element: ElementTree.Element) -> None:
     """Draw the outline of a text before the text: Vega knows no other order than over it."""
-    if element.tag == f"{{{SVG}}}text" and "stroke" in element.attrib:
+    if element.tag == TEXT and "stroke" in element.attrib:
         element.set("paint-order", "stroke")
 
 

@@ -17,6 +17,7 @@ from energy.report.words import clipped
 # Pixels that a character takes on average: of names and subtitles (12 px), of titles (14 px, bold).
 CHARACTER, BOLD_CHARACTER = 6.6, 8.0
 MOST_LINES = 4  # of a subtitle
+INSIDE = "inside"  # begins the names of layers of texts that stay within the frame
 
 Spec = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
@@ -35,6 +36,12 @@ def layer(rows: str, mark: str, encoding: Mapping[str, Any], **style: Any) -> Sp
     if "description" not in encoding:
         drawn["aria"] = False  # else each mark would be told as a list of its fields
     return {"data": {"name": rows}, "mark": drawn, "encoding": dict(encoding)}
+
+
+def inside(rows: str, encoding: Mapping[str, Any], **style: Any) -> Spec:
+    """Return a layer of texts none of which leaves the frame: nobody need measure them, see `_render`."""
+    field = encoding["text"]["field"]
+    return {"name": f"{INSIDE}_{rows}_{field}", **layer(rows, "text", encoding, **style)}
 
 
 def place(axis: Axis, field: str, title: str | None, ticks: Mapping[str, Any] | None = None) -> Spec:
@@ -102,11 +109,11 @@ def labels(
     ends = {**at("from_x", "from_y"), "x2": {"field": "to_x"}, "y2": {"field": "to_y"}}
     texts = {**at("x", "y"), "text": text()}
     beside = {"align": "left", "baseline": "middle"}
-    # One text, its halo below (see `_render` and the page's style), and not two: texts take most of the time.
+    # One text, its halo below: see `_render` and the page's style.
     halo = {"stroke": _look.PAPER, "strokeWidth": 3, "strokeJoin": "round"}
     return [
         layer(rows, "rule", ends, color=_look.SOFT, strokeWidth=0.7),
-        layer(rows, "text", texts, **beside, **halo, color=_look.INK),
+        inside(rows, texts, **beside, **halo, color=_look.INK),
     ]
 
 

@@ -1,44 +1,67 @@
-"""Many charts as SVG on several cores: vl-convert draws on one, and lets no other thread run meanwhile."""
+"""Work on many charts on several cores: vl-convert uses one, and lets no other thread run meanwhile."""
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from typing import Protocol, TypeVar
 
 from energy.report.charts import _render
-from energy.report.charts._chart import Chart
 
-Draw = Callable[[Sequence[Chart]], Iterable[str]]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-def alone(drawn: Sequence[Chart]) -> Iterable[str]:
-    """Return charts as SVG for the page, drawn in this process, one after another."""
-    return map(_render.svg, drawn)
+class Each(Protocol):
+    """Do some work for each item, and give the results in order."""
+
+    def __call__(self, work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]: ...
+
+
+def alone(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    """Work in this process, one after another, whenever the next result is asked for."""
+    return map(work, items)
 
 
 @contextmanager
-def together(processes: int) -> Iterator[Draw]:
-    """Start processes that draw charts, and give what has them drawn in order; they end with the context.
+def together(processes: int) -> Iterator[Each]:
+    """Start processes, and give what has them work, beginning at once; they end with the context.
 
     Each needs about a second and 150 MB before it draws, and gets ready while the caller goes on. Python
     starts them by importing the main module again, which must therefore do nothing when it is imported.
     """
     # Spawned, since a fork of a process whose threads hold locks may never get them back.
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        with suppress(BrokenProcessPool):  # `draw` will be told the same
+        with suppress(BrokenProcessPool):  # `each` will be told the same
             for _ in range(processes):
                 pool.submit(_get_ready)
 
-        def draw(drawn: Sequence[Chart]) -> Iterable[str]:
-            try:
-                return list(pool.map(_render.svg, drawn))
-            except BrokenProcessPool:  # one was killed, perhaps for want of memory: one by one needs less
-                return alone(drawn)
+        def each(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+            begun: list[Future[Result]] = []
+            with suppress(BrokenProcessPool):
+                for item in items:
+                    begun.append(pool.submit(work, item))
+            return _results(work, items, begun)
 
-        yield draw
+        yield each
+
+
+def _results(
+    work: Callable[[Item], Result], items: Sequence[Item], begun: Sequence[Future[Result]]
+) -> Iterator[Result]:
+    """Yield the results of work in order; do what remains here if a process was killed.
+
+    Perhaps it was for want of memory: one by one needs less.
+    """
+    done = 0
+    with suppress(BrokenProcessPool):
+        for future in begun:
+            yield future.result()
+            done += 1
+    yield from alone(work, items[done:])
 
 
 def _get_ready() -> None:

@@ -163,8 +163,8 @@ def _drawn(panel: Panel, across: list[str], down: list[str], reach: int) -> Spec
     colour = {"color": {"condition": {"test": "datum.record === 'ok'", "value": ON_CELL}, "value": _look.INK}}
     layers = [
         _spec.layer("cells", "rect", {**at, **marks, **_spec.told()}, stroke=_look.SOFT, strokeWidth=0.8),
-        _spec.layer("cells", "text", {**at, **colour, "text": _spec.text()}, dy=-7, fontWeight="bold"),
-        _spec.layer("cells", "text", {**at, **colour, "text": _spec.text("dice")}, dy=7),
+        _spec.inside("cells", {**at, **colour, "text": _spec.text()}, dy=-7, fontWeight="bold"),
+        _spec.inside("cells", {**at, **colour, "text": _spec.text("dice")}, dy=7),
     ]
     below = "multiple of U-Net's total kJ; difference of Dice to U-Net's"
     return _spec.panel(layers, panel.heading, below, {"step": CELL[0]}, {"step": CELL[1]})

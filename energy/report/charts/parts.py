@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from energy import digits
-from energy.report.charts import _axis, _frames, _look, _names, _spec, _table
+from energy.report.charts import _axis, _frames, _labels, _look, _names, _spec, _table
 from energy.report.charts._chart import Chart
 from energy.report.charts._few import few
 from energy.report.charts._frames import Frame
@@ -16,6 +16,7 @@ from energy.report.model import Model, Panel, Point
 PLACE = 8
 MOST_BARS = 24
 WIDTH = 430
+GAP = 5  # pixels between a bar and its total
 # Full where measured, pale where modelled, in both themes: the page's style does not know these.
 COLOURS = {"gpu": ("#009e74", "#8ccfbb"), "cpu": ("#0072b3", "#92c1df"), "ram": ("#e69f02", "#f4d28c")}
 OTHER = ("#cc79a8", "#e6bdd4")
@@ -98,11 +99,11 @@ def _totals(points: Sequence[Point]) -> Iterator[dict[str, Any]]:
 
 def _panel(panel: Panel, points: Sequence[Point], number: int, words: Sequence[str]) -> Spec:
     order = _names.short_names(points)
-    most = max(point.figures["total_kj"].mean for point in points)
+    most = max(map(_reach, _totals(points)))
     axis = {"format": ".6~g", "tickCount": 6}
 
     def along(field: str) -> Spec:
-        scale = {"domain": [0, most * 1.45], "nice": False}
+        scale = {"domain": [0, most], "nice": False}
         return {"field": field, "type": "quantitative", "title": "energy / kJ", "scale": scale, "axis": axis}
 
     y = {"y": _spec.named("name", order, width=400)}
@@ -113,10 +114,16 @@ def _panel(panel: Panel, points: Sequence[Point], number: int, words: Sequence[s
         _spec.layer(
             f"totals{number}", "tick", {"x": along("idle"), **y}, color=_look.INK, thickness=2.5, size=19
         ),
-        _spec.layer(f"totals{number}", "text", totals, align="left", dx=5, color=_look.INK),
+        _spec.inside(f"totals{number}", totals, align="left", dx=GAP, color=_look.INK),
     ]
     below = "upright line: what the idle machine would have drawn anyway"
     return _spec.panel(layers, panel.heading, below, WIDTH, {"step": 22})
+
+
+def _reach(total: Mapping[str, Any]) -> float:
+    """Return how many kJ the axis must hold so that the text behind a bar stays in the frame."""
+    behind = GAP + _labels.CHARACTER * len(total["text"])
+    return float(total["total"]) * WIDTH / (WIDTH - behind)
 
 
 def _inside(words: Sequence[str]) -> Spec:

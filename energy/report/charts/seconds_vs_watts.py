@@ -143,7 +143,7 @@ def _iso_layers(layers: Layers) -> list[Spec]:
     beside = {"align": "right", "baseline": "bottom", "dx": -3, "dy": -2, "fontSize": 10}
     return [
         _spec.layer(layers.rows("iso"), "rule", line, color=_look.SOFT, strokeDash=[1, 3], strokeWidth=1),
-        _spec.layer(layers.rows("iso"), "text", text, color=_look.SOFT, **beside),
+        _spec.inside(layers.rows("iso"), text, color=_look.SOFT, **beside),
     ]
 
 
