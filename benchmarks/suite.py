@@ -39,8 +39,8 @@ class Budget:
 
 
 BUDGETS = {
-    # For a laptop: 96 slices of the phantom in 4 mm pixels take U-Net a minute or two on two cores.
-    # Batches of 4 divide its 12 validation slices too, so that `compile` makes two graphs and not three.
+    # For a laptop: 64 slices of the phantom in 4 mm pixels take U-Net about a minute on two cores.
+    # Batches of 4 divide its 8 validation slices too, so that `compile` makes two graphs and not three.
     "quick": Budget(epochs=4, image_size=64, batch_size=4, seeds=(0,)),
     "standard": Budget(epochs=50, image_size=128, batch_size=16, seeds=(0, 1, 2)),
     # Mazurek et al. 2024: 1 mm pixels, batches of 128, at most 150 epochs, early stopping after 15.

@@ -24,3 +24,35 @@ def joulebench(capsys):
         return code, captured.out, captured.err
 
     return call
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Slices of discs, 16 px wide, in train, val and test."""
+    from tests.simulated.tiny_slices import slices  # here and below: most tests need neither torch nor these
+
+    return slices(tmp_path)
+
+
+@pytest.fixture
+def small_network(monkeypatch):
+    """Train a network of 85 weights under the name of a big one."""
+    from tests.simulated.tiny_slices import network
+
+    monkeypatch.setattr("zoo._model.building.create", network)
+
+
+@pytest.fixture(scope="session")
+def one():
+    """What charts are drawn from: the machine that measures, alone."""
+    from tests.simulated.reports import one_machine
+
+    return one_machine()
+
+
+@pytest.fixture(scope="session")
+def three():
+    """What charts are drawn from: machines that measure, mix and model."""
+    from tests.simulated.reports import three_machines
+
+    return three_machines()

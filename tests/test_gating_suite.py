@@ -14,12 +14,13 @@ from benchmarks.conftest import pytest_energy_leaves_out
 from energy import baselines
 from energy.store import Store
 from energy.summary import CaseSummary
+from fixtures import phantom
 
 ROOT = Path(__file__).parents[1]
 # One network with two losses, which change nothing about the number of steps, and the U-Net reference.
 CASES = "[unet-baseline] or [contextnet-baseline] or [contextnet-bce]"
-# 96 slices of the phantom in batches of 10 are 10 steps; in batches of 9 they are 11.
-STEPS = 10
+# A phantom of 30 subjects has 96 slices to train on: 10 steps in batches of 10, and 11 in batches of 9.
+SUBJECTS, STEPS = 30, 10
 OPTIONS = (
     *("-p", "tests.simulated.step_meter", "-p", "no:cacheprovider"),
     *("--epochs=1", "--image-size=16", "--batch-size=10", "--seeds=0,1", "--energy-idle=0"),
@@ -30,10 +31,21 @@ OPTIONS = (
 def suite(tmp_path):
     """Run cases of the suite in a process of their own, with their results in a folder of the test's."""
     world = tmp_path / "world.json"
+    slices = phantom.ensure(tmp_path, subjects=SUBJECTS)
 
     def run(*options, session, **batch_size):
         world.write_text(json.dumps({"session": session, "batch_size": batch_size}))
-        command = [sys.executable, "-m", "pytest", "benchmarks", *OPTIONS, "-k", CASES, *options]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "benchmarks",
+            *OPTIONS,
+            f"--slices={slices}",
+            "-k",
+            CASES,
+            *options,
+        ]
         return subprocess.run(
             [*command, f"--energy-storage={tmp_path / 'results'}"],
             cwd=ROOT,

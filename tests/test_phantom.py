@@ -68,7 +68,7 @@ def test_a_subject_does_not_depend_on_how_many_there_are(folder, tmp_path):
 def test_names_and_shapes_are_the_challenges(folder):
     images = {path.name: nib.load(path) for path in (folder / "images").iterdir()}
 
-    assert len(images) == 30 * 4
+    assert len(images) == 21 * 4
     seen = {
         (name.split("_")[0], image.shape, tuple(round(float(mm), 2) for mm in image.header.get_zooms()[:2]))
         for name, image in images.items()
@@ -137,11 +137,11 @@ def test_any_number_of_slices_has_about_a_quarter_without_brain(tmp_path, slices
     assert (len(shown), sum(shown)) == (2 * slices, 2 * with_brain)
 
 
-def test_loading_splits_30_subjects_into_24_3_and_3(cache, folder):
+def test_loading_splits_21_subjects_into_16_2_and_3(cache, folder):
     data = fixtures.load("phantom", 64, cache=cache)
 
-    assert (data.train.images.shape, len(data.val), len(data.test)) == ((96, 1, 64, 64), 12, 12)
-    assert [data.summary[part]["subjects"] for part in ("train", "val", "test")] == [24, 3, 3]
+    assert (data.train.images.shape, len(data.val), len(data.test)) == ((64, 1, 64, 64), 8, 12)
+    assert [data.summary[part]["subjects"] for part in ("train", "val", "test")] == [16, 2, 3]
     assert {name.split("_")[0] for name in data.test.subject} == {"T2W", "DWI", "FMRI"}
     assert data.summary["reader"] == "slice_pairs"
     assert data.source == "phantom"

@@ -24,24 +24,11 @@ from tests.simulated.reports import (
     flagged,
     found,
     model_of,
-    one_machine,
     panel,
     point,
     rows,
-    three_machines,
     trained,
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def one():
-    return one_machine()
-
-
-@pytest.fixture(scope="module")
-def three():
-    return three_machines()
-
 
 # --- reasons ---
 

@@ -11,22 +11,7 @@ from energy.report.charts import (
     power_over_time,
 )  # fmt: skip
 from energy.report.model import Figure, Model, Point
-from tests.simulated.reports import (
-    one_machine,
-    panel,
-    rows,
-    three_machines,
-)  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def one():
-    return one_machine()
-
-
-@pytest.fixture(scope="module")
-def three():
-    return three_machines()
+from tests.simulated.reports import panel, rows
 
 
 def epochs(*joules, seconds=2.0):

@@ -15,11 +15,9 @@ from tests.simulated.reports import (
     cases,
     found,
     model_of,
-    one_machine,
     panel,
     point,
     rows,
-    three_machines,
     trained,
 )  # fmt: skip
 
@@ -28,16 +26,6 @@ SCATTERS = {
     "dice_vs_kj_per_epoch": (dice_vs_kj_per_epoch, "kj_per_epoch", "dice"),
     "dice_lost_vs_unet": (dice_lost_vs_unet, "total_kj", "dice_loss_vs_unet_pct"),
 }
-
-
-@pytest.fixture(scope="module")
-def one():
-    return one_machine()
-
-
-@pytest.fixture(scope="module")
-def three():
-    return three_machines()
 
 
 def means(metric):

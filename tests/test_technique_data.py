@@ -20,6 +20,8 @@ from zoo._feeding import feed, turning
 from zoo._forward import logits_of
 from zoo._size import macs_per_slice
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 CHANGES = {
     "workers_2": {"workers": 2},
     "workers_4": {"workers": 4},
@@ -35,17 +37,6 @@ CHANGES = {
     "eighth_resolution": {"resolution": 0.125},
     "progressive_resize": {"resolution_stages": (0.5, 0.75, 1.0)},
 }
-
-
-@pytest.fixture
-def data(tmp_path):
-    return slices(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def small_network(monkeypatch):
-    """Train a network of 85 weights under the name of a big one."""
-    monkeypatch.setattr("zoo._model.building.create", network)
 
 
 @pytest.mark.parametrize("technique", CHANGES)

@@ -25,17 +25,6 @@ from zoo._learning.novograd import ForeachNovograd
 REAL = "attention_squeeze_unet"
 
 
-@pytest.fixture
-def data(tmp_path):
-    return slices(tmp_path)
-
-
-@pytest.fixture
-def tiny(monkeypatch):
-    """Train a network of 85 weights under the name of a big one."""
-    monkeypatch.setattr("zoo._model.building.create", network)
-
-
 @pytest.fixture(scope="module")
 def real_data(tmp_path_factory):
     return slices(tmp_path_factory.mktemp("slices"), train=8, val=4, size=32)
@@ -194,7 +183,7 @@ def test_the_state_s_bytes_are_those_of_the_optimiser_s_moments(real_data):
     assert held["adam_8bit"]["bytes"] == 2 * sum(large) + 8 * (sum(sizes) - sum(large)) + scales + tables
 
 
-def test_adam_8bit_that_would_hold_no_8_bit_state_has_failed(data, tiny):
+def test_adam_8bit_that_would_hold_no_8_bit_state_has_failed(data, small_network):
     with pytest.raises(
         zoo.Ineffective, match=r"of 4096 weights or more; the largest of the 6 tensors .* has 36"
     ):
@@ -262,7 +251,7 @@ def test_muon_leaves_to_adam_what_is_no_matrix():
     assert optimizers.account(small_recipe("muon"), ours)["tensors_by_muon"] == 1
 
 
-def test_muon_without_a_matrix_has_failed(data, tiny):
+def test_muon_without_a_matrix_has_failed(data, small_network):
     with pytest.raises(zoo.Ineffective, match="none of the 6 tensors of unet is one"):
         zoo.train(small_recipe("muon"), data)
 
@@ -276,7 +265,7 @@ def test_muon_trains_most_weights_of_a_real_network(real_data):
 # Schedule-free
 
 
-def test_schedule_free_judges_and_keeps_the_average_of_the_weights(data, tiny, monkeypatch):
+def test_schedule_free_judges_and_keeps_the_average_of_the_weights(data, small_network, monkeypatch):
     """By hand, arXiv:2405.15682: the average x of the z, weighted alike at a constant rate."""
     zs, judged = [], []
     step, judge = Learner.step, Learner.judge
@@ -309,7 +298,7 @@ def test_schedule_free_trains_a_real_network(real_data):
 # One cycle
 
 
-def test_one_cycle_rises_to_ten_times_the_rate_and_falls_to_almost_nothing(data, tiny, monkeypatch):
+def test_one_cycle_rises_to_ten_times_the_rate_and_falls_to_almost_nothing(data, small_network, monkeypatch):
     """By hand, arXiv:1708.07120 in torch's form: cosines from peak/25 to peak, then to peak/250000."""
     rates, step = [], Learner.step
     monkeypatch.setattr(
@@ -326,7 +315,7 @@ def test_one_cycle_rises_to_ten_times_the_rate_and_falls_to_almost_nothing(data,
     assert rates == pytest.approx(rise + fall)
 
 
-def test_one_cycle_counts_updates_and_not_batches(data, tiny):
+def test_one_cycle_counts_updates_and_not_batches(data, small_network):
     rates = [
         epoch.lr for epoch in zoo.train(small_recipe("one_cycle+grad_accumulate", epochs=10), data).epochs
     ]
@@ -335,7 +324,7 @@ def test_one_cycle_counts_updates_and_not_batches(data, tiny):
     assert rates[-1] == pytest.approx(1e-2 / 25e4)  # one update per epoch: the last is the end of the cycle
 
 
-def test_a_rate_that_was_searched_is_the_peak_of_the_cycle(data, tiny):
+def test_a_rate_that_was_searched_is_the_peak_of_the_cycle(data, small_network):
     trained = zoo.train(small_recipe("one_cycle+lr_find", epochs=10, lr_find_steps=20), data)
     found = trained.applied["lr_find"]["used"]
 
@@ -366,7 +355,9 @@ def test_the_update_of_a_group_is_that_of_the_big_batch(monkeypatch):
         torch.testing.assert_close(ours.grad, big.grad, rtol=1e-5, atol=1e-6)
 
 
-def test_the_last_incomplete_group_of_an_epoch_is_applied_as_its_own_mean(tmp_path, tiny, monkeypatch):
+def test_the_last_incomplete_group_of_an_epoch_is_applied_as_its_own_mean(
+    tmp_path, small_network, monkeypatch
+):
     """Seven batches in groups of four: one of four, one of three."""
     seen, updates = [], []
     monkeypatch.setattr(torch.optim.Adam, "step", lambda self: updates.append(len(seen)))
@@ -414,7 +405,7 @@ def recorded_weights(monkeypatch):
     return after_update, judged
 
 
-def test_the_moving_average_is_that_of_the_weights_after_each_update(data, tiny, monkeypatch):
+def test_the_moving_average_is_that_of_the_weights_after_each_update(data, small_network, monkeypatch):
     after_update, judged = recorded_weights(monkeypatch)
     trained = zoo.train(small_recipe("ema", epochs=5, ema_decay=0.4), data)
     average, expected = after_update[0].clone(), []
@@ -442,14 +433,14 @@ def test_the_moving_average_takes_batch_normalisation_s_statistics_along():
     assert average.network[1].num_batches_tracked == 2
 
 
-def test_a_moving_average_changes_nothing_of_the_training(data, tiny):
+def test_a_moving_average_changes_nothing_of_the_training(data, small_network):
     trained, plain = (zoo.train(small_recipe(technique, epochs=5), data) for technique in ("ema", "baseline"))
 
     assert [epoch.loss for epoch in trained.epochs] == [epoch.loss for epoch in plain.epochs]
     assert [epoch.val_loss for epoch in trained.epochs] != [epoch.val_loss for epoch in plain.epochs]
 
 
-def test_swa_judges_the_mean_of_the_last_quarter_s_epochs(data, tiny, monkeypatch):
+def test_swa_judges_the_mean_of_the_last_quarter_s_epochs(data, small_network, monkeypatch):
     after_update, judged = recorded_weights(monkeypatch)
     trained = zoo.train(small_recipe("swa", epochs=8), data)
     ends = after_update[1::2]  # two updates per epoch
@@ -459,7 +450,7 @@ def test_swa_judges_the_mean_of_the_last_quarter_s_epochs(data, tiny, monkeypatc
     assert trained.applied["average"] == {"of": "epochs", "number": 2, "first": 7}
 
 
-def test_swa_keeps_an_average_even_where_plain_weights_were_better(data, tiny, monkeypatch):
+def test_swa_keeps_an_average_even_where_plain_weights_were_better(data, small_network, monkeypatch):
     judged = []
 
     def validate(learner, feed, epoch):
@@ -636,7 +627,7 @@ def test_a_bad_value_is_refused_with_what_was_expected(field, value):
     ],
 )
 def test_a_budget_that_leaves_no_room_is_said_to_leave_the_technique_without_effect(
-    data, tiny, technique, changes, said
+    data, small_network, technique, changes, said
 ):
     steps = zoo.epochs(small_recipe(technique, **changes), data)
 

@@ -8,20 +8,11 @@ import zoo
 from benchmarks import ladder
 from benchmarks.rungs import result_of
 from benchmarks.suite import BUDGETS, Suite
-from tests.simulated.tiny_slices import network, slices, small_recipe
+from tests.simulated.tiny_slices import slices, small_recipe
 from zoo import training
 from zoo._model.quantizing import Quantizing
 
-
-@pytest.fixture
-def data(tmp_path):
-    return slices(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def small_network(monkeypatch):
-    """Train a network of 85 weights under the name of a big one."""
-    monkeypatch.setattr("zoo._model.building.create", network)
+pytestmark = pytest.mark.usefixtures("small_network")
 
 
 def judged(monkeypatch, *values: float) -> None:

@@ -25,18 +25,9 @@ from zoo._model.building import build
 from zoo._model.checkpointing import checkpointed
 from zoo._size import kept_bytes
 
+pytestmark = pytest.mark.usefixtures("small_network")
+
 CUDA = torch.device("cuda:0")
-
-
-@pytest.fixture
-def data(tmp_path):
-    return slices(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def small_network(monkeypatch):
-    """Train a network of 85 weights under the name of a big one."""
-    monkeypatch.setattr("zoo._model.building.create", network)
 
 
 @pytest.fixture

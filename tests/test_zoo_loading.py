@@ -18,11 +18,6 @@ from zoo._feeding import loaders
 SIZE = 33  # odd, so that a middle pixel exists and a rotation keeps it
 
 
-@pytest.fixture
-def data(tmp_path):
-    return slices(tmp_path)
-
-
 def recipe(technique: str = "baseline", **changes) -> zoo.Recipe:
     return replace(zoo.recipe("unet", technique, batch_size=4, threads=1), **changes)
 

@@ -11,22 +11,13 @@ import torch
 from torch import nn
 
 import zoo
-from tests.simulated.tiny_slices import losses, network, slices, small_recipe, split
+from tests.simulated.tiny_slices import losses, network, small_recipe, split
 from zoo import training
 from zoo._feeding import loaders
 from zoo._learning import losses as loss_functions
 from zoo._learning import optimizers, rate_search
 
-
-@pytest.fixture
-def data(tmp_path):
-    return slices(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def small_network(monkeypatch):
-    """Train a network of 85 weights under the name of a big one."""
-    monkeypatch.setattr("zoo._model.building.create", network)
+pytestmark = pytest.mark.usefixtures("small_network")
 
 
 def validation_losses(monkeypatch, *values: float) -> list[dict[str, torch.Tensor]]:

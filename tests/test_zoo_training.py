@@ -18,16 +18,7 @@ from tests.simulated.tiny_slices import losses, network, slices, small_recipe, s
 from zoo import training
 from zoo._size import macs_per_slice
 
-
-@pytest.fixture
-def data(tmp_path):
-    return slices(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def small_network(monkeypatch):
-    """Train a network of 85 weights under the name of a big one."""
-    monkeypatch.setattr("zoo._model.building.create", network)
+pytestmark = pytest.mark.usefixtures("small_network")
 
 
 def soft_dice_loss(logits: np.ndarray, masks: np.ndarray) -> float:

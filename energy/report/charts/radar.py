@@ -96,9 +96,7 @@ def _chart(frame: Frame, panel: Panel, suffix: str, radars_left: int) -> Chart:
     data = {
         "polygons": list(_polygons(chosen, reference, axes)),
         "rings": list(_rings(len(axes))),
-        "spokes": [
-            dict(zip(("x", "y"), _at(1.0, number, len(axes)), strict=True)) for number in range(len(axes))
-        ],
+        "spokes": list(_spokes(len(axes))),
         "heads": list(_heads(axes)),
         "ticks": [{"x": 0.02, "y": radius(ring), "text": f"×{ring:g}"} for ring in RINGS],
     }
