@@ -19,6 +19,7 @@ import vl_convert
 from energy.report import charts
 from energy.report.charts import _look, _render, _workers, dice_vs_total_kj, overlays, parts
 from energy.report.model import Figure, Model, Point
+from tests.simulated.pages import looks
 from tests.simulated.records import domain
 from tests.simulated.reports import (
     MEASURED,
@@ -38,6 +39,7 @@ HOSTILE = (
     "</title></svg><script>alert(1)</script><img src=x onerror=alert(2)>'\"&\u2028\x00\x1b]0;x\x07\u202e${7}"
 )
 
+MARKS = {f"{SVG}{name}" for name in ("path", "text", "line", "rect")}
 TAGS = {
     "svg", "g", "path", "text", "tspan", "line", "rect", "title", "desc", "image", "defs", "clipPath",
     "linearGradient", "stop",
@@ -263,15 +265,39 @@ def test_few_letters_of_a_chart_of_names_are_measured(drawn, monkeypatch):
     assert not any("NVIDIA" in word for word in words)
 
 
+def test_marks_look_as_they_were_drawn_and_a_group_says_once_what_they_have_in_common(drawn):
+    def look(attributes):
+        names = [name for name in attributes if name.startswith(("fill", "stroke", "font"))]
+        return {name: re.sub(r"url\(.*", "a gradient", attributes[name]) for name in names}
+
+    said, said_alone = 0, 0
+    for chart in drawn:
+        spec = {**chart.spec, "background": "white"}
+        alone = vl_convert.vegalite_to_svg(json.dumps(spec), vl_version=_render.VL_VERSION)
+        marks, of_vega = (
+            [(one, look(its)) for one, its in looks(ElementTree.fromstring(text)) if one.tag in MARKS]
+            for text in (_render.svg(chart, "paper"), alone)
+        )
+
+        assert [shown for _, shown in marks] == [shown for _, shown in of_vega]
+        said += sum(len(look(one.attrib)) for one, _ in marks)
+        said_alone += sum(len(look(one.attrib)) for one, _ in of_vega)
+    assert said < said_alone / 2
+
+
 def test_a_label_is_drawn_once_and_its_halo_lies_below_it(drawn, pages):
     for chart in drawn:
         data = chart.spec["datasets"]
         labels = [row["text"] for name in data if name.startswith("labels") for row in data[name]]
-        texts = [one for one in ElementTree.fromstring(pages[chart.name]).iter(f"{SVG}text") if one.text]
-        with_halo = [one for one in texts if "stroke" in one.attrib]
+        shown = looks(ElementTree.fromstring(pages[chart.name]))
+        with_halo = [
+            (one.text, look)
+            for one, look in shown
+            if one.tag == f"{SVG}text" and one.text and "stroke" in look
+        ]
 
-        assert sorted(one.text for one in with_halo) == sorted(labels)
-        assert {one.get("paint-order") for one in with_halo} == ({"stroke"} if labels else set())
+        assert sorted(text for text, _ in with_halo) == sorted(labels)
+        assert {look["paint-order"] for _, look in with_halo} == ({"stroke"} if labels else set())
     assert "paint-order" in pages["dice_vs_total_kj"]
 
 
@@ -309,8 +335,9 @@ def test_a_hollow_mark_is_drawn_hollow_and_says_why_on_hover():
     root = ElementTree.fromstring(_render.svg(chart))
 
     marks = {
-        title.text.partition(":")[0]: (mark.get("fill-opacity"), title.text)
-        for mark in root.iter(f"{SVG}path")
+        title.text.partition(":")[0]: (look.get("fill-opacity"), title.text)
+        for mark, look in looks(root)
+        if mark.tag == f"{SVG}path"
         for title in mark.findall(f"{SVG}title")
     }
 

@@ -11,6 +11,7 @@ from energy.history.series import ChangePoint
 from energy.report import past
 from energy.report.charts import _labels, _marks, _render, history
 from energy.report.model import Model
+from tests.simulated.pages import looks
 from tests.simulated.records import failed
 from tests.simulated.reports import MEASURED, MODELLED, found, panel, rows, series, trained
 
@@ -90,8 +91,9 @@ def test_a_record_that_does_not_count_is_hollow_and_says_why(eventful):
     root = ElementTree.fromstring(_render.svg(eventful))
 
     told = {
-        title.text: mark.get("fill-opacity")
-        for mark in root.iter(f"{SVG}path")
+        title.text: look.get("fill-opacity")
+        for mark, look in looks(root)
+        if mark.tag == f"{SVG}path"
         for title in mark.findall(f"{SVG}title")
     }
 

@@ -57,3 +57,10 @@ def parsed(html):
     page.close()
     assert page._open == []
     return page
+
+
+def looks(root):
+    """Yield each element of an SVG with its attributes and those of its group that it does not set."""
+    groups = {child: parent for parent in root.iter() for child in parent}
+    for element in root.iter():
+        yield element, {**groups.get(element, root).attrib, **element.attrib}
