@@ -124,8 +124,9 @@ def test_a_case_is_trained_measured_recorded_and_compared_with_u_net(suite, tmp_
     assert unet["metrics"]["params"]["mean"] == 31_036_481
     assert len(ours["epochs"][0]) == 2
     spent = sum(epoch["joules"] for epoch in ours["epochs"][0]) / 1000 + ours["metrics"]["setup_kj"]["mean"]
-    # What follows the last epoch (best weights put back, the closing reading) is in the total only.
-    assert 0.8 < spent / ours["metrics"]["total_kj"]["mean"] <= 1
+    # What follows the last epoch (best weights put back, the closing reading) is in the total only. A coarse
+    # clock may find nothing there: then the two are the same but for the order of their summands.
+    assert 0.8 < spent / ours["metrics"]["total_kj"]["mean"] < 1 + 1e-9
     assert ours["data"]["train"]["slices"] == ours["budget"]["train_slices"] == 64
     # The cache changes where slices come from, not what is learnt.
     cached = made["attention_squeeze_unet-cache"]
