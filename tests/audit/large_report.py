@@ -6,8 +6,8 @@ Run from the checkout; the results are made in a temporary folder and removed ag
     python -m tests.audit.large_report --keep DIR     # and leave results and page there
 
 What is promised: the page takes less than 10 s to make and less than 5 MB, and a browser less than 3 s until
-it can be used. Seen on two virtual cores of an EPYC: 5.4 to 8.0 s by the hour, 4.79 MB; Chromium took 1.3 to 1.9 s;
-the first page of a fresh clone, its files not yet in memory, takes one or two seconds more.
+it can be used. Seen on two virtual cores of an EPYC: 5.4 to 8.0 s by the hour, 4.79 MB, and 1.3 to 1.9 s in
+Chromium; the first page of a fresh clone, its files not yet in memory, takes one or two seconds more.
 """
 
 from __future__ import annotations
