@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from energy.metrics import summarise
 from energy.report import charts
 from energy.report.charts import (
     _frames,
@@ -252,6 +253,19 @@ def test_parts_stand_one_after_the_other_and_end_at_the_total(one):
     assert total["total"] == pytest.approx(2.05)
     assert total["idle"] == pytest.approx(2.05 / 4)
     assert total["text"] == "2.05 kJ, 25 % idle"
+
+
+@pytest.mark.parametrize("idle_kj", [1e-300, 1e9, 1e200, 1e300])
+def test_bars_begin_at_0_and_end_in_the_frame_whatever_the_idle_share_is_said_to_be(idle_kj):
+    odd = trained("unet-baseline", [0.9], [20.0])
+    odd["metrics"]["idle_kj"] = summarise("idle_kj", [idle_kj])
+
+    (chart,) = parts.draw(model_of(found([odd, trained("enet-baseline", [0.8], [2.0])])))
+
+    bars = next(layer for layer in chart.spec["layer"] if layer["mark"]["type"] == "bar")
+    low, high = bars["encoding"]["x"]["scale"]["domain"]
+    assert low == 0
+    assert 20.0 < high < 50.0
 
 
 def test_a_modelled_part_of_a_mixed_total_is_named_and_pale(three):

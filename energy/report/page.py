@@ -154,7 +154,7 @@ def _count(number: int, word: str) -> str:
 def _drawn(drawing: Drawing) -> Mapping[str, Any]:
     from markupsafe import Markup
 
-    # vl-convert made it, which escapes every text; see tests/test_report_hostile.py.
+    # ElementTree wrote it and escaped every text; tests/test_report_browser.py opens hostile records.
     return {**vars(drawing), "svg": Markup(drawing.svg)}  # noqa: S704
 
 
@@ -176,6 +176,7 @@ def _filled(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # Our own style and scripts, and JSON in which nothing can end its element: see `data.inside_html`.
     page = environment.get_template(template).render(
         **context,
         version=version,

@@ -12,11 +12,13 @@ from energy.report.charts._few import few
 from energy.report.charts._frames import Frame
 from energy.report.charts._spec import Rows, Spec
 from energy.report.model import Model, Panel, Point
+from energy.report.words import clipped
 
 PLACE = 8
 MOST_BARS = 24
 WIDTH = 430
 GAP = 5  # pixels between a bar and its total
+LONGEST_TEXT = 40  # so that a share that is no such thing leaves the bars their room
 # Full where measured, pale where modelled, in both themes: the page's style does not know these.
 COLOURS = {"gpu": ("#009e74", "#8ccfbb"), "cpu": ("#0072b3", "#92c1df"), "ram": ("#e69f02", "#f4d28c")}
 OTHER = ("#cc79a8", "#e6bdd4")
@@ -93,7 +95,7 @@ def _totals(points: Sequence[Point]) -> Iterator[dict[str, Any]]:
             "name": name,
             "total": total,
             "idle": idle,
-            "text": f"{digits.number(total)} kJ, {share}",
+            "text": clipped(f"{digits.number(total)} kJ, {share}", LONGEST_TEXT),
         }
 
 
