@@ -1,6 +1,7 @@
 """The charts: what they show is what the records say, and they say what they do not show."""
 
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
 
@@ -8,6 +9,7 @@ from energy.metrics import summarise
 from energy.report import charts
 from energy.report.charts import (
     _frames,
+    _render,
     dice_vs_total_kj,
     heatmap,
     int8,
@@ -266,6 +268,7 @@ def test_bars_begin_at_0_and_end_in_the_frame_whatever_the_idle_share_is_said_to
     low, high = bars["encoding"]["x"]["scale"]["domain"]
     assert low == 0
     assert 20.0 < high < 50.0
+    assert float(ElementTree.fromstring(_render.svg(chart)).get("width")) < 800
 
 
 def test_a_modelled_part_of_a_mixed_total_is_named_and_pale(three):

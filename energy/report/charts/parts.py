@@ -111,11 +111,11 @@ def _panel(panel: Panel, points: Sequence[Point], number: int, words: Sequence[s
     y = {"y": _spec.named("name", order, width=400)}
     bars = {"x": along("begin"), "x2": {"field": "end"}, **y, **_inside(words), **_spec.told()}
     totals = {"x": along("total"), **y, "text": _spec.text()}
+    # Clipped: an idle share of a thousand per cent must not widen the chart.
+    upright = {"color": _look.INK, "thickness": 2.5, "size": 19, "clip": True}
     layers = [
         _spec.layer(f"parts{number}", "bar", bars, stroke=_look.INK, strokeWidth=0.6, height=13),
-        _spec.layer(
-            f"totals{number}", "tick", {"x": along("idle"), **y}, color=_look.INK, thickness=2.5, size=19
-        ),
+        _spec.layer(f"totals{number}", "tick", {"x": along("idle"), **y}, **upright),
         _spec.inside(f"totals{number}", totals, align="left", dx=GAP, color=_look.INK),
     ]
     below = "upright line: what the idle machine would have drawn anyway"
