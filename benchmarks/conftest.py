@@ -13,17 +13,17 @@ import pytest
 
 import fixtures
 import zoo
-import zoo.power
+import zoo.device.power_limit
 from benchmarks import ladder_options, ladder_table, loads, overlays, reference
 from benchmarks.planner import Planner
 from benchmarks.suite import BUDGETS, Budget, Suite, measured_device, resolve_device
-from energy import machine
-from energy.hookspecs import Plan, Schedule
-from energy.live import Live
-from energy.ordering import Place
+from energy.measuring import machine
+from energy.measuring.ordering import Place
+from energy.measuring.run import Device
 from energy.plugin import SESSION, storage
-from energy.session import Device
-from energy.summary import CaseSummary
+from energy.plugin.hookspecs import Plan, Schedule
+from energy.plugin.live import Live
+from energy.records.summary import CaseSummary
 
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
@@ -177,12 +177,12 @@ def suite(request: pytest.FixtureRequest) -> Suite:
     """What the user asked for, with the data read; a mistake ends the run before anything is trained."""
     try:
         made = make_suite(request.config)
-        for uuid in zoo.power.undo_leftovers() if made.device != "cpu" else ():
+        for uuid in zoo.device.power_limit.undo_leftovers() if made.device != "cpu" else ():
             Live(request.config).say(
                 f"{uuid}: a run that was killed had left its power limit lowered; undone"
             )
         return made
-    except (ValueError, zoo.power.PowerLimitError) as mistake:
+    except (ValueError, zoo.device.power_limit.PowerLimitError) as mistake:
         pytest.exit(f"joulebench: {mistake}", returncode=pytest.ExitCode.USAGE_ERROR)
 
 

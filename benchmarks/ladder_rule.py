@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from energy import calibration
+from energy.analysis import calibration
 
 LEVEL = 0.95  # one-sided: the question is whether it is better, not whether it differs
 LEAST_GAIN = 0.01  # below, a technique is not worth its line in a recipe, however sure its gain is

@@ -12,13 +12,13 @@ import energy
 import zoo
 from benchmarks import reference
 from benchmarks.suite import Suite, measured_device
-from energy import fingerprint
-from energy.figures import total_joules
-from energy.hookspecs import Plan
+from energy.measuring import fingerprint
+from energy.measuring.figures import total_joules
+from energy.measuring.window import Window
 from energy.meters._meter import Meter
 from energy.plugin import storage
-from energy.store import Store, StoredCase
-from energy.window import Window
+from energy.plugin.hookspecs import Plan
+from energy.records.store import Store, StoredCase
 
 TIMED_BATCHES = 3
 # A validation batch goes forward only; a training batch goes forward and, at about twice the cost, backward.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zoo
-from energy.figures import total_joules
+from energy.measuring.figures import total_joules
 from energy.reading import Energy
 
 JOULES_PER_KJ = 1000.0

@@ -8,9 +8,9 @@ from typing import Any
 
 from benchmarks import training
 from benchmarks.suite import Suite
-from energy.case import Case
-from energy.live import Live
-from energy.session import Session
+from energy.measuring.case import Case
+from energy.measuring.run import Session
+from energy.plugin.live import Live
 
 ARCH, TECHNIQUE = "unet", "baseline"
 CASE = f"{ARCH}-{TECHNIQUE}"

@@ -10,8 +10,8 @@ import zoo
 from benchmarks import reference, training
 from benchmarks.ladder import Result
 from benchmarks.suite import Suite
-from energy.live import Live
-from energy.session import Session
+from energy.measuring.run import Session
+from energy.plugin.live import Live
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from typing import Any
 import energy
 import fixtures
 import zoo
-from energy import fingerprint
-from energy.case import Case
-from energy.session import Device
+from energy.measuring import fingerprint
+from energy.measuring.case import Case
+from energy.measuring.run import Device
 
 # Whose versions can change a result; part of each record's software key.
 LIBRARIES = ("torch", "monai", "numpy", "nibabel", "codecarbon")

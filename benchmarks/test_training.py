@@ -6,9 +6,9 @@ import pytest
 
 from benchmarks import reference, training
 from benchmarks.suite import Suite
-from energy.case import Case
-from energy.live import Live
-from energy.session import Session
+from energy.measuring.case import Case
+from energy.measuring.run import Session
+from energy.plugin.live import Live
 
 
 def test_training(

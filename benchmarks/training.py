@@ -9,8 +9,8 @@ from contextlib import closing
 import zoo
 from benchmarks import overlays, progress
 from benchmarks.suite import TARGET_DICE, Suite
-from energy.case import Case, Repeat
-from energy.live import Live
+from energy.measuring.case import Case, Repeat
+from energy.plugin.live import Live
 
 
 def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live: Live) -> None:

@@ -66,7 +66,7 @@ Importing this opens nothing and imports no vendor's library.
 from energy.meters import Meters, close, diagnose, open_meters, read, settle
 from energy.meters._meter import Diagnosis, Meter, MeterUnavailable
 from energy.reading import Count, DomainEnergy, Energy, Fault, Reading
-from energy.tidy import frame
+from energy.records.frame import frame
 
 __version__ = "0.1.0"
 

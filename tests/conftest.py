@@ -2,8 +2,8 @@
 
 import pytest
 
-from energy import claims
 from energy.__main__ import main
+from energy.meters._watch import claims
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def small_network(monkeypatch):
     """Train a network of 85 weights under the name of a big one."""
     from tests.simulated.tiny_slices import network
 
-    monkeypatch.setattr("zoo._model.building.create", network)
+    monkeypatch.setattr("zoo.model.building.create", network)
 
 
 @pytest.fixture(scope="session")

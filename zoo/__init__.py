@@ -20,16 +20,16 @@ from zoo._registry import (
     networks,
     techniques,
 )
-from zoo.recipe import Recipe, recipe
+from zoo.recipes.recipe import Recipe, recipe
 from zoo.results import Diverged, Epoch, Ineffective, Scores, Setup, Taught, Trained
 
 if TYPE_CHECKING:
-    from zoo._hardware import unavailable
-    from zoo._learning.distilling import teachers_recipe
-    from zoo._size import macs_per_slice
     from zoo.evaluation import evaluate, predict
-    from zoo.training import epochs, train
-    from zoo.warming import warm_up
+    from zoo.hardware import unavailable
+    from zoo.size import macs_per_slice
+    from zoo.training.distilling import teachers_recipe
+    from zoo.training.loop import epochs, train
+    from zoo.training.warming import warm_up
 
 __all__ = [
     "Diverged",
@@ -59,14 +59,14 @@ __all__ = [
 ]
 
 _WITH_TORCH = {
-    "epochs": "zoo.training",
+    "epochs": "zoo.training.loop",
     "evaluate": "zoo.evaluation",
-    "macs_per_slice": "zoo._size",
+    "macs_per_slice": "zoo.size",
     "predict": "zoo.evaluation",
-    "teachers_recipe": "zoo._learning.distilling",
-    "train": "zoo.training",
-    "unavailable": "zoo._hardware",
-    "warm_up": "zoo.warming",
+    "teachers_recipe": "zoo.training.distilling",
+    "train": "zoo.training.loop",
+    "unavailable": "zoo.hardware",
+    "warm_up": "zoo.training.warming",
 }
 
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from zoo._dice import counts, scores
-from zoo._forward import logits_of
-from zoo._hardware import settings
-from zoo.recipe import Recipe
+from zoo.hardware import settings
+from zoo.model.forward import logits_of
+from zoo.recipes.recipe import Recipe
 from zoo.results import Scores
 
 

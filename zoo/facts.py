@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo._registry import extras, load_network, networks
-from zoo._size import activation_bytes_per_slice, logits_shape, macs_per_slice, parameters, weightless
+from zoo.size import activation_bytes_per_slice, logits_shape, macs_per_slice, parameters, weightless
 
 IMAGE_SIZE = 256  # pixels of 1 mm in the study (Mazurek et al. 2024)
 LINKS = {

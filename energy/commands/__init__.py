@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import NoReturn
 
 from energy.nearest import unknown
-from energy.schema import RecordError
-from energy.store import StoreError
+from energy.records.schema import RecordError
+from energy.records.store import StoreError
 
 
 class UsageError(Exception):

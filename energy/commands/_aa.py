@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import energy
-from energy import calibration, figures
-from energy.calibration import METRIC_NAMES, Measured, Noise
-from energy.case import Repeat
+from energy.analysis import calibration
+from energy.analysis.calibration import METRIC_NAMES, Measured, Noise
 from energy.commands._work import Work
+from energy.measuring import figures
+from energy.measuring.case import Repeat
+from energy.measuring.window import JUST_NOW_SECONDS, Window
 from energy.meters._meter import Meter
 from energy.reading import Energy
-from energy.window import JUST_NOW_SECONDS, Window
 
 READINGS = 5
 

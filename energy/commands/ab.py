@@ -22,8 +22,8 @@ from energy.commands._storage import add_storage, tell
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from energy.comparison.gate import Gate
-    from energy.comparison.sides import Side
+    from energy.analysis.compare.gate import Gate
+    from energy.analysis.gates.sides import Side
 
 PASSES_ON = True
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
@@ -50,9 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure both revisions, print the comparison, return the exit code."""
-    from energy import revisions, visits
-    from energy.comparison import gates
-    from energy.comparison.gates import COMMAND_LINE
+    from energy.analysis.compare import gates
+    from energy.analysis.compare.gates import COMMAND_LINE
+    from energy.commands import _revisions as revisions
+    from energy.commands import _visits as visits
 
     if not 1 <= args.rounds <= MOST_ROUNDS:
         raise UsageError(f"--rounds {args.rounds}: expected 1 to {MOST_ROUNDS}")
@@ -69,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _measured(args: argparse.Namespace) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Visit both revisions in turns and return the run files of each."""
-    from energy import revisions, visits
+    from energy.commands import _revisions as revisions
+    from energy.commands import _visits as visits
 
     here = Path.cwd()
     repository = revisions.root(here)
@@ -98,10 +100,11 @@ def _judged(
     after: Sequence[dict[str, Any]],
 ) -> int:
     """Print what the visits say, and return the exit code."""
-    from energy import baselines
-    from energy.comparison import evaluate, report
-    from energy.comparison.base import Base
-    from energy.comparison.noise import calibrated_in
+    from energy.analysis.compare.noise import calibrated_in
+    from energy.analysis.gates import baseline as baselines
+    from energy.analysis.gates import evaluate
+    from energy.analysis.gates.base import Base
+    from energy.report.terminal import gates as report
 
     base, head = _pooled(before, "A"), _pooled(after, "B")
     nodes = {name: node for run in before for name, node in baselines.nodes_of(run).items()}
@@ -116,8 +119,8 @@ def _judged(
 
 def _pooled(runs: Sequence[dict[str, Any]], letter: str) -> Side:
     """Put the repeats of all visits of a revision together."""
-    from energy import summary
-    from energy.comparison import sides
+    from energy.analysis.gates import sides
+    from energy.records import summary
 
     names = [Path(letter, f"visit {number}") for number in range(1, len(runs) + 1)]
     return sides.pool([summary.of_run(run, name) for run, name in zip(runs, names, strict=True)])

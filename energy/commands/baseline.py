@@ -11,12 +11,12 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from energy import baselines
-from energy.baselines import Pin
+from energy.analysis.gates import baseline as baselines
+from energy.analysis.gates.baseline import Pin
 from energy.commands import UsageError
 from energy.commands._storage import add_storage
-from energy.schema import RecordError
-from energy.store import Store, short_commit
+from energy.records.schema import RecordError
+from energy.records.store import Store, short_commit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,8 +17,8 @@ from typing import Any
 
 from energy.commands import UsageError
 from energy.commands._storage import add_storage
-from energy.disk import write_then_rename
-from energy.store import Store
+from energy.records.files import write_then_rename
+from energy.records.store import Store
 
 INTERRUPTED = 2  # as pytest has it
 SECONDS = 10.0
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         print("joulebench: interrupted; nothing was written", file=sys.stderr)
         return INTERRUPTED
     # Printing is all that needs these.
-    from energy.commands import _noise
+    from energy.report.terminal import noise as _noise
 
     print("\n".join(["", *_noise.lines(found), "", f"written: {path}"]))
     return 0
@@ -61,8 +61,9 @@ def _calibrate(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     """Open the meters, prove that the result can be written, measure, write."""
     # Meters and statistics take a second to import; `--help` does without.
     import energy
-    from energy import calibration, fingerprint
+    from energy.analysis import calibration
     from energy.commands import _aa, _work
+    from energy.measuring import fingerprint
 
     try:
         order = calibration.order(args.repeats, _aa.coin)

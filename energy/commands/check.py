@@ -12,14 +12,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from energy import baselines, project, selection, store, summary, validity
+from energy.analysis.compare import gates
+from energy.analysis.compare.gates import COMMAND_LINE
+from energy.analysis.gates import base, selection
+from energy.analysis.gates import baseline as baselines
+from energy.analysis.gates import config as project
+from energy.analysis.gates import exit_codes as codes
+from energy.analysis.gates.judging import CONFIRMING, Judge
 from energy.commands import UsageError
 from energy.commands._storage import add_storage, tell
-from energy.comparison import base, codes, gates
-from energy.comparison.gates import COMMAND_LINE
-from energy.judging import CONFIRMING, Judge
-from energy.store import Store
-from energy.summary import RunSummary
+from energy.records import store, summary
+from energy.records.store import Store
+from energy.records.summary import RunSummary
+from energy.report.terminal import checklist as validity
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from energy.commands import UsageError
 from energy.commands._storage import add_storage, tell
-from energy.store import Store
+from energy.records.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from energy.comparison.outcome import Comparison
+    from energy.analysis.compare.outcome import Comparison
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the comparison."""
     # Statistics take half a second to import; `--help` does without.
-    from energy.comparison import asjson, render
+    from energy.analysis.compare import asjson
+    from energy.report.terminal import comparison as render
 
     metrics = None if args.metrics is None else [name.strip() for name in args.metrics.split(",")]
     try:
@@ -62,9 +63,9 @@ def compared(
         RecordError: a file is damaged.
         ValueError: a metric cannot be compared.
     """
-    from energy.comparison import sides
-    from energy.comparison.compare import compare
-    from energy.comparison.noise import calibrated_in
+    from energy.analysis.compare.compare import compare
+    from energy.analysis.compare.noise import calibrated_in
+    from energy.analysis.gates import sides
 
     results = Store(storage)
     with results.index(tell) as index:

@@ -8,12 +8,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from energy import disk
 from energy.commands._storage import add_storage
+from energy.records import files as disk
 
 if TYPE_CHECKING:
-    from energy._claim_files import Claim
     from energy.meters._meter import Diagnosis
+    from energy.meters._watch.claim_files import Claim
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +69,7 @@ def _machine() -> Iterator[str]:
     """Yield cores, threads and temperature sensors."""
     import psutil
 
-    from energy import machine
+    from energy.measuring import machine
 
     cores = machine.physical_cores()
     yield f"  cores: {cores} physical, {len(machine.allowed_cpus())} logical that this process may use"
@@ -81,7 +81,7 @@ def _machine() -> Iterator[str]:
 
 def _clocks() -> Iterator[str]:
     """Yield what the clocks of this system can tell of a window, by reading them."""
-    from energy.clocks import ClockWatch
+    from energy.meters._watch.clocks import ClockWatch
 
     yield "  clocks: steps of the wall clock and pauses of the process are seen"
     yield f"  suspend: {ClockWatch().unknown or 'seen, by the boot-time clock'}"
@@ -89,7 +89,7 @@ def _clocks() -> Iterator[str]:
 
 def _claims() -> Iterator[str]:
     """Yield which other programs bill devices of this machine now, without claiming any."""
-    from energy import claims
+    from energy.meters._watch import claims
 
     try:
         billing = _billing(claims.FOLDER)
@@ -104,7 +104,7 @@ def _claims() -> Iterator[str]:
 
 def _billing(folder: Path) -> list[Claim]:
     """Return the claims whose owners live; no folder, no claims."""
-    from energy._claim_files import Folder
+    from energy.meters._watch.claim_files import Folder
 
     if not folder.exists():
         return []

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from energy.commands import UsageError
 from energy.commands._storage import add_storage, tell
-from energy.disk import write_then_rename
-from energy.store import Store
+from energy.records.files import write_then_rename
+from energy.records.store import Store
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 
 from energy.commands import UsageError
 from energy.commands._storage import add_storage, tell
-from energy.metrics import METRICS
 from energy.nearest import unknown
-from energy.store import Store
+from energy.records.metrics import METRICS
+from energy.records.store import Store
 
 if TYPE_CHECKING:
-    from energy.column import Column
-    from energy.history import Series
+    from energy.analysis.history import Series
+    from energy.records.column import Column
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the histories that were asked for."""
     # numpy and scipy take a while to import; `--help` does without.
-    from energy.history import histories
+    from energy.analysis.history import histories
 
     if args.metric not in METRICS:
         raise UsageError(unknown("metric", args.metric, METRICS))
@@ -103,14 +103,14 @@ def _is_wanted(args: argparse.Namespace, case: str, task: str) -> bool:
 
 
 def _print_text(machines: Sequence[Sequence[Series]]) -> None:
-    from energy.history import text
+    from energy.report.terminal import history as text
 
     blocks = text.BLOCKS if _can_print(text.BLOCKS) else text.PLAIN
     print("\n\n".join("\n".join(text.lines(series, blocks)) for series in machines))
 
 
 def _print_csv(machines: Sequence[Sequence[Series]]) -> None:
-    from energy.history import otava
+    from energy.analysis.history import otava
 
     if len(machines) > 1:
         names = ", ".join(series[0].fingerprint for series in machines)

@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from energy import column, digits, journal, store
+from energy import digits
 from energy.commands import UsageError
 from energy.commands._storage import add_storage, tell
-from energy.index import Index
-from energy.schema import RecordError
-from energy.store import RunFile, Store, StoreError
-from energy.summary import CaseSummary, of_record
+from energy.records import column, journal, store
+from energy.records.index import Index
+from energy.records.schema import RecordError
+from energy.records.store import RunFile, Store, StoreError
+from energy.records.summary import CaseSummary, of_record
 
 Row = tuple[str, ...]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from energy.commands import UsageError
 from energy.commands._storage import add_storage
-from energy.store import Store, check_name
+from energy.records.store import Store, check_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the joined run, and say where."""
     # Writing needs pytest-benchmark, which takes a while to import.
-    from energy import merging, runfile
+    from energy.records import merge as merging
+    from energy.records import runfile
 
     store = Store(args.storage)
     try:

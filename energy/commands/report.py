@@ -9,9 +9,9 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from energy import machine
 from energy.commands import UsageError
-from energy.report import build, drawing
+from energy.measuring import machine
+from energy.report.page import build, drawing
 
 # More of them help little: a large part of the time is that of the few largest charts.
 MOST_PROCESSES = 4

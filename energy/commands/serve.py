@@ -24,7 +24,7 @@ from pathlib import Path
 
 from energy.commands import UsageError
 from energy.commands.report import check_installed
-from energy.report import live
+from energy.report.page import live
 
 HOST = "127.0.0.1"
 LOOK_SECONDS = 1.0

@@ -5,11 +5,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from energy import detail, store, table
 from energy.commands import UsageError
 from energy.commands._storage import add_storage
 from energy.nearest import unknown
-from energy.store import Store
+from energy.records import store
+from energy.records.store import Store
+from energy.report.terminal import record as detail
+from energy.report.terminal import table
 
 Record = Mapping[str, Any]
 

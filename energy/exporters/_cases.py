@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from energy import caption, provenance, store
-from energy.comparison.outcome import Comparison, Row
+from energy.analysis.compare.outcome import Comparison, Row
 from energy.exporters import ExportError, Request
 from energy.exporters._text import printable
+from energy.records import provenance, store
+from energy.report.terminal import caption
 
 Record = Mapping[str, Any]
 

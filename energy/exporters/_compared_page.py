@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from energy.comparison import render, words
-from energy.comparison.outcome import Change, Comparison, Row, Shift
+from energy.analysis.compare import words
+from energy.analysis.compare.outcome import Change, Comparison, Row, Shift
 from energy.exporters import Request
 from energy.exporters._cases import kinds, records
 from energy.exporters._markdown import Page, bullets, code, commands, folded, prose, table
 from energy.exporters._run_page import environment, reproduce
-from energy.table import UNKNOWN
+from energy.report.terminal import comparison as render
+from energy.report.terminal.table import UNKNOWN
 
 # Words and signs, no colours: a reader may not see these, and some services do not show them.
 SIGNS = {

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from energy import caption, store
-from energy import table as terminal
 from energy.exporters import Request
 from energy.exporters._cases import kinds, names, problem, records
 from energy.exporters._markdown import Page, bullets, code, commands, folded, prose, table
+from energy.records import store
+from energy.report.terminal import caption
+from energy.report.terminal import table as terminal
 
 Record = Mapping[str, Any]
 

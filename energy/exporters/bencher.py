@@ -17,8 +17,8 @@ from typing import Any
 
 from energy.exporters import Exported, Request
 from energy.exporters._cases import TRACKED, hardware, names, records
-from energy.metrics import METRICS
-from energy.provenance import kind_of
+from energy.records.metrics import METRICS
+from energy.records.provenance import kind_of
 
 OPTIONS = ()
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from energy import provenance
 from energy.exporters import Exported, Request
 from energy.exporters._cases import records, sources
 from energy.exporters._sheet import Cell, table
+from energy.records import provenance
 
 OPTIONS = ()
 

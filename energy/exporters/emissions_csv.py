@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from energy.exporters import Exported, Request
+from energy.exporters._carbon import KJ_PER_KWH, kilograms
 from energy.exporters._cases import names, records, sources
-from energy.exporters._grid import KJ_PER_KWH, kilograms
 from energy.exporters._sheet import Cell, table
-from energy.provenance import kind_of
+from energy.records.provenance import kind_of
 
 OPTIONS = ("grid_g_per_kwh",)
 

@@ -12,13 +12,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from energy import digits, store
-from energy.comparison import words
-from energy.comparison.outcome import Change
+from energy import digits
+from energy.analysis.compare import words
+from energy.analysis.compare.outcome import Change
 from energy.exporters import Exported, Request
 from energy.exporters._cases import TRACKED, hardware, names, problem, records, row_of, sources
 from energy.exporters._text import printable
-from energy.provenance import kind_of
+from energy.records import store
+from energy.records.provenance import kind_of
 
 OPTIONS = ("base",)
 

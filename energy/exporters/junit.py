@@ -19,12 +19,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from energy import provenance, store
-from energy.comparison import words
-from energy.comparison.outcome import Change, Comparison, Row, Shift
+from energy.analysis.compare import words
+from energy.analysis.compare.outcome import Change, Comparison, Row, Shift
 from energy.exporters import Exported, Request
 from energy.exporters._cases import hardware, names, problem, records, row_of, sources
 from energy.exporters._text import printable
+from energy.records import provenance, store
 
 OPTIONS = ("base",)
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from energy import digits, interval, provenance
+from energy import digits, interval
 from energy.exporters import Exported, ExportError, Request
+from energy.exporters._carbon import KJ_PER_KWH, factor, grams
 from energy.exporters._cases import problem, records, sources
-from energy.exporters._grid import KJ_PER_KWH, factor, grams
 from energy.exporters._text import printable
-from energy.figures import NO_GRID
+from energy.measuring.figures import NO_GRID
 from energy.nearest import unknown
+from energy.records import provenance
 
 OPTIONS = ("case", "grid_g_per_kwh", "location", "training_type")
 

@@ -15,12 +15,12 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from energy.comparison.outcome import Row
+from energy.analysis.compare.outcome import Row
 from energy.exporters import Exported, Request
 from energy.exporters._cases import hardware, names, records
 from energy.exporters._text import printable
-from energy.metrics import METRICS
-from energy.provenance import kind_of
+from energy.records.metrics import METRICS
+from energy.records.provenance import kind_of
 
 OPTIONS = ("base",)
 

@@ -9,15 +9,15 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, cast
 
-from energy import claims, clocks, cost
-from energy.claims import Claims
-from energy.clocks import ClockWatch
-from energy.cost import Cost
-from energy.meters._folder import OutsideFile, meter_file
-from energy.meters._folder import names as meter_names
 from energy.meters._meter import Contextual, Diagnosis, Late, Meter, MeterUnavailable
 from energy.meters._missing import Missing
-from energy.meters._sampler import Sampler
+from energy.meters._registry import OutsideFile, meter_file
+from energy.meters._registry import names as meter_names
+from energy.meters._watch import claims, clocks, cost
+from energy.meters._watch.claims import Claims
+from energy.meters._watch.clocks import ClockWatch
+from energy.meters._watch.cost import Cost
+from energy.meters._watch.sampler import Sampler
 from energy.reading import Count, Fault, Reading
 
 __all__ = ["Meters", "close", "context", "diagnose", "meter_names", "open_meters", "read", "settle"]

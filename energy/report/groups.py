@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from energy import provenance, store
-from energy.gather import FoundRun
+from energy.records import provenance, store
+from energy.records.gather import FoundRun
 from energy.report.words import LONGEST_NAME, LONGEST_OF_MANY, clipped, slim
 
 Record = Mapping[str, Any]

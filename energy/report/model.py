@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from energy import interval
-from energy.history.series import Series
-from energy.metrics import METRICS
+from energy.analysis.history.series import Series
+from energy.records.metrics import METRICS
 from energy.report import words
 from energy.report.groups import Entry, Group
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from energy.metrics import METRICS
+from energy.records.metrics import METRICS
 
 LONGEST = 160
 LONGEST_NAME = 100

@@ -35,8 +35,9 @@ class Ours:
     def __init__(self, stage):
         self._stage, self._domain = stage, stage.script.domain
         import energy
-        from energy import claims
-        from energy.meters import _sampler, rapl
+        from energy.meters import rapl
+        from energy.meters._watch import claims
+        from energy.meters._watch import sampler as _sampler
 
         self._energy = energy
         claims.FOLDER = stage.folder / "claims"

@@ -7,7 +7,7 @@ lablup/all-smi); "GPU Energy" in nJ moves with every sample. Each draws a share 
 import math
 from dataclasses import dataclass, field
 
-from energy.meters._ioreport import Channel
+from energy.meters.apple.ioreport import Channel
 
 PER_JOULE = {"mJ": 1e3, "uJ": 1e6, "nJ": 1e9}
 

@@ -18,9 +18,9 @@ PATIENCE_SECONDS = 60.0  # to fail rather than to hang; nothing here takes a ten
 CONFTEST = """
 from pathlib import Path
 
-import energy.claims
+import energy.meters._watch.claims
 
-energy.claims.FOLDER = Path({folder!r}) / "claims"
+energy.meters._watch.claims.FOLDER = Path({folder!r}) / "claims"
 """
 
 

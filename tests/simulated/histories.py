@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from energy.summary import CaseSummary, RunSummary
+from energy.records.summary import CaseSummary, RunSummary
 
 MACHINE = "h200-700w-3f2a"
 FIRST = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.UTC)

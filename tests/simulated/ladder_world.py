@@ -5,8 +5,8 @@ What learns by binary cross-entropy diverges, so that a ladder meets a rung that
 
 import zoo
 from tests.simulated.tiny_slices import network
-from zoo import training
-from zoo._model import building
+from zoo.model import building
+from zoo.training import loop as training
 
 real = training.epochs
 

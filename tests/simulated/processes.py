@@ -1,6 +1,6 @@
 """A process table of real files, in which processes come, work and vanish as a test says."""
 
-from energy.meters._cpu_seconds import Tree
+from energy.meters.cpu_model.seconds import Tree
 
 
 class FakeProcesses:

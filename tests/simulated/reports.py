@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from energy.gather import FoundRun
-from energy.history.series import ChangePoint, Cut, Level, Series
-from energy.history.series import Point as Past
-from energy.metrics import summarise
+from energy.analysis.history.series import ChangePoint, Cut, Level, Series
+from energy.analysis.history.series import Point as Past
+from energy.records.gather import FoundRun
+from energy.records.metrics import summarise
 from energy.report import groups, model
 from energy.report.model import Figure, Model, Panel, Point
 from tests.simulated.records import domain, failed, modelled, record, run

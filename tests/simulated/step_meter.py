@@ -16,8 +16,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from tests.simulated.tiny_slices import network
 from tests.simulated.work_meter import METER, install
-from zoo import training
-from zoo._model import building
+from zoo.model import building
+from zoo.training import loop as training
 
 WORLD = json.loads(Path(os.environ["STEP_WORLD"]).read_text())
 NOISE = 0.005

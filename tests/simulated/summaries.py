@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from energy.summary import CaseSummary, RunSummary
+from energy.records.summary import CaseSummary, RunSummary
 
 FINGERPRINT = "epyc-2c-cpu-91bc"
 KEYS = {"hardware": FINGERPRINT, "software": "5f0e", "data": "77ab", "case": "51d0"}

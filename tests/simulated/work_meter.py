@@ -23,10 +23,10 @@ from pathlib import Path
 import pytest
 
 import energy
-from energy import machine
+from energy.measuring import machine
+from energy.measuring.window import Window
 from energy.meters import Meters
 from energy.reading import Count
-from energy.window import Window
 
 JOULES = 1000.0
 SUITE = """

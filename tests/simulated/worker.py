@@ -20,8 +20,8 @@ class World(WorkMeter):
     def patch(self, monkeypatch):
         """Let this be the only meter, on a machine that nobody else uses."""
         monkeypatch.setattr("energy.open_meters", lambda *_, **__: Meters([self]))
-        monkeypatch.setattr("energy.window.Window.flags", lambda _: ())
-        monkeypatch.setattr("energy.cooldown.temperatures", lambda _: {})
+        monkeypatch.setattr("energy.measuring.window.Window.flags", lambda _: ())
+        monkeypatch.setattr("energy.measuring.cooling.temperatures", lambda _: {})
         return self
 
     def close(self):

@@ -9,7 +9,7 @@ batches that would not fit in memory otherwise; beside the baseline it shows wha
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

@@ -11,7 +11,7 @@ library's step is slower than torch's.
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 PACKAGE = "bitsandbytes"
 

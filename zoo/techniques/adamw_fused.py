@@ -9,7 +9,7 @@ instead of once for each of a dozen operations. The losses stay the baseline's, 
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

@@ -6,7 +6,7 @@ Why it should save energy: activations and optimiser states, the two largest par
 shrink by different means, and the savings add up.
 """
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 from zoo.techniques import adam_8bit, fp16_amp
 
 PACKAGE = adam_8bit.PACKAGE

@@ -12,7 +12,7 @@ acquired or epochs that need not be run. It costs CPU time for each slice.
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

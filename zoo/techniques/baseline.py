@@ -5,7 +5,7 @@ file per slice read from disk by a MONAI pipeline in each epoch, in the training
 of epochs. It saves nothing; the others are measured against it.
 """
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

@@ -10,7 +10,7 @@ is one pass over the pixels without a quotient. It may reach a Dice in fewer epo
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

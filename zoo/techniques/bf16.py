@@ -9,7 +9,7 @@ loss stay in fp32; bfloat16 has the range of fp32, so the loss needs no scaling.
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

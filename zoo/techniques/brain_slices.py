@@ -13,7 +13,7 @@ shorter. The price to look for is brain found where there is none.
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

@@ -11,7 +11,7 @@ so does a teacher. With `progressive_resize` the training of each size is compil
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

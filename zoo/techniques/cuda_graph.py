@@ -10,7 +10,7 @@ of it; so do batches of another size, such as an epoch's last.
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

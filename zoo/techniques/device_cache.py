@@ -10,7 +10,7 @@ draws power for it. The fill is paid for once, inside the window. All slices mus
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

@@ -9,7 +9,7 @@ without brain; Dice keeps the few brain pixels from being outvoted. It may reach
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

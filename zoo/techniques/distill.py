@@ -11,7 +11,7 @@ dominates; in a single training it is the dearest set-up there is. Each step als
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

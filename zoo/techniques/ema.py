@@ -10,7 +10,7 @@ take more epochs. It costs one more copy of the weights, read and written in eac
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

@@ -9,7 +9,7 @@ the border instead may reach a Dice in fewer epochs. The cost of a step stays.
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

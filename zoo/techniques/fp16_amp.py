@@ -11,7 +11,7 @@ loss, and leaves out the steps that overflow. CPUs have no fast float16, so it n
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

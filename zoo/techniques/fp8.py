@@ -10,7 +10,7 @@ it is for the transformers among the extras, on GPUs of compute capability 8.9 o
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 PACKAGE = "torchao"
 

@@ -10,7 +10,7 @@ into memory can be had in parts. The learning rate stays, so there is less progr
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

@@ -13,7 +13,7 @@ study's choice (`paper`, arXiv:2405.15778) pays for a learning-rate search and f
 small data set does not pay back.
 """
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 from zoo.techniques import brain_slices, device_cache
 
 

@@ -10,7 +10,7 @@ slices get smaller than the network takes, and are padded; the record has the fi
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

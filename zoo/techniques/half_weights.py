@@ -10,7 +10,7 @@ are then divided by zero; here it is 1e-4. CPUs have no fast float16, so it need
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

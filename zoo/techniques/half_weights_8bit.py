@@ -7,7 +7,7 @@ Why it should save energy: as `half_weights`. The 8-bit optimiser keeps its sums
 an epsilon that does not vanish, which is why it converges where Adam in float16 does not.
 """
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 from zoo.techniques import adam_8bit, half_weights
 
 PACKAGE = adam_8bit.PACKAGE

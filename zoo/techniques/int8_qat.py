@@ -12,7 +12,7 @@ traced before the first. The Dice is that of the 8-bit network, its products com
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 PACKAGE = "torchao"
 

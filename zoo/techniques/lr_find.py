@@ -9,7 +9,7 @@ set-up, and is paid for; afterwards the network has its first weights again.
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

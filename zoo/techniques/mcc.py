@@ -10,7 +10,7 @@ slice; a better gradient may reach a Dice in fewer epochs. The cost of a step st
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

@@ -11,7 +11,7 @@ weight instead of two. Each step costs some fifteen small matrix products per ke
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

@@ -10,7 +10,7 @@ and step; that wait is part of what is measured here, and what novograd_foreach 
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

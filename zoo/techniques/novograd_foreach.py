@@ -10,7 +10,7 @@ while the answer travels. Here nothing is asked, and fewer kernels are launched.
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

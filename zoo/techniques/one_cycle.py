@@ -10,7 +10,7 @@ weights. The number of epochs must be known, so it goes with no early stopping.
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

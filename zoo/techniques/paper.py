@@ -10,7 +10,7 @@ has no meaning on one device and is not in here; pinned memory acts with CUDA on
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 from zoo.techniques import augment, bf16, cache, early_stop, lr_find, novograd_amsgrad, plateau
 
 

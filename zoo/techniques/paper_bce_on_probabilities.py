@@ -10,7 +10,7 @@ Why it should save energy: it should not. Beside `bce` it shows how much of that
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

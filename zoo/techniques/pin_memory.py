@@ -9,7 +9,7 @@ the CPU copies it first, and waits. It costs a copy into memory that the system 
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 CUDA_ONLY = "it has only an effect with a CUDA GPU, which fetches from page-locked memory by itself"
 

@@ -8,7 +8,7 @@ Why it should save energy: the same Dice in fewer epochs, at no cost per step.
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

@@ -10,7 +10,7 @@ bottleneck the limit may never be reached.
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 CUDA_ONLY = "NVML limits the power of NVIDIA GPUs"
 

@@ -12,7 +12,7 @@ takes a quarter of the multiply-accumulates, another third 9/16.
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

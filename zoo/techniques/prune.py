@@ -18,7 +18,7 @@ that follow and in inference. Each round costs an importance, a graph and the op
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 PACKAGE = "torch_pruning"
 

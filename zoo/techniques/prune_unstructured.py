@@ -9,7 +9,7 @@ cost a product per layer and pass. Whoever counts zeros instead of joules would 
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

@@ -9,7 +9,7 @@ Why it should save energy: as `half_resolution`, with a sixteenth of the pixels.
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

@@ -9,7 +9,7 @@ normalisation sees up to 50 training batches again, as the authors advise, and t
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 PACKAGE = "schedulefree"
 

@@ -8,7 +8,7 @@ convolution, and convolutions are what these networks consist of. The case says 
 baseline under another name.
 """
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 NOWHERE = "torch has 2:4 sparse kernels for linear layers on CUDA, and none for convolutions"
 

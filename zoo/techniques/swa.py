@@ -12,7 +12,7 @@ augmentation of its own, so that the weights go where the baseline's go.
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

@@ -11,7 +11,7 @@ is skipped. What that default saves, the technique `fp32_ieee` shows.
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

@@ -9,7 +9,7 @@ for a shorter time. The processes draw power themselves, and are started anew in
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

@@ -8,7 +8,7 @@ Why it should save energy: as `workers_2`, for slices that take longer to read t
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

@@ -9,7 +9,7 @@ cores that the machine has free, workers take them from each other and from the 
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

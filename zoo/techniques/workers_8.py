@@ -8,7 +8,7 @@ Why it should save energy: as `workers_2`. Where fewer are enough, it shows what
 
 from dataclasses import replace
 
-from zoo.recipe import Recipe
+from zoo.recipes.recipe import Recipe
 
 
 def apply(recipe: Recipe) -> Recipe:

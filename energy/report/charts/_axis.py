@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from energy.report.choosing import one_two_five
+from energy.report.page.choosing import one_two_five
 
 MOST_TICKS = 9
 # Beyond these no axis is read; nothing that was ever measured lies there.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from energy.history.series import ChangePoint, Series
+from energy.analysis.history.series import ChangePoint, Series
 from energy.report.charts import _axis, _labels, _marks, _runs, _table
 from energy.report.charts._axis import Axis
 from energy.report.charts._runs import Dot

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from energy.history.series import Excluded, Point, Series
-from energy.report.past import Key, Past, Record
+from energy.analysis.history.series import Excluded, Point, Series
+from energy.report.page.past import Key, Past, Record
 
 UNKNOWN_KIND = "not metered"
 

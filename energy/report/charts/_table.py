@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from energy.metrics import METRICS
+from energy.records.metrics import METRICS
 from energy.report.model import Figure, Panel, Point
-from energy.table import TITLES, UNKNOWN
+from energy.report.terminal.table import TITLES, UNKNOWN
 
 GOOD = "ok"
 

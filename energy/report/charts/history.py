@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from energy.history.series import Series
-from energy.metrics import METRICS
+from energy.analysis.history.series import Series
+from energy.records.metrics import METRICS
 from energy.report.charts import _course, _look, _marks, _names, _runs, _spec, _table
 from energy.report.charts._chart import Chart
 from energy.report.charts._course import Course
 from energy.report.charts._spec import Rows, Spec
 from energy.report.model import Model, label
-from energy.table import UNKNOWN
+from energy.report.terminal.table import UNKNOWN
 
 PLACE = 13
 MOST_MACHINES = 6

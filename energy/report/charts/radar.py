@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from energy.metrics import METRICS
+from energy.records.metrics import METRICS
 from energy.report import seeds
 from energy.report.charts import _axis, _frames, _look, _marks, _names, _spec, _table
 from energy.report.charts._chart import Chart

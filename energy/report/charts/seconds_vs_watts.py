@@ -12,8 +12,8 @@ from energy.report.charts._few import few
 from energy.report.charts._frames import Frame
 from energy.report.charts._layers import Layers
 from energy.report.charts._spec import Rows, Spec
-from energy.report.choosing import one_two_five
 from energy.report.model import Model, Panel, Point
+from energy.report.page.choosing import one_two_five
 
 PLACE = 10
 TITLES = ("duration / s", "mean power / W")

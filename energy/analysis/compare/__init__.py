@@ -1,0 +1,1 @@
+"""Two runs: what changed, and how sure that is."""

@@ -1,0 +1,161 @@
+"""One metric of one case as it is tested: its own part of the change, and how exactly that is known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from energy.analysis.compare import holm
+from energy.analysis.compare import session_shift as shift
+from energy.analysis.compare.gate import Gate
+from energy.analysis.compare.noise import Noises
+from energy.analysis.compare.pair import Identity, Pair
+from energy.analysis.compare.scale import Scale
+
+LEVEL = 0.05  # of one false alarm or more among all tests of a family
+
+
+class Proof(NamedTuple):
+    """What Holm's test proves of a case; both are False where the noise is unknown."""
+
+    is_worse: bool
+    is_better: bool
+
+
+@dataclass(frozen=True)
+class Case:
+    """One metric of one case, ready to be judged; all figures on the metric's scale.
+
+    Args:
+        scale: how the metric is compared.
+        pair: what both runs show.
+        gate: the limit that applies, if any.
+        limit: how much worse it may get.
+        effect: the case's own part of the change.
+        noise: standard deviation of one repeat; None: unknown.
+        freedom: degrees of freedom behind it.
+        error: standard error of the effect; None: unknown.
+        cases: how many share the noise.
+        centred: the session's shift is taken out.
+    """
+
+    scale: Scale
+    pair: Pair
+    gate: Gate | None
+    limit: float
+    effect: float
+    noise: float | None
+    freedom: float
+    error: float | None
+    cases: int
+    centred: bool
+
+    @property
+    def worse(self) -> float:
+        """How much worse the case got by itself; below 0: better."""
+        return self.effect * self.scale.worse
+
+    @property
+    def p_worse(self) -> float | None:
+        """One-sided p-value of not being worse; None where the noise is unknown."""
+        return self._p_value(self.worse)
+
+    @property
+    def p_better(self) -> float | None:
+        """One-sided p-value of not being better; None where the noise is unknown."""
+        return self._p_value(-self.worse)
+
+    def half(self, error: float) -> float:
+        """Return half the 95 % interval of a figure with this standard error."""
+        from scipy.special import stdtrit
+
+        return float(stdtrit(self.freedom, 1 - LEVEL / 2)) * error
+
+    def has_regressed(self, proof: Proof) -> bool:
+        """Whether the case got worse for sure, and by more than the limit."""
+        return proof.is_worse and self.worse > self.limit
+
+    def has_improved(self, proof: Proof) -> bool:
+        """Whether it got better for sure; a ratio also by more than the limit."""
+        return proof.is_better and -self.worse > (self.limit if self.scale.relative else 0.0)
+
+    def _p_value(self, shift: float) -> float | None:
+        from scipy.special import stdtr
+
+        if self.error is None:
+            return None
+        if self.error == 0.0:  # repeats that agree to the last digit: a simulation, or something counted
+            return 0.5 if shift == 0.0 else 0.0 if shift > 0 else 1.0
+        return float(stdtr(self.freedom, -shift / self.error))
+
+
+def usual_cases(
+    scale: Scale, pairs: Mapping[Identity, Pair], noises: Noises, gates: Mapping[Identity, Gate | None]
+) -> Mapping[Identity, Pair] | None:
+    """Return the cases whose median is the session's shift; None where that cannot be told.
+
+    All but those that are proven to have moved by themselves: one of three cases that really got better
+    drags the median of all three along, and the others would seem worse. They must remain the majority.
+    """
+    if not scale.relative or len(pairs) < shift.LEAST_CASES:
+        return None
+    cases = cases_of(scale, pairs, pairs, noises, gates)
+    proven = zip(cases.items(), proofs(list(cases.values())), strict=True)
+    rest = {name: pairs[name] for (name, case), proof in proven if not _has_moved(case, proof)}
+    return rest if 2 * len(rest) > len(pairs) else pairs
+
+
+def cases_of(
+    scale: Scale,
+    pairs: Mapping[Identity, Pair],
+    usual: Mapping[Identity, Pair] | None,
+    noises: Noises,
+    gates: Mapping[Identity, Gate | None],
+) -> dict[Identity, Case]:
+    """Take the session's shift out of every case and say how exactly the rest is known.
+
+    `usual` are the cases whose median the shift is; None: nobody can tell the session from the cases.
+    """
+    middle = 0.0 if usual is None else shift.centre(usual)
+    typical = None if usual is None else shift.typical_variance(usual, noises)
+    found = {}
+    for case, pair in pairs.items():
+        noise = noises.of(case)
+        error = None
+        if noise is not None:
+            own = shift.change_variance(pair, noise.share)
+            if usual is not None and typical is not None:
+                own = shift.effect_variance(own, typical, len(usual))
+            error = math.sqrt(own)
+        found[case] = Case(
+            scale=scale,
+            pair=pair,
+            gate=gates[case],
+            limit=scale.limit(gates[case], math.fsum(pair.base) / len(pair.base)),
+            effect=pair.change - middle,
+            noise=None if noise is None else noise.share,
+            freedom=0.0 if noise is None else noise.freedom,
+            error=error,
+            cases=1 if case in noises.own else len(pairs),
+            centred=usual is not None,
+        )
+    return found
+
+
+def proofs(cases: Sequence[Case]) -> list[Proof]:
+    """Test all cases as one family, once for being worse and once for being better."""
+    worse = _proven([case.p_worse for case in cases])
+    better = _proven([case.p_better for case in cases])
+    return [Proof(*both) for both in zip(worse, better, strict=True)]
+
+
+def _proven(p_values: Sequence[float | None]) -> list[bool]:
+    """Return which of the known p-values fall; an unknown one is no test and falls never."""
+    fell = iter(holm.rejected([p for p in p_values if p is not None], LEVEL))
+    return [p is not None and next(fell) for p in p_values]
+
+
+def _has_moved(case: Case, proof: Proof) -> bool:
+    return case.has_regressed(proof) or case.has_improved(proof)

@@ -1,0 +1,1 @@
+"""A run against its limits: pass or fail, and the exit code."""

@@ -1,0 +1,178 @@
+"""The history of cases, from the figures of stored runs: levels, and where they changed.
+
+What all cases of a run have in common is taken out first and is a series of its own: a new driver or a warm
+room is one event, not one per case. A case then changed where its own level did. Points are cut where the
+hardware, software, data or case key changes, since across a cut something else was measured.
+
+The price of a change (`potts.price`) supposes noise without memory. A level that wanders from day to day has
+one, and shows as changes that come and go; the series of the session shift is where to look first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from energy.analysis.history import levels, study
+from energy.analysis.history.arrays import Numbers
+from energy.analysis.history.matrix import ABSENT, Conditions, Matrix, of_columns
+from energy.analysis.history.potts import Noise
+from energy.analysis.history.series import Cut, Excluded, Point, Series
+from energy.analysis.history.shift import LEAST_CASES
+from energy.analysis.history.study import LEAST_POINTS, Study
+from energy.nearest import unknown
+from energy.records import column
+from energy.records.column import Column
+from energy.records.summary import RunSummary
+
+
+def history(summaries: Iterable[RunSummary], case: str, task: str, metric: str) -> Series:
+    """Return the history of one case on one machine.
+
+    Args:
+        summaries: runs of one machine with all their cases, which tell what is common to a session.
+        case: its name.
+        task: training, inference, ...
+        metric: a metric's name.
+
+    Raises:
+        ValueError: no such metric or case, or runs of several machines.
+    """
+    columns = [column.of_run(run, metric) for run in summaries]
+    found = list(histories(columns, metric, lambda name, its_task: (name, its_task) == (case, task)))
+    if len(found) < 2:
+        names = sorted({known.case for one in columns for known in one.cases if known.task == task})
+        raise ValueError(unknown(f"{task} case", case, names))
+    return found[1]
+
+
+def histories(
+    columns: Iterable[Column], metric: str, wanted: Callable[[str, str], bool] | None = None
+) -> Iterator[Series]:
+    """Yield the history of what all cases have in common, then those of the cases, by name.
+
+    Args:
+        columns: that metric of all cases of each run of one machine.
+        metric: its name.
+        wanted: is asked, with name and task, which cases are; None: all.
+
+    Raises:
+        ValueError: no such metric, or runs of several machines.
+    """
+    found = study.of_matrix(of_columns(columns, metric))
+    yield _of_shift(found)
+    for identity, row in sorted((identity, row) for row, identity in enumerate(found.matrix.cases)):
+        if wanted is None or wanted(*identity):
+            yield _of_case(found, row)
+
+
+def _of_case(found: Study, row: int) -> Series:
+    matrix = found.matrix
+    places = study.stretches(matrix.why[row] == 0, found.eras[row])
+    conditions = [matrix.conditions[matrix.under[row, own[0]]] for own in places]
+    repeats = matrix.counts[row].astype(float)
+    segments = levels.of_stretches(places, found.centred[row], repeats, found.noise, found.tests)
+    case, task = matrix.cases[row]
+    return Series(
+        fingerprint=str(matrix.runs[0].fingerprint),
+        case=case,
+        task=task,
+        metric=matrix.metric,
+        relative=matrix.relative,
+        points=_points(found, row, places),
+        cuts=_cuts(conditions, places),
+        levels=levels.as_levels(segments, matrix),
+        changes=levels.as_changes(segments, matrix),
+        excluded=_excluded(matrix, row),
+        noise=_of_point(found.noise, matrix.counts[row]),
+        unsearched=_unsearched(places),
+        kind=conditions[-1].kind if conditions else None,
+    )
+
+
+def _of_shift(found: Study) -> Series:
+    """Return the series of what all cases have in common; cut where the machine's own keys change."""
+    import numpy as np
+
+    matrix = found.matrix
+    conditions, eras = study.machine_eras(matrix)
+    places = study.stretches(found.told, eras)
+    ones = np.ones(len(matrix.runs))
+    noise = levels.noise(places, found.shifts, ones)
+    segments = levels.of_stretches(places, found.shifts, ones, noise, study.searched(places))
+    few = f"fewer than {LEAST_CASES} cases that count"
+    return Series(
+        fingerprint=str(matrix.runs[0].fingerprint) if matrix.runs else "",
+        case=None,
+        task="",
+        metric=matrix.metric,
+        relative=matrix.relative,
+        points=tuple(_shift_point(found, place) for own in places for place in own.tolist()),
+        cuts=_cuts([conditions[own[0]] for own in places], places),
+        levels=levels.as_levels(segments, matrix),
+        changes=levels.as_changes(segments, matrix),
+        excluded=tuple(
+            Excluded(run.reference, run.datetime, few)
+            for run, told in zip(matrix.runs, found.told, strict=True)
+            if not told
+        ),
+        noise=None if noise is None else noise.deviation,
+        unsearched=_unsearched(places),
+    )
+
+
+def _points(found: Study, row: int, places: Sequence[Numbers]) -> tuple[Point, ...]:
+    matrix = found.matrix
+    at = [place for own in places for place in own.tolist()]
+    columns = (matrix.counts[row], matrix.means[row], matrix.halves[row], found.shifts)
+    figures = zip(at, *(column[at].tolist() for column in columns), strict=True)
+    return tuple(_point(matrix.runs[place], *figure) for place, *figure in figures)
+
+
+def _point(run: RunSummary, n: int, mean: float, half: float, shift: float) -> Point:
+    interval = None if math.isnan(half) else (mean - half, mean + half)
+    return Point(run.reference, run.datetime, run.commit, n, mean, interval, shift)
+
+
+def _shift_point(found: Study, place: int) -> Point:
+    """Return the shift of a run as people read it, relative where changes are."""
+    run, shift = found.matrix.runs[place], float(found.shifts[place])
+    cases = int((found.matrix.why[:, place] == 0).sum())
+    change = math.expm1(shift) if found.matrix.relative else shift
+    return Point(run.reference, run.datetime, run.commit, cases, change, None, shift)
+
+
+def _of_point(noise: Noise | None, repeats: Numbers) -> float | None:
+    """Return the noise of a mean of as many repeats as are usual."""
+    import numpy as np
+
+    known = repeats[repeats > 0]
+    return None if noise is None or not len(known) else noise.deviation / math.sqrt(float(np.median(known)))
+
+
+def _cuts(conditions: Sequence[Conditions], places: Sequence[Numbers]) -> tuple[Cut, ...]:
+    """Name what changed between stretches."""
+    cuts, begin = [], 0
+    for own, before, after in zip(places, conditions, conditions[1:], strict=False):
+        begin += len(own)
+        cuts.append(Cut(begin, before.differing(after)))
+    return tuple(cuts)
+
+
+def _excluded(matrix: Matrix, row: int) -> tuple[Excluded, ...]:
+    """List the records of a case that do not count; that a run does not have the case is no exclusion."""
+    reasons = ((run, matrix.reasons[why]) for run, why in zip(matrix.runs, matrix.why[row], strict=True))
+    return tuple(
+        Excluded(run.reference, run.datetime, why) for run, why in reasons if why not in ("", ABSENT)
+    )
+
+
+def _unsearched(places: Sequence[Any]) -> str:
+    """Say why no change was looked for anywhere."""
+    if study.searched(places):
+        return ""
+    most = max(map(len, places), default=0)
+    points = f"{most} point{'' if most == 1 else 's'}"
+    between = f"at most {points} between cuts" if len(places) > 1 else points
+    return f"{between}; changes are looked for among {LEAST_POINTS} or more"

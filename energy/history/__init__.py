@@ -1,6 +1,0 @@
-"""One case over many runs: its level, where that changed, and what changed with it."""
-
-from energy.history.of import histories, history
-from energy.history.series import ChangePoint, Cut, Excluded, Level, Point, Series
-
-__all__ = ["ChangePoint", "Cut", "Excluded", "Level", "Point", "Series", "histories", "history"]

@@ -1,0 +1,1 @@
+"""From a window to a record: cases, the machine, a run in progress."""

@@ -1,0 +1,102 @@
+"""The hardware and meter key: readable plus a short hash, never the host name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import energy
+from energy.measuring import machine
+from energy.measuring.boards import boards
+from energy.meters import context
+from energy.meters._meter import Meter
+
+# Words of a processor's marketing name that tell nothing about it.
+NOISE = re.compile(
+    r"\((r|tm)\)|@.*|\b(amd|intel|apple|nvidia|cpu|gpu|processor|\d+-core|with .*)\b", re.IGNORECASE
+)
+
+
+def hardware(gpus: Sequence[Mapping[str, Any]] = (), sources: Sequence[str] = ()) -> dict[str, Any]:
+    """Describe what a figure in joules depends on: boards with their power limit, CPU, memory, meters.
+
+    Args:
+        gpus: one mapping per GPU that is measured: name, memory_mib, power_limit_watts, mig.
+        sources: the sources that make up the headline figure, for example `("nvml_counter", "rapl")`.
+    """
+    return {
+        "gpus": [dict(gpu) for gpu in gpus],
+        "cpu": cpu_name(),
+        "cores": machine.physical_cores(),
+        # Rounded: the kernel takes a little more or less of the same memory from boot to boot.
+        "ram_gib": round(psutil.virtual_memory().total / 2**30),
+        "meters": sorted(set(sources)),
+    }
+
+
+def of_meters(meters: Sequence[Meter]) -> dict[str, Any]:
+    """Describe this machine as these open meters see it."""
+    now = energy.read(meters)
+    headline = (now - now).headline()
+    # A GPU that no meter can read ("missing") cannot be asked for its name either.
+    read = [part for part in headline if part.domain == "gpu" and part.source != "missing"]
+    by_nvml = [part for part in read if part.source.startswith(("nvml_", "codecarbon_"))]
+    uuids = sorted({uuid for part in by_nvml for uuid in part.device.split(",")})
+    others = sorted(part.device for part in read if part not in by_nvml)
+    state = context(meters)
+    named = [{"name": state.get(device, {}).get("name", device)} for device in others]
+    return hardware([*boards(uuids), *named], [part.source for part in headline])
+
+
+def name(hardware: Mapping[str, Any]) -> str:
+    """Name a hardware description: `h200-700w-3f2a`, `epyc-7763-2c-cpu-91bc`.
+
+    >>> name({"gpus": [], "cpu": "AMD EPYC 7763 64-Core Processor", "cores": 2, "meters": ["rapl"]})[:-4]
+    'epyc-7763-2c-cpu-'
+    """
+    text = json.dumps(hardware, sort_keys=True)
+    return f"{_readable(hardware)}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
+
+
+def short_hash(value: Any) -> str:
+    """Hash any JSON-able value to 12 hexadecimal digits, the same for the same value on every machine."""
+    text = json.dumps(value, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the processor's name as the system gives it."""
+    try:
+        lines = cpuinfo.read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _readable(hardware: Mapping[str, Any]) -> str:
+    if not hardware["gpus"]:
+        return f"{_slug(hardware['cpu'])}-{hardware['cores']}c-cpu"
+    first, count = hardware["gpus"][0], len(hardware["gpus"])
+    limit = first.get("power_limit_watts")
+    parts = [
+        f"{count}x" if count > 1 else "",
+        _slug(first["name"]),
+        f"{round(limit)}w" if limit else "",
+        "mig" if first.get("mig") else "",
+    ]
+    return "-".join(part for part in parts if part)
+
+
+def _slug(text: str) -> str:
+    words = re.findall(r"[a-z0-9]+", NOISE.sub(" ", text).lower())
+    return "-".join(words[:3]) or "unknown"

@@ -1,0 +1,1 @@
+"""How a sensor's answers become cumulative joules."""

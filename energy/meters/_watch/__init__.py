@@ -1,0 +1,1 @@
+"""What runs beside the meters: the sampler, the clocks, the claims of others."""

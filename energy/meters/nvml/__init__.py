@@ -1,0 +1,144 @@
+"""NVIDIA GPUs through NVML: the board's energy counter, and beside it the integral of its sampled power.
+
+The counter (millijoules since the driver was loaded) is the figure; the integral is its witness, or the
+figure of boards without a counter. Whether there is a counter is found out by asking for it, not from the
+architecture. Boards show their power with a gain error of about 5 %, new values every 20 to 100 ms, and some
+look at only a quarter of the time (Yang et al., Part-time Power Measurements, SC'24, arXiv 2312.02741).
+
+A board that was slowed (heat, power brake, hardware slowdown) or used by strangers is a fault of the window.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from energy.fault import in_order, keep
+from energy.meters._counting.sensors import PERIOD_SECONDS
+from energy.meters._meter import Diagnosis, MeterUnavailable
+from energy.meters.nvml import visible as _boards
+from energy.meters.nvml.board import Gpu
+from energy.reading import Count, Fault
+
+DOMAINS = ("gpu",)
+LOOK_SECONDS = 1.0  # between two looks for throttling and strangers, which take several calls
+ATTEMPTS = 3  # boards that are asked often now and then answer "not supported"
+
+
+def open(  # noqa: A001 -- every meter file has one
+    gpus: Sequence[str] | None = None,
+    *,
+    library: Any = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Nvml:
+    """Open these GPUs (UUIDs); those that CUDA_VISIBLE_DEVICES allows if `gpus` is None.
+
+    Raises:
+        MeterUnavailable: no driver, no such GPU, or none that tells its energy or power.
+    """
+    if gpus is not None and not gpus:
+        raise MeterUnavailable("No GPU is to be measured.", "Name GPUs by UUID (`nvidia-smi -L`).")
+    library = _boards.load(library)
+    boards = _boards.resolve(library, gpus)
+    if not boards:
+        library.nvmlShutdown()
+        raise MeterUnavailable("No GPU is visible.", "Look at CUDA_VISIBLE_DEVICES and `nvidia-smi -L`.")
+    gpus_found = [Gpu(library, board, clock) for board in boards]
+    if not any(gpu.works for gpu in gpus_found):
+        library.nvmlShutdown()
+        raise MeterUnavailable(
+            f"No GPU tells its energy or power: {gpus_found[0].problem}.",
+            "Virtual GPUs and some laptops have no sensor; see `nvidia-smi -q -d POWER`.",
+            ",".join(board.uuid for board in boards),
+        )
+    _observe_steps(gpus_found, clock, sleep)
+    return Nvml(library, gpus_found, clock)
+
+
+def diagnose(gpus: Sequence[str] | None = None, *, library: Any = None) -> Diagnosis:
+    """Say which GPUs can be measured here and how, or what stands in the way."""
+    try:
+        meter = open(gpus, library=library)
+    except MeterUnavailable as problem:
+        return Diagnosis("nvml", False, problem.reason, problem.remedy, untested=True)
+    what = "; ".join(gpu.describe() for gpu in meter.gpus)
+    meter.close()
+    return Diagnosis("nvml", True, what, untested=True)
+
+
+class Nvml:
+    """Cumulative joules of every GPU, by counter and by integrated power."""
+
+    name = "nvml"
+    slow = False
+
+    def __init__(self, library: Any, gpus: Sequence[Gpu], clock: Callable[[], float]) -> None:
+        self.pid = os.getpid()
+        self.closed = False
+        self.period_seconds: float | None = PERIOD_SECONDS
+        self.gpus = tuple(gpus)
+        self._library, self._clock = library, clock
+        self._lock = threading.RLock()
+        self._noted: list[Fault] = []
+        self._look_due_seconds = clock()
+        self.poll()
+
+    def poll(self) -> None:
+        """Sample the power of every GPU and look at its counter; once a second, at its state too."""
+        with self._lock:
+            if self.closed:
+                return
+            for gpu in self.gpus:
+                gpu.sample()
+        if self._clock() >= self._look_due_seconds:  # not under the lock: whoever reads need not wait for it
+            self._look_due_seconds = self._clock() + LOOK_SECONDS
+            for gpu in self.gpus:
+                gpu.look()
+
+    def counts(self) -> tuple[Count, ...]:
+        """Read every GPU now and return the joules since the meter was opened."""
+        with self._lock:
+            counts: list[Count] = []
+            for gpu in self.gpus:
+                if not self.closed:
+                    gpu.sample(ATTEMPTS)
+                counts += gpu.counts()
+            return tuple(counts)
+
+    def context(self) -> dict[str, Any]:
+        """Return the state of every GPU now, by UUID; it takes many calls, so not inside a window."""
+        return {} if self.closed else {gpu.board.uuid: gpu.state() for gpu in self.gpus}
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Return all faults since the meter was opened."""
+        with self._lock:
+            faults = [*self._noted]
+            for gpu in self.gpus:
+                faults += gpu.faults()
+        return in_order(faults)
+
+    def note(self, fault: Fault) -> None:
+        """Keep a fault that somebody else observed."""
+        keep(self._noted, fault)
+
+    def close(self) -> None:
+        """Release NVML, which counts its users."""
+        with self._lock:
+            if not self.closed:
+                self.closed = True
+                for gpu in self.gpus:
+                    gpu.miss("the meter is closed")
+                self._library.nvmlShutdown()
+
+
+def _observe_steps(gpus: Sequence[Gpu], clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
+    """Find the steps of the counters, once for boards of one name: it takes up to half a second."""
+    steps: dict[str, float] = {}
+    for gpu in gpus:
+        if gpu.board.name not in steps:
+            steps[gpu.board.name] = gpu.observed_step(clock, sleep)
+        gpu.counter.step_seconds = steps[gpu.board.name]

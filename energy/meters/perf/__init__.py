@@ -1,0 +1,212 @@
+"""RAPL through perf events: the way to the counters of packages and DRAM where powercap's files are closed.
+
+It needs CAP_PERFMON, or kernel.perf_event_paranoid of 0 or less (Linux, Documentation/admin-guide/
+perf-security and sysctl/kernel). The kernel adds up 64 bits in the background, so nothing wraps and nothing
+has to be polled (Linux, arch/x86/events/rapl.c).
+
+Where powercap's files are readable it does not open: it would read the same counters as rapl.py a second
+time, which costs something and tells nothing. So there is always one owner, and it is the one with names,
+limits and ranges.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from energy.fault import in_order, keep
+from energy.meters import rapl
+from energy.meters._counting.follow import Counter
+from energy.meters._meter import Diagnosis, MeterUnavailable
+from energy.meters._surroundings import Surroundings, surroundings
+from energy.meters.perf import events as _perf
+from energy.meters.perf.events import Event
+from energy.meters.rapl.powercap import PLAUSIBLE_WATTS, readable
+from energy.reading import Count, Fault
+
+DOMAINS = ("cpu", "ram")
+COUNT_BYTES = 8
+
+
+class Kernel(Protocol):
+    """The two calls into the kernel, so that tests can put another in its place."""
+
+    def open(self, kind: int, config: int, cpu: int) -> int:
+        """Open an event and return its descriptor."""
+
+    def read(self, descriptor: int) -> bytes:
+        """Read an event's count."""
+
+    def close(self, descriptor: int) -> None:
+        """Close an event."""
+
+
+class Linux:
+    """This machine's kernel."""
+
+    def open(self, kind: int, config: int, cpu: int) -> int:
+        """Open an event and return its descriptor."""
+        return _perf.open_event(kind, config, cpu)
+
+    def read(self, descriptor: int) -> bytes:
+        """Read an event's count; nothing if the kernel has given it up."""
+        return os.read(descriptor, COUNT_BYTES)
+
+    def close(self, descriptor: int) -> None:
+        """Close an event."""
+        os.close(descriptor)
+
+
+def open(  # noqa: A001 -- every meter file has one
+    gpus: Sequence[str] | None = None,  # noqa: ARG001 -- as every meter
+    *,
+    system: Path = Path("/"),
+    kernel: Kernel | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Perf:
+    """Open the energy events of all packages and their DRAM.
+
+    Raises:
+        MeterUnavailable: there are none, they are closed to this user, or rapl.py reads the same counters.
+    """
+    if readable(system / rapl.ROOT.relative_to("/")):
+        raise MeterUnavailable(
+            "RAPL's files are open: the meter rapl reads the same counters.", "Use the meter rapl."
+        )
+    if not (system / "sys/bus/event_source/devices/power/events/energy-pkg").exists():
+        raise _absent(surroundings(system))
+    kernel = kernel or Linux()
+    opened: list[tuple[Event, int]] = []
+    try:
+        for event in _perf.events(system / "sys"):
+            opened.append((event, kernel.open(event.kind, event.config, event.cpu)))
+    except (OSError, MeterUnavailable) as problem:
+        for _, descriptor in opened:
+            kernel.close(descriptor)
+        raise _refused(problem, surroundings(system)) from None
+    meter = Perf(opened, kernel, clock)
+    sleep(rapl.PACE_SECONDS)
+    meter.counts()
+    return meter
+
+
+def diagnose(
+    gpus: Sequence[str] | None = None, *, system: Path = Path("/"), kernel: Kernel | None = None
+) -> Diagnosis:
+    """Say which events can be counted here, or the command that would open them."""
+    try:
+        meter = open(gpus, system=system, kernel=kernel)
+    except MeterUnavailable as problem:
+        return Diagnosis("perf", False, problem.reason, problem.remedy, untested=True)
+    what = ", ".join(f"{count.domain}: {count.device}" for count in meter.counts())
+    meter.close()
+    return Diagnosis("perf", True, what, untested=True)
+
+
+class Perf:
+    """Cumulative joules of every package and its DRAM, as perf counts them."""
+
+    name = "perf"
+    slow = False
+    period_seconds: float | None = None
+
+    def __init__(
+        self, opened: Sequence[tuple[Event, int]], kernel: Kernel, clock: Callable[[], float]
+    ) -> None:
+        self.pid = os.getpid()
+        self.closed = False
+        self._kernel, self._clock = kernel, clock
+        self._lock = threading.RLock()
+        self._noted: list[Fault] = []
+        self._events = [(event, descriptor, _counter(event)) for event, descriptor in opened]
+        self._sample()
+
+    def poll(self) -> None:
+        """Do nothing: the kernel counts."""
+
+    def counts(self) -> tuple[Count, ...]:
+        """Read every event now and return the joules since the meter was opened."""
+        with self._lock:
+            if not self.closed:
+                self._sample()
+            counters = [counter for _, _, counter in self._events]
+            return tuple(counter.count(counter.edge_joules(), rapl.STEP_SECONDS) for counter in counters)
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Return all faults since the meter was opened."""
+        with self._lock:
+            faults = [fault for _, _, counter in self._events for fault in counter.faults]
+            return in_order(faults + self._noted)
+
+    def note(self, fault: Fault) -> None:
+        """Keep a fault that somebody else observed."""
+        keep(self._noted, fault)
+
+    def close(self) -> None:
+        """Close the events; closing twice does nothing."""
+        with self._lock:
+            for _, descriptor, counter in self._events if not self.closed else ():
+                self._kernel.close(descriptor)
+                counter.miss("the meter is closed")
+            self.closed = True
+
+    def _sample(self) -> None:
+        for event, descriptor, counter in self._events:
+            asked = self._clock()
+            try:
+                text = self._kernel.read(descriptor)
+            except OSError as problem:
+                counter.miss(f"perf event of {event.device}: {problem}")
+                continue
+            if len(text) < COUNT_BYTES:  # perf_event_open(2): end of file, an event in error
+                counter.lose(self._clock(), f"perf event of {event.device}: the kernel gave it up")
+                continue
+            joules = int.from_bytes(text, sys.byteorder) * event.joules_per_count
+            counter.see(asked, self._clock(), joules)
+
+
+def _counter(event: Event) -> Counter:
+    low, high = rapl.PACKAGE_GAIN if event.domain == "cpu" else rapl.DRAM_GAIN
+    template = Count(
+        event.domain, event.device, "rapl_perf", "measured", None, 0.0, low, high, reason="not read yet"
+    )
+    return Counter(template, PLAUSIBLE_WATTS, step_seconds=rapl.STEP_SECONDS)
+
+
+def _absent(place: Surroundings) -> MeterUnavailable:
+    reason = "The kernel offers no perf events of energy"
+    if place.virtual:
+        return MeterUnavailable(
+            f"{reason}: this is {place}.", "No command on this machine opens them: run on the host."
+        )
+    if not place.x86:
+        return MeterUnavailable(
+            f"{reason}: only x86 processors have RAPL.", "Measure this machine by the meter outside."
+        )
+    on = "On the host: " if place.container else ""
+    return MeterUnavailable(f"{reason}.", f"{on}`sudo modprobe rapl` (for AMD from Linux 5.8 on).")
+
+
+def _refused(problem: OSError | MeterUnavailable, place: Surroundings) -> MeterUnavailable:
+    """Say what opens the events: CAP_PERFMON is there from Linux 5.8 on."""
+    if isinstance(problem, MeterUnavailable):
+        return problem
+    if problem.errno not in (errno.EACCES, errno.EPERM):
+        return MeterUnavailable(
+            f"The perf events of energy cannot be opened: {problem}.", "Use the meter rapl."
+        )
+    python = Path(sys.executable).resolve()
+    remedy = (
+        "`sudo sysctl kernel.perf_event_paranoid=0` opens them to all until the next boot, "
+        f"`sudo setcap cap_perfmon+ep {python}` to this Python for good."
+    )
+    if place.container:  # the engine's filter of system calls refuses, whatever the host's setting
+        remedy = f"Start the container with `--cap-add=PERFMON`; on the host: {remedy}"
+    return MeterUnavailable(f"The perf events of energy are closed to this user ({problem}).", remedy)

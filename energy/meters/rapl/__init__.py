@@ -1,0 +1,188 @@
+"""RAPL through Linux powercap: the energy counters of processor packages and, if there are any, their DRAM.
+
+Zones are told by their `name` files, not by their numbers (Linux: Documentation/power/powercap). Packages and
+dram are counted; core and uncore are parts of a package, and psys contains all of it, so none of them is
+added on top. The MMIO twin of a package and the dies of one package that show the same counter are left out.
+
+A counter wraps at `max_energy_range_uj`, after minutes under load. It is read every second, which no wrap
+escapes, and a jump that the package could not have drawn is a reset (suspend, reloaded module), not a wrap.
+After a pause nearly every jump could have been drawn, so a fall that nobody watched is a reset too: a wrap
+among them is lost and flagged, where a reset taken for a wrap would be energy that nobody used. A zone that
+vanishes is lost until it comes back. Its counter has gone on meanwhile, or has been reset and has passed
+where it was: what it shows more is counted, and the rest of what may have been drawn is at stake.
+
+The files are kept open, so that the edge of a window costs microseconds. Permissions are checked when a file
+is opened: losing them in the middle of a run stops nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from energy.fault import in_order, keep
+from energy.meters._counting.follow import Counter
+from energy.meters._meter import Diagnosis, MeterUnavailable
+from energy.meters.rapl.powercap import GONE, Zone, ZoneFile, usable
+from energy.reading import Count, Fault
+
+DOMAINS = ("cpu", "ram")
+ROOT = Path("/sys/class/powercap")
+PERIOD_SECONDS = 1.0
+WATCHED_PERIODS = 5  # samples further apart than this cannot tell a wrap from a reset
+PACE_SECONDS = 0.06  # after it a counter's power is known, without which no edge has an uncertainty
+STEP_SECONDS = 0.001  # Intel SDM vol. 3B, 16.10: the energy status is updated about every millisecond
+# Assumed: nobody states an error. RAPL is "highly correlated" with the plug (Khan et al., RAPL in Action,
+# TOMPECS 2018); for DRAM it follows the trend with a constant offset (Desrochers et al., MEMSYS 2016).
+PACKAGE_GAIN = (0.9, 1.1)
+DRAM_GAIN = (0.8, 1.2)
+
+
+def open(  # noqa: A001 -- every meter file has one
+    gpus: Sequence[str] | None = None,  # noqa: ARG001 -- as every meter
+    *,
+    root: Path = ROOT,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+    system: Path = Path("/"),
+) -> Rapl:
+    """Open all packages and their DRAM.
+
+    Raises:
+        MeterUnavailable: there are no packages, or their counters are closed to this user.
+    """
+    meter = Rapl(usable(root, sleep, system), clock)
+    sleep(PACE_SECONDS)
+    meter.poll()
+    return meter
+
+
+def diagnose(gpus: Sequence[str] | None = None, *, root: Path = ROOT, system: Path = Path("/")) -> Diagnosis:
+    """Say which zones can be read here, or the command that would open them."""
+    try:
+        meter = open(gpus, root=root, system=system)
+    except MeterUnavailable as problem:
+        return Diagnosis("rapl", False, problem.reason, problem.remedy, untested=True)
+    what = ", ".join(f"{count.domain}: {count.device}" for count in meter.counts())
+    meter.close()
+    return Diagnosis("rapl", True, what, untested=True)
+
+
+@dataclass(eq=False)
+class Followed:
+    """One zone: its file, the joules counted from it, and since when it has been gone."""
+
+    file: ZoneFile
+    counter: Counter
+    gone: Fault | None = None
+    last_seconds: float = 0.0
+    last_joules: float = 0.0
+
+    @property
+    def period_seconds(self) -> float:
+        """How often it must be read so that no wrap goes unseen."""
+        return min(PERIOD_SECONDS, self.file.zone.wrap_seconds / 4)
+
+    def sample(self, clock: Callable[[], float]) -> None:
+        """Read the counter once and account for what it says."""
+        asked = clock()
+        try:
+            joules = self.file.joules()
+        except (OSError, ValueError) as problem:
+            self._failed(clock(), problem)
+        else:
+            self._saw(asked, clock(), joules)
+
+    def _saw(self, asked: float, arrived: float, joules: float) -> None:
+        wraps_at = self.file.zone.range_joules
+        fell = joules < self.last_joules
+        self.counter.range_joules = None if fell and self._reset(arrived - self.last_seconds) else wraps_at
+        before = self.counter.joules
+        self.counter.see(asked, arrived, joules)
+        if self.gone is not None and self.counter.joules > before:
+            self.counter.doubt(self.last_seconds, arrived, self.counter.joules - before, self.gone.reason)
+        self.gone, self.last_seconds, self.last_joules = None, arrived, joules
+
+    def _reset(self, seconds: float) -> bool:
+        """Say whether a lower count, `seconds` after the last, means that the counter began anew."""
+        if seconds >= self.file.zone.wrap_seconds:
+            return False  # it may have wrapped, once or more: a gap
+        return self.file.renewed or seconds > WATCHED_PERIODS * self.period_seconds
+
+    def _failed(self, seconds: float, problem: OSError | ValueError) -> None:
+        zone = self.file.zone
+        reason = f"{zone.file}: {problem}"
+        if isinstance(problem, OSError) and problem.errno in GONE:
+            reason += " (the zone is gone)"
+            if self.gone is None:
+                self.gone = Fault("lost", "rapl", zone.device, seconds, 0.0, None, reason)
+        self.counter.miss(reason)
+
+
+class Rapl:
+    """Cumulative joules of every package and its DRAM."""
+
+    name = "rapl"
+    slow = False
+
+    def __init__(self, files: Sequence[ZoneFile], clock: Callable[[], float]) -> None:
+        self.pid = os.getpid()
+        self.closed = False
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._noted: list[Fault] = []
+        self._followed = [Followed(file, _counter(file.zone)) for file in files]
+        self.period_seconds: float | None = min(followed.period_seconds for followed in self._followed)
+        self.poll()
+
+    def poll(self) -> None:
+        """Read every counter, often enough to see each wrap."""
+        with self._lock:
+            if not self.closed:
+                self._sample()
+
+    def counts(self) -> tuple[Count, ...]:
+        """Read every counter now and return the joules since the meter was opened."""
+        with self._lock:
+            if not self.closed:
+                self._sample()
+            counters = [followed.counter for followed in self._followed]
+            return tuple(counter.count(counter.edge_joules(), STEP_SECONDS) for counter in counters)
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Return all faults since the meter was opened."""
+        with self._lock:
+            faults = [*self._noted]
+            for followed in self._followed:
+                faults += followed.counter.faults
+                if followed.gone:
+                    faults.append(followed.gone)
+        return in_order(faults)
+
+    def note(self, fault: Fault) -> None:
+        """Keep a fault that somebody else observed."""
+        keep(self._noted, fault)
+
+    def close(self) -> None:
+        """Close the files and read no more."""
+        with self._lock:
+            self.closed = True
+            for followed in self._followed:
+                followed.file.close()
+                followed.counter.miss("the meter is closed")
+
+    def _sample(self) -> None:
+        for followed in self._followed:
+            followed.sample(self._clock)
+
+
+def _counter(zone: Zone) -> Counter:
+    low, high = PACKAGE_GAIN if zone.domain == "cpu" else DRAM_GAIN
+    template = Count(
+        zone.domain, zone.device, "rapl", "measured", None, 0.0, low, high, reason="not read yet"
+    )
+    return Counter(template, zone.max_watts, step_seconds=STEP_SECONDS, range_joules=zone.range_joules)

@@ -1,0 +1,189 @@
+"""The zones of Linux powercap that count energy which no other zone counts."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from energy.meters.rapl import help as _rapl_help
+from energy.meters.rapl.mirrors import without_mirrors
+
+PLAUSIBLE_WATTS = 1000.0  # twice what a package draws (Xeon 6900P, EPYC 9965: 500 W), whatever its limits say
+BURST_FACTOR = 2.0  # short-term limits exceed a constraint's stated maximum
+GONE = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
+
+
+@dataclass(frozen=True)
+class Zone:
+    """One powercap zone that counts: what it is called, what it can draw and where it wraps."""
+
+    path: Path
+    name: str
+    domain: str
+    device: str
+    range_joules: float | None
+    max_watts: float
+
+    @property
+    def wrap_seconds(self) -> float:
+        """How fast the counter can wrap."""
+        return self.range_joules / self.max_watts if self.range_joules else float("inf")
+
+    @property
+    def file(self) -> Path:
+        """The counter."""
+        return self.path / "energy_uj"
+
+
+@dataclass(eq=False)
+class ZoneFile:
+    """A zone's counter behind a kept descriptor, whose reading costs a tenth of opening it each time.
+
+    renewed: the last reading is the first from another file than the one before.
+    """
+
+    zone: Zone
+    renewed: bool = False
+    _descriptor: int = field(default=-1, repr=False)
+
+    def joules(self) -> float:
+        """Read the counter, of the file that is there now if the one that was read so far is gone.
+
+        Raises:
+            OSError: it is gone (`errno` in GONE) or closed.
+            ValueError: it shows no number.
+        """
+        if self._descriptor >= 0:
+            try:
+                joules = self._read()
+            except OSError as problem:
+                if problem.errno not in GONE:
+                    raise
+                self.close()
+            else:
+                self.renewed = False
+                return joules
+        return self._renew()
+
+    def close(self) -> None:
+        """Close the descriptor; closing twice does nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _renew(self) -> float:
+        """Open the file that is there now and read it, unless its zone has become another."""
+        if _name(self.zone.path) != self.zone.name:  # numbers may be given out anew
+            raise OSError(errno.ENODEV, "no such zone any more", str(self.zone.path))
+        self._descriptor = os.open(self.zone.file, os.O_RDONLY)
+        self.renewed = True
+        try:
+            return self._read()
+        except (OSError, ValueError):
+            self.close()
+            raise
+
+    def _read(self) -> float:
+        text = os.pread(self._descriptor, 32, 0)
+        if not os.fstat(self._descriptor).st_nlink:  # sysfs says ENODEV; an ordinary file would live on
+            raise OSError(errno.ENODEV, "the file was removed", str(self.zone.file))
+        return int(text) / 1e6
+
+
+def usable(
+    root: Path, sleep: Callable[[float], None] = time.sleep, system: Path = Path("/")
+) -> list[ZoneFile]:
+    """Open the zones that count something of their own.
+
+    Raises:
+        MeterUnavailable: there are no packages, or one of them is closed to this user.
+    """
+    zones = _zones(root)
+    if not any(zone.domain == "cpu" for zone in zones):
+        raise _rapl_help.absent(root, system)
+    files = [ZoneFile(zone) for zone in zones]
+    try:
+        chosen = without_mirrors([file for file in files if _counts(file)], sleep)
+    except PermissionError:
+        _close(files)
+        raise _rapl_help.closed([zone.file for zone in zones], system) from None
+    except (OSError, ValueError) as problem:
+        _close(files)
+        raise _rapl_help.unreadable(problem, system) from None
+    _close([file for file in files if file not in chosen])
+    return chosen
+
+
+def readable(root: Path) -> bool:
+    """Say whether this user may read the counters of all packages, without reading them."""
+    packages = [zone for zone in _zones(root) if zone.domain == "cpu"]
+    return bool(packages) and all(os.access(zone.file, os.R_OK) for zone in packages)
+
+
+def _counts(file: ZoneFile) -> bool:
+    """Read a counter, and say whether it works: some machines have a DRAM zone that always shows 0."""
+    return file.joules() > 0 or file.zone.domain == "cpu"
+
+
+def _close(files: Sequence[ZoneFile]) -> None:
+    for file in files:
+        file.close()
+
+
+def _zones(root: Path) -> list[Zone]:
+    """Return the zones of packages and DRAM, without MMIO twins, in the order of their numbers."""
+    paths = sorted(root.glob("intel-rapl*:*"), key=_number_of) if root.is_dir() else []
+    packages = {path: _name(path) for path in paths if path.name.count(":") == 1}
+    zones: list[Zone] = []
+    for path, name in packages.items():
+        if not name.startswith("package") or _is_twin(path, name, packages):
+            continue
+        # No two zones of one control type have one name; if they had, one would hide the other's joules.
+        taken = any(zone.device == name for zone in zones)
+        package = _zone(path, "cpu", f"{name}@{path.name}" if taken else name)
+        zones.append(package)
+        children = [child for child in paths if child.name.startswith(f"{path.name}:")]
+        zones += [
+            _zone(child, "ram", f"{package.device}/dram") for child in children if _name(child) == "dram"
+        ]
+    return zones
+
+
+def _number_of(path: Path) -> tuple[str, list[int]]:
+    kind, *numbers = path.name.split(":")
+    return kind, [int(number) for number in numbers]
+
+
+def _is_twin(path: Path, name: str, packages: dict[Path, str]) -> bool:
+    """Say whether an MMIO zone shows a package that another zone shows as well."""
+    if "mmio" not in path.name:
+        return False
+    return any(other != path and packages[other] == name and "mmio" not in other.name for other in packages)
+
+
+def _zone(path: Path, domain: str, device: str) -> Zone:
+    limits = [_number(limit) / 1e6 for limit in path.glob("constraint_*_power*_uw")]  # maxima and set limits
+    max_watts = min(max(limits, default=0.0) * BURST_FACTOR or PLAUSIBLE_WATTS, PLAUSIBLE_WATTS)
+    return Zone(
+        path, _name(path), domain, device, _number(path / "max_energy_range_uj") / 1e6 or None, max_watts
+    )
+
+
+def _name(path: Path) -> str:
+    try:
+        return (path / "name").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _number(path: Path) -> float:
+    """Read a number, 0 if there is none: limits and ranges are optional."""
+    try:
+        return float(re.sub(r"\s", "", path.read_text()))
+    except (OSError, ValueError):
+        return 0.0

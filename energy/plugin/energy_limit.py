@@ -1,0 +1,77 @@
+"""`--energy-max-kj`: begin no further case once a run has spent so much. Brought along by `energy.plugin`.
+
+What counts is all that the meters have seen since they were opened, also what pytest and the suite took
+between the cases: it is the machine's bill. A run that ends so is an interrupted one: exit code 2, the cases
+that are left are skipped with the reason, and `--energy-resume` goes on with them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+
+import pytest
+
+import energy
+from energy.measuring.figures import JOULES_PER_KJ, total_joules
+from energy.measuring.run import Session
+from energy.plugin import SESSION, USAGE_ERROR, is_measured
+from energy.reading import Reading
+
+OPENED = pytest.StashKey[Reading]()
+STOPPED = pytest.StashKey[bool]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Define the option."""
+    parser.getgroup("energy").addoption(
+        "--energy-max-kj",
+        metavar="X",
+        type=float,
+        help="begin no case once X kJ have been spent; exit code 2",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse what is no energy."""
+    most = config.getoption("energy_max_kj")
+    if most is not None and not (math.isfinite(most) and most > 0):
+        raise pytest.UsageError(f"--energy-max-kj {most:g}: expected kJ, more than 0")
+
+
+def pytest_energy_opened(config: pytest.Config, session: Session) -> None:
+    """Begin to count, if the total can be known here."""
+    if config.getoption("energy_max_kj") is None:
+        return
+    config.stash[OPENED] = energy.read(session.meters)
+    _, unknown = _spent_kj(config, session)
+    if unknown is not None:
+        pytest.exit(f"joulebench: --energy-max-kj: {unknown}", returncode=USAGE_ERROR)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a case that would begin after the limit; nobody knows beforehand what it takes."""
+    run, most = item.config.stash.get(SESSION, None), item.config.getoption("energy_max_kj")
+    if most is None or run is None or not is_measured(item):
+        return
+    spent, unknown = _spent_kj(item.config, run)
+    if spent is not None and spent < most:
+        return
+    item.config.stash[STOPPED] = True
+    told = f"{spent:.3g} kJ spent" if spent is not None else f"what is spent is not known: {unknown}"
+    pytest.skip(f"--energy-max-kj {most:g}: {told}; --energy-resume goes on")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    """Give a run that was stopped the exit code of an interruption, before its file is written."""
+    if session.config.stash.get(STOPPED, False) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.INTERRUPTED
+    yield
+
+
+def _spent_kj(config: pytest.Config, run: Session) -> tuple[float | None, str | None]:
+    """Return what the meters have counted since they were opened, or None and the reason."""
+    joules, unknown = total_joules(energy.read(run.meters) - config.stash[OPENED])
+    return (None, unknown) if joules is None else (joules / JOULES_PER_KJ, None)

@@ -1,0 +1,230 @@
+"""Gates in pytest: what a run must keep, said before its first case and held against it after its last.
+
+A plugin of its own, which `energy.plugin` brings along. Comparing and judging is `energy.comparison`'s; here
+is when, with what, and with which exit code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import pytest
+
+from energy.analysis.compare import gates, resolve
+from energy.analysis.compare.gate import Gate
+from energy.analysis.compare.gates import COMMAND_LINE
+from energy.analysis.gates import base, confirm, selection
+from energy.analysis.gates import config as project
+from energy.analysis.gates import exit_codes as codes
+from energy.analysis.gates.evaluate import Answer
+from energy.analysis.gates.judging import BARE, CONFIRMING, THIS_RUN, Judge, head
+from energy.analysis.gates.selection import Selection
+from energy.measuring.run import Session
+from energy.plugin import SESSION, USAGE_ERROR, case_name, confirming, is_measured, storage
+from energy.records.schema import RecordError
+from energy.records.store import Store, StoreError
+
+MARKER = "energy_fail"
+JUDGE = pytest.StashKey[Judge]()
+DESELECTED = pytest.StashKey[set[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Define the options."""
+    option = parser.getgroup("energy").addoption
+    option(
+        "--energy-compare",
+        metavar="REF",
+        nargs="?",
+        const=BARE,
+        help="compare with a baseline or run: a name, number, file or glob (default: the pinned baseline)",
+    )
+    option(
+        "--energy-fail",
+        metavar="GATE",
+        action="append",
+        default=[],
+        help="limit that fails the run: kj_per_epoch:5%%, dice:0.01, 'total_kj@unet.*<=25', session:4%%",
+    )
+    option(
+        "--energy-strict",
+        action="store_true",
+        help="fail also where nothing can be told: inconclusive (11), no comparable baseline (12)",
+    )
+    option(
+        "--energy-confirm",
+        action="store_true",
+        help="measure the cases that gave an alarm once more; a regression needs both",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Read every gate now: a mistake costs a second, not an hour of training."""
+    config.addinivalue_line("markers", f"{MARKER}(gate, ...): limits of this case, as in --energy-fail")
+    option, results = config.getoption, Store(storage(config))
+    try:
+        own = project.read(config.rootpath)
+        asked = tuple(gates.parse(text, COMMAND_LINE) for text in option("energy_fail"))
+        if option("energy_compare"):
+            base.check(results, option("energy_compare"))
+    except (ValueError, StoreError) as mistake:
+        raise pytest.UsageError(str(mistake)) from None
+    config.stash[JUDGE] = Judge(
+        store=results,
+        project=own,
+        asked=asked,
+        reference=option("energy_compare"),
+        strict=own.strict or option("energy_strict"),
+        confirms=option("energy_confirm"),
+        leaves_out=lambda case: bool(config.hook.pytest_energy_leaves_out(config=config, case=case)),
+    )
+    config.stash[DESELECTED] = set()
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Remember what the user left out."""
+    for item in items:
+        if is_measured(item):
+            item.config.stash[DESELECTED].add(case_name(item))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Check the gates against the cases, and show which apply."""
+    config, judge = session.config, session.config.stash[JUDGE]
+    measured = [item for item in session.items if is_measured(item)]
+    judge.cases = list(dict.fromkeys(map(case_name, measured)))
+    judge.selection = _selection(config, judge.cases)
+    if not judge.is_asked and not any(item.get_closest_marker(MARKER) for item in measured):
+        return
+    try:
+        judge.marked = [gate for item in measured for gate in _marked(item)]
+        if session.items and not config.option.collectonly:
+            judge.check()
+    except ValueError as mistake:
+        raise pytest.UsageError(str(mistake)) from None
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if judge.cases and reporter is not None:
+        for line in _header(judge):
+            reporter.write_line(line)
+
+
+def _header(judge: Judge) -> list[str]:
+    if not judge.ranked:
+        return ["energy: compared only; no gate, so nothing of it fails the run"]
+    strict = ", strict: 11 and 12 fail the run" if judge.strict else ""
+    return [f"energy: gates{strict}", *resolve.lines(resolve.of(judge.ranked, judge.cases), judge.cases)]
+
+
+def _selection(config: pytest.Config, cases: Sequence[str]) -> Selection:
+    """Return what the command line asks for; after --lf nobody knows what it left out, so all of it."""
+    here, root = config.invocation_params.dir, config.rootpath
+    named = [] if config.getoption("pyargs") else config.args
+    left_out = config.stash[DESELECTED] - set(cases)
+    ignored = (*(config.getoption("ignore") or ()), *(["."] if config.getoption("lf", False) else []))
+    return Selection(
+        paths=selection.relative(named, here, root),
+        ignored=selection.relative(ignored, here, root),
+        deselected=frozenset(left_out),
+    )
+
+
+def _marked(item: pytest.Item) -> list[Gate]:
+    """Return the gates of a test's markers, the nearest last."""
+    marks = reversed(list(item.iter_markers(MARKER)))
+    origin = f"marker of {item.name}"
+    return [gates.of_case(str(text), origin, case_name(item)) for mark in marks for text in mark.args]
+
+
+def pytest_energy_opened(config: pytest.Config, session: Session) -> None:
+    """Decide before the first training whether there is anything to compare with."""
+    judge = config.stash[JUDGE]
+    try:
+        why = judge.choose(session.fingerprint)
+    except (StoreError, RecordError, ValueError) as mistake:
+        pytest.exit(f"joulebench: {mistake}", returncode=USAGE_ERROR)
+    if why is not None and judge.strict:
+        pytest.exit(f"joulebench: {why}", returncode=codes.NO_BASELINE)
+    if why is None and judge.base is not None:
+        session.say(f"energy: compared with {judge.base.told}")
+    for told in [why] if why is not None else judge.warnings:
+        session.say(f"energy: {told}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Measure alarmed cases once more, while the meters are open (`--energy-confirm`)."""
+    result = yield
+    run, judge = session.config.stash.get(SESSION, None), session.config.stash[JUDGE]
+    if judge.confirms and run is not None and run.is_ours:
+        run.adopt_the_rest()
+        if names := confirm.cases(_answer(run, judge).comparison):
+            run.again_records = confirming.measure(session, run, names)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    """Judge before the run's file is written, which then says what was found; the exit code is set after it.
+
+    pytest's own exit codes outweigh ours: a test that failed, an interruption, nothing collected.
+    """
+    run = session.config.stash.get(SESSION, None)
+    try:
+        if run is not None and run.is_ours:
+            _judge(session, run)
+    finally:
+        yield
+    if session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = _exit_code(session)
+
+
+def _judge(session: pytest.Session, run: Session) -> None:
+    """Judge a run that came to its end, and put the answer into the run's file."""
+    judge = session.config.stash[JUDGE]
+    run.adopt_the_rest()
+    run.notes["selection"] = judge.selection.as_json()
+    if not judge.is_asked or session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        return
+    found = _answer(run, judge)
+    run.notes["gated"] = found.as_json()
+    run.notes["selection"] = judge.selection.without(found.left_out).as_json()
+    if run.again_records is not None:
+        run.notes["confirmation"] = {"alarms": list(found.alarms), "records": run.again_records}
+
+
+def _answer(run: Session, judge: Judge) -> Answer:
+    again = None if run.again_records is None else head(run, run.again_records, CONFIRMING)
+    return judge.judge(head(run, run.records, THIS_RUN), again)
+
+
+def _exit_code(session: pytest.Session) -> int:
+    """Return the exit code of a run whose tests passed; gates that looked at no case at all do not pass."""
+    config, judge = session.config, session.config.stash[JUDGE]
+    if judge.answer is not None:
+        return judge.answer.exit_code
+    return codes.MISSING if _measured_nothing(config) else codes.PASSED
+
+
+def _measured_nothing(config: pytest.Config) -> bool:
+    is_run = not config.option.collectonly and not config.getoption("energy_dry_run")
+    return is_run and bool(config.stash[JUDGE].asked) and SESSION not in config.stash
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
+    """Show what the run was compared with, what changed, and what the gates say of it."""
+    judge, run = config.stash[JUDGE], config.stash.get(SESSION, None)
+    if judge.answer is None and judge.ranked and run is not None and run.records:
+        terminalreporter.write_line("energy: the run did not come to its end, and is not judged")
+    if exitstatus == pytest.ExitCode.OK and _measured_nothing(config):
+        told = f"energy: no case was measured, so no gate is kept (exit code {codes.MISSING})"
+        terminalreporter.write_line(told)
+    if judge.answer is not None and run is not None and run.is_ours:
+        terminalreporter.section("energy: gates" if judge.ranked else "energy: comparison")
+        if run.written is not None:
+            judge.written(run.written)
+        for line in judge.lines():
+            terminalreporter.write_line(line)
+        if exitstatus != pytest.ExitCode.OK and judge.answer.exit_code != codes.PASSED:
+            terminalreporter.write_line(f"energy: pytest's own exit code {int(exitstatus)} stands")

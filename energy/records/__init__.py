@@ -1,0 +1,1 @@
+"""What is stored: records, run files, the journal, the index."""

@@ -1,0 +1,155 @@
+"""Join the records of single repeats into the one record of their case.
+
+A case's repeats are measured at different times of a run, each with a record of its own. Joined they say what
+a record of all repeats at once would have said: values one after another, means and intervals anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from statistics import fmean
+from typing import Any
+
+from energy.measuring.domains import NOT_ALWAYS
+from energy.records.metrics import METRICS, summarise
+
+Record = Mapping[str, Any]
+
+# What every repeat of a case says of itself in the same words.
+SAME = ("schema", "case", "task", "arch", "technique", "budget", "keys", "recipe", "data", "code")
+
+
+def combine(parts: Sequence[Record]) -> dict[str, Any]:
+    """Return the record of a case from those of its repeats.
+
+    The last part may be one that failed: then the case has failed with it, and keeps of the repeats that
+    ended before what a failed case has (epochs, domains, faults; no metric). `error.seconds` is what the
+    failed repeat took.
+
+    Args:
+        parts: in the order of the repeats; one at least.
+
+    Raises:
+        ValueError: the parts are not of one case under one budget, recipe, data and code, or one follows
+            another that failed.
+    """
+    last = parts[-1]
+    for name in SAME:
+        if any(part.get(name) != last.get(name) for part in parts):
+            raise ValueError(f"{last['case']}: its repeats differ in {name}, so they are not of one case")
+    if any(part["status"] != "ok" for part in parts[:-1]):
+        raise ValueError(f"{last['case']}: a repeat follows one that failed")
+    flags = sorted({flag for part in parts for flag in part["validity"]["flags"]})
+    whole = dict(last) | {name: _joined(parts, name) for name in ("epochs", "setup", "faults")}
+    whole |= {
+        "metrics": dict(_metrics(parts)) if last["status"] == "ok" else {},
+        "domains": _domains(parts),
+        "reference": _reference(parts),
+        "validity": {"ok": not flags, "flags": flags},
+        "machine": last["machine"] | {"states": _joined([part["machine"] for part in parts], "states")},
+    }
+    return _counted(whole)
+
+
+def cut_short(parts: Sequence[Record], of: int) -> dict[str, Any]:
+    """Return the record of a case of which only some repeats were measured before its run ended.
+
+    Args:
+        parts: the records of those repeats, which went well.
+        of: how many there should have been.
+    """
+    whole = combine(parts)
+    error = {
+        "type": "Interrupted",
+        "message": f"the run ended after {len(parts)} of {of} repeats",
+        "seconds": math.fsum(whole["metrics"]["seconds"]["values"]),
+    }
+    return whole | {"status": "interrupted", "error": error, "metrics": {}}
+
+
+def _joined(parts: Sequence[Record], name: str) -> list[Any]:
+    return list(chain.from_iterable(part[name] for part in parts))
+
+
+def _counted(whole: dict[str, Any]) -> dict[str, Any]:
+    """Say how many repeats there are where the seeds do not."""
+    repeats, seeds = _count(whole), whole["budget"].get("seeds")
+    del whole["repeats"]
+    differs = bool(seeds) and repeats != len(seeds) and whole["status"] == "ok"
+    return whole | ({"repeats": repeats} if differs else {})
+
+
+def _count(part: Record) -> int:
+    return len(part["epochs"])
+
+
+def _metrics(parts: Sequence[Record]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every metric that all repeats have; unknown as soon as one of them does not know it."""
+    for name in METRICS:
+        figures = [part["metrics"].get(name) for part in parts]
+        known = [figure for figure in figures if figure is not None]
+        if len(known) < len(parts):
+            continue
+        reason = next((figure["reason"] for figure in known if "reason" in figure), None)
+        summary = summarise(name, _joined(known, "values"), reason)
+        if all("band" in figure for figure in known):
+            summary["band"] = _mean_band([figure["band"] for figure in known], parts)
+        yield name, summary
+
+
+def _mean_band(bands: Sequence[Sequence[float] | None], parts: Sequence[Record]) -> list[float] | None:
+    """Return the mean ends over all repeats; None if one of the bands is unknown."""
+    known = [band for band in bands if band is not None]
+    if len(known) < len(bands):
+        return None
+    return [fmean(ends, map(_count, parts)) for ends in zip(*known, strict=True)]
+
+
+def _domains(parts: Sequence[Record]) -> list[dict[str, Any]]:
+    """Return one entry per source and device that any repeat saw; a repeat that did not is null in it."""
+    with_repeats = [part for part in parts if _count(part)]
+    seen = dict.fromkeys(_key(domain) for part in with_repeats for domain in part["domains"])
+    return [_domain(key, with_repeats) for key in seen]
+
+
+def _domain(key: tuple[str, str, str], parts: Sequence[Record]) -> dict[str, Any]:
+    entries = [next((one for one in part["domains"] if _key(one) == key), None) for part in parts]
+    known = [entry for entry in entries if entry is not None]
+    joules = _by_repeat(entries, parts, "joules")
+    witness = all(entry["witness"] for entry in known)
+    # What a part of several repeats says of its gaps is said of all of them, unless a meter has said more.
+    reason = next((entry["reason"] for entry in known if entry["reason"] not in (None, NOT_ALWAYS)), None)
+    return {
+        **known[0],
+        "witness": witness,
+        "joules": joules,
+        "coverage": min(entry["coverage"] for entry in known),
+        "band": _mean_band([None if entry is None else entry["band"] for entry in entries], parts),
+        "reason": reason or (NOT_ALWAYS if None in joules else None),
+        "disagreement": _by_repeat(entries, parts, "disagreement") if witness else None,
+    }
+
+
+def _by_repeat(entries: Sequence[Record | None], parts: Sequence[Record], name: str) -> list[float | None]:
+    """Put the lists of one source together, with None for every repeat that did not see it."""
+    return [
+        value
+        for entry, part in zip(entries, parts, strict=True)
+        for value in (entry[name] if entry is not None else [None] * _count(part))
+    ]
+
+
+def _reference(parts: Sequence[Record]) -> dict[str, Any] | None:
+    """Return the reference with its figure per repeat, null where it was not known."""
+    found = [part["reference"] for part in parts]
+    known = [reference for reference in found if reference is not None]
+    if not known:
+        return None
+    dice = _by_repeat(found, parts, "dice")
+    return {**known[-1], "dice": dice}
+
+
+def _key(domain: Record) -> tuple[str, str, str]:
+    return domain["domain"], domain["device"], domain["source"]

@@ -1,0 +1,116 @@
+"""Records as a table of pandas: one row per repeat of each case, for notebooks and one's own statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from energy.records.metrics import METRICS
+
+if TYPE_CHECKING:
+    import pandas
+
+    from energy.records.gather import FoundRun
+    from energy.records.summary import CaseSummary, RunSummary
+
+# What says which repeat a row is, and what speaks for or against it; the metrics stand between the two.
+FRONT = ("case", "arch", "technique", "task", "machine", "run", "status", "repeat", "seed")
+BUDGET = ("epochs", "batch_size", "image_size", "train_slices", "test_slices")
+KEYS = ("data", "software")
+BACK = (*BUDGET, *KEYS, "kind", "sources", "flags", "code", "commit", "dirty", "finished", "datetime")
+
+_WHOLE = ("repeat", "seed", *BUDGET)
+_YES_OR_NO = ("dirty", "finished")
+
+
+def frame(source: str | Path | Sequence[str | Path] = "results") -> pandas.DataFrame:
+    """Return the records of a results folder, of files or of globs as a tidy table.
+
+    One row is one repeat (one seed) of one case of one run, in the order of the files. The columns are
+    always the same: `FRONT`, all of `energy.metrics.METRICS` (units are in their names or in METRICS; what
+    is unknown is NaN), then `BACK`. `seed` is <NA> where nothing is random; `kind` is measured, modelled or
+    mixed; `sources` and `flags` are words with commas; `datetime` (UTC) is when the run was stored, NaT if
+    the file has no such time. A case that failed is one row with its status and without figures. Runs that
+    have not ended are there, too, with `finished` False. Only rows of equal machine, kind, budget (epochs,
+    batch, size, slices) and data may be compared.
+
+    Args:
+        source: results folder, folder of one machine, file, glob, or several of these.
+
+    Raises:
+        StoreError: there is nothing; says what to do.
+        RecordError: a file is damaged or of a newer schema; says which.
+        ImportError: the extra `report` is not installed.
+    """
+    # Whoever measures has no use for these.
+    from energy.records import gather, summary
+    from energy.records.schema import RecordError
+
+    pandas = _pandas()
+    sources = [source] if isinstance(source, (str, Path)) else source
+    runs, unusable = gather.read(sources)
+    if unusable:
+        raise RecordError("; ".join(file.reason for file in unusable))
+    rows = [row for run in runs for row in _rows(summary.of_run(run.data, run.path), run)]
+    table = pandas.DataFrame(rows, columns=[*FRONT, *_metrics(rows), *BACK])
+    return table.astype(_types(table.columns)).assign(
+        datetime=pandas.to_datetime(table["datetime"], utc=True, format="ISO8601", errors="coerce")
+    )
+
+
+def _pandas() -> Any:
+    try:
+        import pandas
+    except ImportError:
+        raise ImportError('energy.frame needs pandas: pip install "joulebench[report]"') from None
+    return pandas
+
+
+def _rows(run: RunSummary, found: FoundRun) -> Iterator[dict[str, Any]]:
+    """Yield a row per repeat of each case; one without figures where there is no repeat."""
+    made = {"run": found.reference, "machine": run.fingerprint, "commit": run.commit, "dirty": run.dirty}
+    made |= {"finished": run.finished, "datetime": run.datetime}
+    for case, entry in zip(run.cases, found.data["benchmarks"], strict=True):
+        same = made | _words(case) | _budget(entry.get("extra_info", {}).get("energy", {}))
+        for number in range(max(1, _repeats(case))):
+            yield {**_repeat(case, number), **same}
+
+
+def _repeats(case: CaseSummary) -> int:
+    return max((len(values) for values in case.values.values()), default=0)
+
+
+def _words(case: CaseSummary) -> dict[str, Any]:
+    """Return what is the same for all repeats of a case."""
+    names = ("case", "arch", "technique", "task", "status", "kind", "code")
+    words = {name: getattr(case, name) for name in names}
+    words |= {name: case.keys.get(name) for name in KEYS}
+    return words | {"sources": ", ".join(case.sources), "flags": ", ".join(case.flags)}
+
+
+def _budget(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the case was allowed; a plain file and a function have none."""
+    return {name: record.get("budget", {}).get(name) for name in BUDGET}
+
+
+def _repeat(case: CaseSummary, number: int) -> dict[str, Any]:
+    """Return the figures of one repeat, counted from 0; a failed case has none, and no seed that it ended."""
+    if not case.values:
+        return {}
+    seed = case.seeds[number] if number < len(case.seeds) else None
+    figures = {name: values[number] for name, values in case.values.items() if number < len(values)}
+    return {**figures, "repeat": number, "seed": seed}
+
+
+def _metrics(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Name the metrics: those we know, then those that only these records have."""
+    known = {*FRONT, *BACK, *METRICS}
+    return [*METRICS, *dict.fromkeys(name for row in rows for name in row if name not in known)]
+
+
+def _types(columns: Sequence[str]) -> dict[str, str]:
+    """Return the type of each column but the time."""
+    kinds = dict.fromkeys(_WHOLE, "Int64") | dict.fromkeys(_YES_OR_NO, "bool")
+    words = dict.fromkeys((*FRONT, *BACK), "string")
+    return {name: kinds.get(name) or words.get(name, "float64") for name in columns if name != "datetime"}

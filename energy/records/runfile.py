@@ -1,0 +1,116 @@
+"""One run as a file: a superset of pytest-benchmark's format, so that its own command line reads it."""
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from energy.records.files import write_then_rename
+from energy.records.schema import as_json, check_record, check_run
+
+
+def as_pytest_benchmark(
+    records: Sequence[Mapping[str, Any]],
+    energy: Mapping[str, Any],
+    *,
+    machine: Mapping[str, Any] | None = None,
+    commit: Mapping[str, Any] | None = None,
+    time: str | None = None,
+) -> dict[str, Any]:
+    """Return the run file of `records`; `energy` is its file-level block.
+
+    The seconds of each round come from the record: metrics.seconds.values, or error.seconds of a case that
+    failed before its first round ended. `machine`, `commit` and `time` (ISO 8601) default to this machine,
+    this checkout and now.
+
+    Raises:
+        RecordError: a record is not valid.
+    """
+    # Not needed to read results, so not imported for that.
+    import pytest_benchmark
+    from pytest_benchmark.utils import get_commit_info
+
+    return {
+        "machine_info": dict(machine if machine is not None else machine_info(energy)),
+        "commit_info": dict(commit if commit is not None else get_commit_info()),  # type: ignore[no-untyped-call]
+        "benchmarks": [_benchmark(record) for record in records],
+        "datetime": time or datetime.now(UTC).isoformat(),
+        "version": pytest_benchmark.__version__,
+        "energy": dict(energy),
+    }
+
+
+def write(run: Mapping[str, Any], path: Path) -> None:
+    """Write a run file whole or not at all, to any path; an earlier file of that name is replaced.
+
+    Raises:
+        RecordError: the run is not valid; nothing was written.
+        OSError: the file cannot be written.
+    """
+    check_run(run, path)
+    text = as_json(run, str(path), indent=1) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    write_then_rename(temporary, path, text)
+
+
+def machine_info(energy: Mapping[str, Any]) -> dict[str, Any]:
+    """Return pytest-benchmark's machine_info without host name and without what changes from run to run.
+
+    pytest-benchmark warns of any difference between two of them; its own holds the momentary clock rate.
+    """
+    return {
+        "node": energy["fingerprint"],
+        "processor": platform.processor(),
+        "machine": platform.machine(),
+        "python_compiler": platform.python_compiler(),
+        "python_implementation": platform.python_implementation(),
+        "python_implementation_version": platform.python_version(),
+        "python_version": platform.python_version(),
+        "python_build": list(platform.python_build()),
+        "release": platform.release(),
+        "system": platform.system(),
+        "cpu": {"brand_raw": energy["hardware"].get("cpu")},
+        "hardware": dict(energy["hardware"]),
+    }
+
+
+def _benchmark(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one entry of the list of benchmarks.
+
+    pytest-benchmark drops failed cases, and its compare breaks on an entry without seconds. A failed case
+    stays here with the seconds until it failed, but in a group and under a name nobody mistakes.
+    """
+    check_record(record, f"case {record.get('case')}")
+    case, task, status = record["case"], record["task"], record["status"]
+    node = record.get("node") or f"benchmarks/test_{task}.py::test_{task}[{case}]"
+    mark = "" if status == "ok" else f" {status}"
+    return {
+        "group": task if status == "ok" else f"{task}, failed",
+        "name": node.rpartition("::")[2] + mark,
+        "fullname": node + mark,
+        "params": {"arch": record["arch"], "technique": record["technique"]},
+        "param": case,
+        "extra_info": {"energy": dict(record)},
+        "options": {"disable_gc": False, "timer": "monotonic", "min_rounds": 1, "warmup": False},
+        "stats": _stats(_rounds(record)),
+    }
+
+
+def _rounds(record: Mapping[str, Any]) -> list[float]:
+    """Return the wall seconds of each round that ended; of a case without one, those until it failed."""
+    seconds = record["metrics"].get("seconds", {"values": []})["values"]
+    ended = [value for value in seconds if value is not None]
+    return ended or [record["error"]["seconds"]]
+
+
+def _stats(seconds: Sequence[float]) -> dict[str, Any]:
+    """Return pytest-benchmark's statistics, by its own code."""
+    from pytest_benchmark.stats import Stats
+
+    stats: Any = Stats()  # type: ignore[no-untyped-call]
+    for value in seconds:
+        stats.update(value)
+    return {**stats.as_dict(), "data": list(seconds), "iterations": 1}

@@ -1,0 +1,291 @@
+"""The results folder: run files `ROOT/FINGERPRINT/NNNN_COMMIT.json`, written whole, and found again."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from energy.nearest import unknown
+from energy.records.files import prove_writable, write_then_rename
+from energy.records.schema import RecordError, as_json, check_run, is_plain
+from energy.records.summary import RunSummary
+
+if TYPE_CHECKING:
+    from energy.records.index import Index
+
+JOURNAL = "journal.jsonl"
+
+# What a run leaves beside its run files, and nobody wants to commit.
+_IGNORE = f"# Crash insurance; what it holds is in the run files once a run has ended.\n{JOURNAL}\n.*.tmp\n"
+
+_RUN_FILE = re.compile(r"(\d{4,})_(.+)\.json")
+
+
+class StoreError(Exception):
+    """The results folder cannot be used, or holds no such run; says what was asked and what to do."""
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that cannot be part of a file's; ValueError."""
+    if not re.fullmatch(r"[\w.+-]+", name):
+        raise ValueError(f"name of a run {name!r}: expected letters, digits and . _ + - only")
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """Name one stored run, unread. `reference` ("FINGERPRINT/0007") finds it again."""
+
+    path: Path
+    fingerprint: str
+    number: int
+
+    @property
+    def reference(self) -> str:
+        """Return the short name under which `Store.find` finds this run."""
+        return f"{self.fingerprint}/{self.number:04}"
+
+
+@dataclass(frozen=True)
+class StoredCase:
+    """Hold one record and the run it came from."""
+
+    record: dict[str, Any]
+    run: RunFile
+
+
+@dataclass(frozen=True)
+class Store:
+    """Keep the run files of all machines under one root folder."""
+
+    root: Path
+
+    def prepare(self, fingerprint: str) -> Path:
+        """Create the machine's folder and prove that it can be written. Call before anything is measured.
+
+        A folder that this call creates gets a .gitignore for the journal: results are meant to be committed,
+        the journal is not. A folder that exists is left as its owner has it.
+
+        Raises:
+            StoreError: it cannot be created or written.
+        """
+        folder = self.root / fingerprint
+        is_new = not folder.exists()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            prove_writable(folder)
+            if is_new:
+                (folder / ".gitignore").write_text(_IGNORE, encoding="utf-8")
+        except OSError as problem:
+            raise StoreError(
+                f"results folder {folder} cannot be written: {problem.strerror or problem}; "
+                "name another folder, or change the rights of this one"
+            ) from problem
+        return folder
+
+    def journal(self, fingerprint: str) -> Path:
+        """Return the path of the machine's journal, which need not exist."""
+        return self.root / fingerprint / JOURNAL
+
+    def journals(self) -> list[Path]:
+        """List the journals that exist."""
+        return sorted(self.root.glob(f"*/{JOURNAL}"))
+
+    def write(self, run: Mapping[str, Any], name: str | None = None) -> Path:
+        """Validate a run file and write it whole, named by the next number and `name` (default: the commit).
+
+        Raises:
+            RecordError: the run is not valid; nothing was written.
+            StoreError: the folder cannot be written.
+            ValueError: `name` cannot be part of a file name.
+        """
+        check_run(run, "new run file")
+        if "energy" not in run:
+            raise RecordError("new run file: no energy block; only files of ours are written here")
+        suffix = name if name is not None else _commit(run)
+        check_name(suffix)
+        text = as_json(run, "new run file", indent=1) + "\n"
+        folder = self.prepare(run["energy"]["fingerprint"])
+        try:
+            path = _write_numbered(folder, suffix, text)
+        except OSError as problem:
+            raise StoreError(f"results folder {folder} cannot be written: {problem}") from problem
+        with self.index() as index:
+            index.add(path)
+        return path
+
+    def runs(self, fingerprint: str | None = None) -> list[RunFile]:
+        """List the stored runs, oldest first within each machine, without reading them."""
+        found = (_run_file(path) for path in self.root.glob("*/*.json"))
+        runs = [run for run in found if run and fingerprint in (None, run.fingerprint)]
+        return sorted(runs, key=lambda run: (run.fingerprint, run.number, run.path.name))
+
+    def find(self, reference: str | None = None) -> Path:
+        """Return the one run file that `reference` means.
+
+        Args:
+            reference: a path; a number "0007"; "FINGERPRINT/0007"; a file's name; its saved name, a
+                fingerprint or a glob (the newest that fits); None for the newest of all.
+
+        Raises:
+            StoreError: nothing matches (with the nearest names), or runs of several machines do.
+        """
+        if reference is not None and Path(reference).is_file():
+            return Path(reference)
+        runs = self.runs()
+        if not runs:
+            raise StoreError(
+                f"no results in {self.root}; run a benchmark first, or name another by --storage"
+            )
+        if reference is None:
+            newest_of_each = {run.fingerprint: run for run in runs}.values()
+            with self.index() as index:
+                # The file's own time would be that of the checkout.
+                return max(newest_of_each, key=lambda run: index.summary(run.path, ()).datetime).path
+        matches = [run for run in runs if any(fnmatch.fnmatchcase(name, reference) for name in names_of(run))]
+        if not matches:
+            known = sorted({name for run in runs for name in names_of(run)})
+            raise StoreError(f"{unknown('run', reference, known)}; searched in {self.root}")
+        if len({run.fingerprint for run in matches}) > 1:
+            choices = ", ".join(run.reference for run in matches)
+            raise StoreError(f"run {reference!r} means several runs: {choices}; say which")
+        return matches[-1].path
+
+    def index(self, *say: Callable[[str], None]) -> Index:
+        """Return the index of the run files, to be used in a `with`; `say` is told what is wrong with it."""
+        from energy.records.index import Index
+
+        return Index(self.root, *say)
+
+    def summary(self, path: Path) -> RunSummary:
+        """Return what a comparison needs of a run file, from the index if that has it.
+
+        Raises:
+            RecordError: the file is not valid.
+            StoreError: it cannot be read.
+        """
+        with self.index() as index:
+            return index.summary(path)
+
+    def load(self, path: Path) -> dict[str, Any]:
+        """Read and validate a run file; RecordError names what is wrong with it."""
+        data = parse(path)
+        check_run(data, path)
+        return data
+
+    def records(self, fingerprint: str | None = None) -> Iterator[StoredCase]:
+        """Yield every stored record, newest run of each machine first."""
+        for run in reversed(self.runs(fingerprint)):
+            for record in records_in(self.load(run.path)):
+                yield StoredCase(record, run)
+
+    def latest_case(self, case: str, keys: Mapping[str, str], task: str = "training") -> StoredCase | None:
+        """Return the newest record of `case` with status ok whose keys all equal `keys`, or None.
+
+        Raises:
+            RecordError: a file on the way is not valid.
+            StoreError: one cannot be read.
+        """
+        wanted = {"case": case, "task": task, "status": "ok", "keys": dict(keys)}
+        with self.index() as index:
+            for run in reversed(self.runs()):
+                cases = index.summary(run.path, metrics=()).cases
+                if any(_fits(vars(known), wanted) for known in cases):
+                    fitting = (record for record in records_in(self.load(run.path)) if _fits(record, wanted))
+                    return StoredCase(next(fitting), run)
+        return None
+
+
+def parse(path: Path) -> dict[str, Any]:
+    """Read a results file and check that it is one that this version reads, without validating the rest.
+
+    Raises:
+        RecordError: not JSON, not a results file, or of a newer schema.
+        StoreError: the file cannot be read.
+    """
+    try:
+        data: dict[str, Any] = json.loads(path.read_bytes(), parse_constant=_refuse)
+    except OSError as problem:
+        raise StoreError(f"{path} cannot be read: {problem.strerror}") from problem
+    except ValueError as problem:
+        raise RecordError(f"{path}: damaged, not JSON: {problem}; restore or delete it") from problem
+    is_plain(data, path)
+    return data
+
+
+def _refuse(constant: str) -> None:
+    """Take no NaN or infinity from a file: Python's reader knows them, JSON does not."""
+    raise ValueError(f"{constant}; expected null with a reason")
+
+
+def records_in(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the case records of a run file; a plain pytest-benchmark file has none."""
+    extras = (benchmark.get("extra_info", {}) for benchmark in run["benchmarks"])
+    return [extra["energy"] for extra in extras if "energy" in extra] if "energy" in run else []
+
+
+def short_commit(commit: Mapping[str, Any]) -> str:
+    """Return the first 8 digits of a commit's hash, or the word that stands in its place ("unversioned")."""
+    name = str(commit.get("id"))
+    return name[:8] if re.fullmatch(r"[0-9a-f]{40}", name) else re.sub(r"[^\w.-]", "-", name)
+
+
+def _write_numbered(folder: Path, suffix: str, text: str) -> Path:
+    """Write `text` to the next free number: a claimed temporary file, fsynced, then renamed."""
+    claim, number = _claim(folder)
+    path = folder / f"{number:04}_{suffix}.json"
+    write_then_rename(claim, path, text)
+    return path
+
+
+def _claim(folder: Path) -> tuple[Path, int]:
+    """Create `.NNNN.tmp` for the next free number, so that no other process can take that number.
+
+    The temporary file is the claim. A process that listed the folder before another one renamed its claim
+    could still claim the same number; it sees the other's run file when it looks again, and goes on.
+    """
+    number = max(_numbers(folder), default=0)
+    while True:
+        number += 1
+        claim = folder / f".{number:04}.tmp"
+        try:
+            claim.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        if number not in _numbers(folder):
+            return claim, number
+        claim.unlink()
+
+
+def _numbers(folder: Path) -> set[int]:
+    """Return the numbers of the run files in a folder."""
+    return {run.number for run in map(_run_file, folder.glob("*.json")) if run}
+
+
+def _fits(record: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether all `wanted` fields of a record are equal."""
+    return all(record.get(field) == value for field, value in wanted.items())
+
+
+def _run_file(path: Path) -> RunFile | None:
+    """Return what a path says of its run; None for a file of another name."""
+    match = _RUN_FILE.fullmatch(path.name)
+    return RunFile(path, path.parent.name, int(match[1])) if match else None
+
+
+def names_of(run: RunFile) -> list[str]:
+    """Return every name that means this run."""
+    stem = run.path.stem
+    number, saved_as = stem.split("_", 1)
+    short = [number, stem, run.path.name, saved_as]
+    return [*short, *(f"{run.fingerprint}/{name}" for name in short), run.fingerprint]
+
+
+def _commit(run: Mapping[str, Any]) -> str:
+    """Return the short commit of a run, marked where the checkout held more than the commit."""
+    commit = run["commit_info"]
+    return f"{short_commit(commit)}{'+dirty' if commit['dirty'] else ''}"

@@ -1,0 +1,113 @@
+"""The sentences under a table: what the figures are, and how far one may trust them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from energy import digits
+from energy.records import provenance
+from energy.records.provenance import Provenance
+
+Record = Mapping[str, Any]
+
+
+def lines(records: Sequence[Record], names: Sequence[str], idle: Mapping[str, Any] | None) -> list[str]:
+    """Return the sentences that the columns `names` of `records` need."""
+    sentences = [*_meters(records), _idle(idle)]
+    if any(name.startswith("dice") for name in names):
+        sentences.append(_repeats(records))
+    if "dice_loss_vs_unet_pct" in names:
+        sentences += _references(records)
+    return [*sentences, *_without_effect(records)]
+
+
+def sources_in_words(source: Provenance) -> str:
+    """Name the meters behind a total: "measured: nvml_counter + rapl".
+
+    >>> sources_in_words(Provenance("mixed", (("rapl", "measured"), ("x_model", "modelled")), None, None))
+    'mixed: rapl measured + x_model modelled'
+    """
+    named = (name if source.kind == kind else f"{name} {kind}" for name, kind in source.sources)
+    return f"{source.kind}: {' + '.join(named)}"
+
+
+def band_in_words(sources: Sequence[Provenance]) -> str:
+    """Say how far the truth may lie from any of some totals whose bands are known: "÷4 … ×2".
+
+    >>> band_in_words([Provenance("modelled", (), 100.0, (25.0, 200.0))])
+    '÷4 … ×2'
+    """
+    factors = [source.factors for source in sources if source.factors is not None]
+    low, high = min(low for low, _ in factors), max(high for _, high in factors)
+    return f"{digits.factor(low)} … {digits.factor(high)}"
+
+
+def kilojoules(source: Provenance) -> str:
+    """Write a total with its band: "12 kJ in [3.1, 25] kJ".
+
+    >>> kilojoules(Provenance("modelled", (), 12340.0, (3085.0, 24680.0)))
+    '12 kJ in [3.1, 25] kJ'
+    """
+    if source.joules is None or source.band is None:
+        return "unknown"
+    low, high = source.band[0] / 1000, source.band[1] / 1000
+    half = (high - low) / 2
+    total = digits.number(source.joules / 1000, half)
+    return f"{total} kJ in [{digits.number(low, half)}, {digits.number(high, half)}] kJ"
+
+
+def _meters(records: Sequence[Record]) -> Iterator[str]:
+    """Yield one sentence per set of meters: the widest band of its totals, the first case as example."""
+    known: dict[object, list[tuple[str, Provenance]]] = {}
+    for record in records:
+        source = provenance.of(record)
+        if source is not None and source.factors is not None:
+            known.setdefault(source.sources, []).append((record["case"], source))
+    for cases in known.values():
+        case, source = cases[0]
+        yield (
+            f"{sources_in_words(source)}; the truth of a total lies within "
+            f"{band_in_words([source for _, source in cases])} ({case}: {kilojoules(source)})"
+        )
+    if not known:
+        yield "no total energy is known"
+
+
+def _idle(idle: Mapping[str, Any] | None) -> str:
+    """Say what the machine drew before the first case."""
+    if idle is None:
+        return "idle power: not measured"
+    parts = [
+        f"{name} unknown" if watts is None else f"{name} {digits.number(watts)} W"
+        for name, watts in idle["watts"].items()
+    ]
+    seconds = digits.number(idle["seconds"])
+    disturbed = f" (disturbed: {', '.join(idle['flags'])})" if idle.get("flags") else ""
+    return (
+        f"idle power: {', '.join(parts)}, over {seconds} s before the first case; not subtracted{disturbed}"
+    )
+
+
+def _repeats(records: Sequence[Record]) -> str:
+    """Say what stands behind ±."""
+    counts = {len(summary["values"]) for record in records for summary in record["metrics"].values()}
+    if counts <= {1}:
+        return "n = 1: no interval"
+    least, most = min(counts), max(counts)
+    number = f"n = {most}" if least == most else f"n = {least} to {most} (n = 1: no interval)"
+    return f"±: half the 95 % confidence interval of the mean (Student's t) over the repeats, {number}"
+
+
+def _references(records: Sequence[Record]) -> Iterator[str]:
+    """Yield where the U-Net comes from that the Dice is compared with."""
+    found = (record["reference"] for record in records if record["reference"])
+    for case, origin in dict.fromkeys((reference["case"], reference["origin"]) for reference in found):
+        yield f"Dice lost %: relative to {case} ({origin})"
+
+
+def _without_effect(records: Sequence[Record]) -> Iterator[str]:
+    """Yield the choices that could not act, or never did, by case: equal figures are then no finding."""
+    for record in records:
+        accounts = [repeat.get("applied", {}).get("without_effect", []) for repeat in record.get("setup", [])]
+        choices = dict.fromkeys(choice for account in accounts for choice in account)
+        if choices:
+            yield f"without effect in {record['case']}: {'; '.join(choices)}"

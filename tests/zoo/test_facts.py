@@ -1,0 +1,134 @@
+"""The facts of the networks: what is kept for the backward pass, the citation, and the README's table."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+import zoo
+from zoo import facts
+from zoo.size import activation_bytes_per_slice, kept_bytes, macs_per_slice
+
+ROOT = Path(zoo.__file__).parents[1]
+MIB = 2**20
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[str, facts.Facts]:
+    return {row.name: row for row in facts.every()}
+
+
+def test_a_memory_that_two_layers_keep_counts_once():
+    """The rectifier's output is what it keeps itself and what the next convolution reads."""
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1, bias=False), nn.ReLU(), nn.Conv2d(4, 1, 1, bias=False)
+    )
+    batch = torch.zeros(1, 1, 8, 8)
+    weights = 4 * 9 + 4
+
+    assert kept_bytes(model, batch) == 4 * (64 + 4 * 64 + weights)
+
+
+def test_what_an_operation_reads_but_does_not_need_again_is_not_kept():
+    assert kept_bytes(nn.AvgPool2d(1), torch.zeros(1, 1, 8, 8)) == 0
+    assert kept_bytes(nn.Sequential(nn.Conv2d(1, 1, 1), nn.Flatten()), torch.zeros(1, 1, 8, 8)) == 4 * (
+        64 + 1
+    )
+
+
+def test_unet_keeps_what_its_layers_need():
+    """At 256 pixels a map of 64 channels takes 16 MiB, and half of that at each level down.
+
+    Each 3x3 block keeps the inputs of both normalisations and both rectified outputs: four maps a level. On
+    the way down the pooling adds 8-byte places and its output, a quarter each; on the way up a concatenation
+    of two maps is kept instead. At the bottom a map of 1,024 channels takes 1 MiB.
+    """
+    levels = 1 + 1 / 2 + 1 / 4 + 1 / 8
+    down, bottom, up = levels * (4 * 16 + 8 + 4), 4 * 1, levels * (4 * 16 + 2 * 16)
+    image = 256 * 256 * 4 / MIB
+
+    assert activation_bytes_per_slice("unet", 256) == (image + down + bottom + up) * MIB
+
+
+def test_unets_products_are_those_of_its_convolutions():
+    """Products per pixel: 9 for each pair of channels of a 3x3 convolution, 1 for each pair of a doubling."""
+    pixels = [65_536 // 4**level for level in range(5)]
+    widths = [64, 128, 256, 512, 1024]
+    entries = [1, *widths]
+    down = sum(n * 9 * (a * b + b * b) for n, a, b in zip(pixels, entries, widths, strict=False))
+    up = sum(n * (a * b + 9 * (a * b + b * b)) for n, a, b in zip(pixels, widths[1:], widths, strict=False))
+
+    assert macs_per_slice("unet", 256) == down + up + pixels[0] * 64
+
+
+def test_figures_are_those_of_the_padded_slice():
+    assert macs_per_slice("unet", 100) == macs_per_slice("unet", 112)
+    assert activation_bytes_per_slice("unet", 100) == activation_bytes_per_slice("unet", 112)
+
+
+def test_counting_leaves_the_random_state_as_it_was():
+    torch.manual_seed(0)
+    expected = torch.rand(3)
+    torch.manual_seed(0)
+    activation_bytes_per_slice("contextnet", 96)
+
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "paper", "link"),
+    [
+        ("unet", "Ronneberger et al. 2015", "https://arxiv.org/abs/1505.04597"),
+        ("linknet", "Chaurasia & Culurciello 2017", "https://arxiv.org/abs/1707.03718"),
+        ("edanet", "Lo et al. 2018", "https://arxiv.org/abs/1809.06323"),
+        ("squeeze_unet", "Beheshti & Johnsson 2020", "https://doi.org/10.1109/CVPRW50498.2020.00190"),
+        ("sqnet", "Treml et al. 2016", "https://openreview.net/forum?id=S1uHiFyyg"),
+        ("monai_basic_unet", "Falk et al. 2019", "https://doi.org/10.1038/s41592-018-0261-2"),
+        ("monai_segresnet", "Myronenko 2018", "https://arxiv.org/abs/1810.11654"),
+    ],
+)
+def test_a_citation_is_read_from_the_docstring(rows, name, paper, link):
+    assert (rows[name].paper, rows[name].link) == (paper, link)
+
+
+def test_a_paper_that_is_only_known_from_another_says_so(rows):
+    assert rows["micronet"].identifier == "cited in arXiv:2405.15778"
+
+
+def test_a_docstring_without_a_paper_is_refused(monkeypatch, tmp_path):
+    nameless = tmp_path / "nameless.py"
+    nameless.write_text('"""A network.\n\nIt has layers.\n"""\n')
+    monkeypatch.setattr("zoo.facts.load_network", lambda name: SimpleNamespace(__file__=str(nameless)))
+    with pytest.raises(ValueError, match="the docstring of nameless names no paper; expected"):
+        facts.facts("nameless")
+
+
+def test_every_network_is_listed_and_the_extras_are_marked(rows):
+    assert tuple(rows) == zoo.networks()
+    assert {name for name, row in rows.items() if row.extra} == set(zoo.extras())
+
+
+def test_the_readmes_table_is_what_the_command_prints(rows):
+    readme = (ROOT / "README.md").read_text()
+    (table,) = re.findall(r"<!-- zoo -->\n(.*?)\n<!-- /zoo -->", readme, re.DOTALL)
+
+    assert table.strip() == facts.markdown(list(rows.values())), "run: python -m zoo --markdown"
+
+
+def test_the_command_prints_a_table():
+    code = (
+        "import sys; from zoo import __main__, facts; facts.every = lambda: [facts.facts('contextnet')];"
+        "sys.argv = ['zoo']; __main__.main(); sys.argv = ['zoo', '--markdown']; __main__.main()"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    ).stdout.splitlines()
+
+    assert printed[0].split()[:2] == ["network", "parameters"]
+    assert printed[2].startswith("contextnet     873,089")
+    assert printed[5].startswith("| `contextnet` | 873,089 | ")

@@ -1,1 +1,0 @@
-"""How slices reach the device: read, transformed, batched."""

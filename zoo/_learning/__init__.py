@@ -1,1 +1,0 @@
-"""What a training step is made of: loss, optimiser, schedule."""

@@ -1,1 +1,0 @@
-"""What becomes of a network before and while it is trained."""

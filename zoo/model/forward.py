@@ -1,0 +1,64 @@
+"""One forward pass as a recipe says: in its precision, and on slices of any size."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zoo._registry import side_to_pad_to
+from zoo.formats import DTYPES
+from zoo.hardware import autocast
+from zoo.model.resolution import side_seen
+from zoo.recipes.recipe import Recipe
+
+
+def logits_of(recipe: Recipe, model: nn.Module, image: Tensor) -> Tensor:
+    """Run a model on (N, C, H, W) in the recipe's precision; logits (N, classes, H, W).
+
+    A size that the network cannot halve evenly is padded on all sides, and the logits are cropped back, so
+    that losses and scores see the original field only. Padding repeats the outermost pixels: a constant would
+    draw an edge into every slice. Batch normalisation counts the padding in.
+
+    Where the recipe's resolution is below 1, the slices are shrunk before all that, without aliasing, and the
+    logits are scaled back to the field.
+    """
+    field = image.shape[-2:]
+    seen = torch.Size(side_seen(recipe, side) for side in field)
+    if seen == field:
+        return _padded_logits(recipe, model, image)
+    logits = _padded_logits(recipe, model, F.interpolate(image, seen, mode="bilinear", antialias=True))
+    return F.interpolate(logits.float(), field, mode="bilinear")
+
+
+class AsTheRecipeSays(nn.Module):
+    """A model run as a recipe says, for libraries that call a module and know of no recipe."""
+
+    def __init__(self, model: nn.Module, recipe: Recipe) -> None:
+        super().__init__()
+        self.model, self.recipe = model, recipe
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the logits of a batch."""
+        return logits_of(self.recipe, self.model, image)
+
+
+def _padded_logits(recipe: Recipe, model: nn.Module, image: Tensor) -> Tensor:
+    height, width = image.shape[-2:]
+    tall, wide = (side_to_pad_to(recipe.architecture, side) for side in (height, width))
+    top, left = (tall - height) // 2, (wide - width) // 2
+    with autocast(recipe):
+        if (tall, wide) == (height, width):
+            return model(_as_kept(recipe, image))
+        margins = (left, wide - width - left, top, tall - height - top)
+        logits = model(_as_kept(recipe, F.pad(image, margins, mode="replicate")))
+    return logits[..., top : top + height, left : left + width]
+
+
+def _as_kept(recipe: Recipe, image: Tensor) -> Tensor:
+    """Bring (N, C, H, W) into the format and the layout of the network's weights."""
+    image = image.to(DTYPES[recipe.weights])
+    if not recipe.channels_last:
+        return image
+    channels, height, width = image.shape[1:]
+    # With one channel both layouts are the same memory, and torch takes it for the common one unless told.
+    strides = (height * width * channels, 1, width * channels, channels)
+    return image.contiguous(memory_format=torch.channels_last).as_strided(image.shape, strides)
