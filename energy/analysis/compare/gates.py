@@ -7,8 +7,8 @@ import re
 from typing import Literal
 
 from energy.analysis.compare.gate import Gate
-from energy.nearest import unknown
 from energy.records.metrics import METRICS
+from energy.text import explain_unknown
 
 FORM = "METRIC[@CASE-REGEX]:LIMIT, as in kj_per_epoch:5%, dice:0.01, total_kj@attention.*<=25 or session:4%"
 COMMAND_LINE = "command line"
@@ -110,7 +110,7 @@ def _check_session(sign: str, is_share: bool, cases: re.Pattern[str] | None) -> 
 
 def _check_metric(metric: str) -> None:
     if metric not in METRICS:
-        raise ValueError(unknown("metric", metric, (*METRICS, SESSION)))
+        raise ValueError(explain_unknown("metric", metric, (*METRICS, SESSION)))
     if METRICS[metric].better is None:
         raise ValueError(
             f"{metric} is a witness: neither more nor less of it is better, so nothing limits it"

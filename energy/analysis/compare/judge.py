@@ -28,9 +28,9 @@ from collections.abc import Sequence
 from energy.analysis.compare import session_shift as shift
 from energy.analysis.compare import words
 from energy.analysis.compare.outcome import Change, Verdict
-from energy.analysis.compare.power import repeats_needed
 from energy.analysis.compare.scale import Scale
 from energy.analysis.compare.tested import LEVEL, Case, Proof, proofs
+from energy.statistics import repeats_needed
 
 ADVICE = "repeat (n = 3), or let `calibrate` measure it"
 

@@ -18,12 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from energy.analysis import calibration
-from energy.analysis.compare import holm, spread
 from energy.analysis.compare.outcome import Noise
 from energy.analysis.compare.pair import Identity, Pair
 from energy.analysis.compare.scale import Scale, known
-from energy.analysis.compare.spread import Spread
 from energy.records.summary import RunSummary
+from energy.statistics import Spread, measure_spread, p_noisier, pool_spreads, reject_by_holm
 
 LEVEL = 0.05
 # What an A/A run measures, by the metric that is compared: the window of an epoch is shorter than that of the
@@ -67,7 +66,7 @@ def of_pairs(
     noisier = proven_noisier(by_case)
     common = {case: found for case, found in by_case.items() if case not in noisier}
     own = {case: _noise(by_case[case], "its own repeats: noisier than the other cases") for case in noisier}
-    found = spread.total(common.values())
+    found = pool_spreads(common.values())
     by_seed = any(pairs[case].by_seed for case in common)
     earlier = Spread() if by_seed else _of_history(scale, history)
     if found.freedom and earlier.freedom:
@@ -82,9 +81,9 @@ def of_pairs(
 def proven_noisier(spreads: Mapping[Identity, Spread]) -> tuple[Identity, ...]:
     """Return the cases whose repeats are proven to spread more than those of all others together."""
     cases = list(spreads)
-    every = spread.total(spreads.values())
-    p_values = [spread.p_noisier(spreads[case], _without(every, spreads[case])) for case in cases]
-    fell = holm.rejected(p_values, LEVEL)
+    every = pool_spreads(spreads.values())
+    p_values = [p_noisier(spreads[case], _without(every, spreads[case])) for case in cases]
+    fell = reject_by_holm(p_values, LEVEL)
     return tuple(case for case, is_noisier in zip(cases, fell, strict=True) if is_noisier)
 
 
@@ -94,10 +93,10 @@ def _without(every: Spread, one: Spread) -> Spread:
 
 def _with_history(found: Spread, cases: int, earlier: Spread) -> Noise:
     """Add the history, unless today is noisier: then calm days say nothing about it."""
-    if spread.p_noisier(found, earlier) < LEVEL:
+    if p_noisier(found, earlier) < LEVEL:
         origin = f"{_origin(found, cases, by_seed=False)}; noisier than earlier runs, which are left out"
         return _noise(found, origin)
-    both = spread.total([found, earlier])
+    both = pool_spreads([found, earlier])
     return _noise(both, f"{_origin(found, cases, by_seed=False)}, and those of earlier runs")
 
 
@@ -108,8 +107,8 @@ def _of_history(scale: Scale, history: Sequence[RunSummary]) -> Spread:
             values = known(case, scale.metric)
             is_good = case.status == "ok" and not case.flags and values is not None
             if is_good and values is not None and not (scale.relative and min(values) <= 0):
-                found.append(spread.of(scale.transformed(values)))
-    return spread.total(found)
+                found.append(measure_spread(scale.transformed(values)))
+    return pool_spreads(found)
 
 
 def _noise(found: Spread, origin: str) -> Noise:

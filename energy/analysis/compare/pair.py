@@ -6,11 +6,10 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-from energy.analysis.compare import spread
 from energy.analysis.compare.outcome import Verdict
 from energy.analysis.compare.scale import Scale, known
-from energy.analysis.compare.spread import Spread
 from energy.records.summary import CaseSummary
+from energy.statistics import Spread, measure_spread, pool_spreads
 
 Identity = tuple[str, str]  # a case's name and task
 
@@ -97,7 +96,7 @@ def _by_seed(scale: Scale, before: tuple[float, ...], after: tuple[float, ...]) 
     """Compare seed by seed: a difference of two values varies twice as much as one value does."""
     both = zip(scale.transformed(after), scale.transformed(before), strict=True)
     differences = [late - early for late, early in both]
-    found = spread.of(differences)
+    found = measure_spread(differences)
     one_value = Spread(found.squares / 2, found.freedom)
     change = math.fsum(differences) / len(differences)
     return Pair(before, after, change, 2 / len(differences), one_value, by_seed=True)
@@ -106,5 +105,5 @@ def _by_seed(scale: Scale, before: tuple[float, ...], after: tuple[float, ...]) 
 def _unpaired(scale: Scale, before: tuple[float, ...], after: tuple[float, ...]) -> Pair:
     early, late = scale.transformed(before), scale.transformed(after)
     change = math.fsum(late) / len(late) - math.fsum(early) / len(early)
-    spreads = spread.total([spread.of(early), spread.of(late)])
+    spreads = pool_spreads([measure_spread(early), measure_spread(late)])
     return Pair(before, after, change, 1 / len(early) + 1 / len(late), spreads, by_seed=False)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from energy.analysis.compare import gates
 from energy.analysis.compare.gate import Gate
+from energy.text import align_columns, list_few
 
 # How many names a line of the table shows before it counts the rest.
 MOST_NAMES = 3
@@ -56,8 +57,7 @@ def lines(resolved: Resolved, cases: Sequence[str]) -> list[str]:
     rows = [("gate", "from", "cases")]
     rows += [(gate.text, gate.origin, _about(gate, names)) for gate in resolved.gates]
     rows += [(gate.text, gate.origin, why) for gate, why in resolved.idle]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return align_columns(rows)
 
 
 def _slots(gate: Gate, names: Sequence[str]) -> list[tuple[str, str, str]]:
@@ -79,5 +79,4 @@ def _about(gate: Gate, names: Sequence[str]) -> str:
     own = [case for case in names if gate.is_about(case)]
     if len(own) == len(names) > 1:
         return f"all {len(names)}"
-    rest = len(own) - MOST_NAMES
-    return ", ".join(own[:MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+    return list_few(own, MOST_NAMES)

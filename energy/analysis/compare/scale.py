@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from energy.analysis.compare.gate import Gate
-from energy.nearest import unknown
 from energy.records.metrics import METRICS
 from energy.records.summary import CaseSummary, RunSummary
+from energy.text import explain_unknown
 
 MARGIN = 0.03  # a change of joules by less than 3 % is hardly worth a decision
 
@@ -96,7 +96,7 @@ def of(metric: str, margin: float = MARGIN) -> Scale:
         ValueError: there is no such metric, or neither more nor less of it is better.
     """
     if metric not in METRICS:
-        raise ValueError(unknown("metric", metric, METRICS))
+        raise ValueError(explain_unknown("metric", metric, METRICS))
     better = METRICS[metric].better
     if better is None:
         choices = ", ".join(name for name, known in METRICS.items() if known.better)

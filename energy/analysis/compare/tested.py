@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from energy.analysis.compare import holm
 from energy.analysis.compare import session_shift as shift
 from energy.analysis.compare.gate import Gate
 from energy.analysis.compare.noise import Noises
 from energy.analysis.compare.pair import Identity, Pair
 from energy.analysis.compare.scale import Scale
+from energy.statistics import reject_by_holm
 
 LEVEL = 0.05  # of one false alarm or more among all tests of a family
 
@@ -153,7 +153,7 @@ def proofs(cases: Sequence[Case]) -> list[Proof]:
 
 def _proven(p_values: Sequence[float | None]) -> list[bool]:
     """Return which of the known p-values fall; an unknown one is no test and falls never."""
-    fell = iter(holm.rejected([p for p in p_values if p is not None], LEVEL))
+    fell = iter(reject_by_holm([p for p in p_values if p is not None], LEVEL))
     return [p is not None and next(fell) for p in p_values]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from energy.analysis.compare import gates
 from energy.analysis.compare.gate import Gate
-from energy.nearest import unknown
+from energy.text import explain_unknown
 
 FILE = "pyproject.toml"
 TABLE = "tool.joulebench"
@@ -51,7 +51,7 @@ def read(folder: Path) -> Project:
         raise ProjectError(f"{path}: not TOML: {problem}") from None
     for key in table:
         if key not in KEYS:
-            raise ProjectError(f"{path}: [{TABLE}]: {unknown('key', key, KEYS)}")
+            raise ProjectError(f"{path}: [{TABLE}]: {explain_unknown('key', key, KEYS)}")
     fail = _checked(table.get("fail", []), list, path, 'fail = ["kj_per_epoch:5%"]')
     return Project(
         fail=tuple(gates.parse(_checked(text, str, path, "fail as texts"), FILE) for text in fail),
