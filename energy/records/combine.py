@@ -12,10 +12,11 @@ from itertools import chain
 from statistics import fmean
 from typing import Any
 
-from energy.measuring.domains import NOT_ALWAYS
 from energy.records.metrics import METRICS, summarise
 
 Record = Mapping[str, Any]
+
+NOT_ALWAYS = "this source was not there in every repeat"
 
 # What every repeat of a case says of itself in the same words.
 SAME = ("schema", "case", "task", "arch", "technique", "budget", "keys", "recipe", "data", "code")

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from energy.measuring import ordering
-from energy.measuring.fingerprint import short_hash
 from energy.records import runfile
+from energy.records.files import short_hash
 from energy.records.store import StoreError, records_in
 
 Run = Mapping[str, Any]
@@ -176,7 +175,7 @@ def _in_order(records: Sequence[Record], runs: Mapping[str, Run]) -> list[Record
     """Return the records as one run of all would have them: as collected, as far as that is known."""
     shards = [run["energy"]["shard"] for run in runs.values() if run["energy"].get("shard")]
     collected = shards[0]["cases"] if shards else []
-    places = ordering.as_collected([record["case"] for record in records], collected)
+    places = runfile.places_as_collected([record["case"] for record in records], collected)
     return [records[place] for place in places]
 
 

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,29 @@ def write(run: Mapping[str, Any], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     write_then_rename(temporary, path, text)
+
+
+def places_as_collected(names: Iterable[str], collected: Sequence[str]) -> list[int]:
+    """Return the places of `names`, in the order of measuring, once they are in the order of collection.
+
+    What was measured without being collected (a reference that a case asked for) stands before the case that
+    asked for it; what was measured before any case had ended stands first.
+
+    >>> places_as_collected(["u", "b", "rung", "a"], ["a", "b"])
+    [0, 2, 3, 1]
+    """
+    measured = list(names)
+    place = {name: number for number, name in enumerate(collected)}
+    keys: list[int] = []
+    asker = len(collected)
+    for name in reversed(measured):
+        asker = place.get(name, asker)
+        keys.append(asker)
+    keys.reverse()
+    first = next((number for number, name in enumerate(measured) if name in place), len(measured))
+    keys[:first] = [-1] * first
+    # A stable sort: what was asked for stays before its asker.
+    return sorted(range(len(measured)), key=keys.__getitem__)
 
 
 def machine_info(energy: Mapping[str, Any]) -> dict[str, Any]:

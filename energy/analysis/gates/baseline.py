@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from energy.analysis.gates.exit_codes import MEANING, blocks
-from energy.measuring.fingerprint import short_hash
 from energy.records import store, summary
-from energy.records.files import write_then_rename
+from energy.records.files import short_hash, write_then_rename
 from energy.records.schema import SCHEMA, RecordError, check_version
 from energy.records.store import Store, StoreError
 from energy.records.summary import CaseSummary, RunSummary

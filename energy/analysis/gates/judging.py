@@ -18,7 +18,6 @@ from energy.analysis.gates.base import Base
 from energy.analysis.gates.config import Project
 from energy.analysis.gates.evaluate import Answer, Question, answer
 from energy.analysis.gates.selection import Selection
-from energy.measuring.run import Session
 from energy.records import summary
 from energy.records.index import Index
 from energy.records.store import Store
@@ -156,10 +155,10 @@ class Judge:
         return base.newest(self.store, index, fingerprint, set(self.cases), self.project.baseline)
 
 
-def head(run: Session, records: Sequence[dict[str, Any]], name: str) -> RunSummary:
+def summarise_run(records: Sequence[dict[str, Any]], name: str, fingerprint: str, started: str) -> RunSummary:
     """Return the summary of a run that has not been written."""
     cases = tuple(map(summary.of_record, records))
-    return RunSummary(Path(name), name, run.fingerprint, run.started, "", False, True, cases)
+    return RunSummary(Path(name), name, fingerprint, started, "", False, True, cases)
 
 
 def _named(cases: Sequence[str], most: int = 5) -> str:
