@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from energy.analysis.compare import words
-from energy.analysis.compare.outcome import Change
+from energy.analysis.compare.result import Change
 from energy.exporters import Exported, Request
 from energy.exporters._cases import TRACKED, hardware, names, problem, records, row_of, sources
 from energy.exporters._text import printable
@@ -91,4 +91,4 @@ def _against_base(request: Request, record: Mapping[str, Any], metric: str) -> I
 
 
 def _told(change: Change) -> str:
-    return f"{words.change(change.change, change.relative, change.interval)} {change.verdict}"
+    return f"{words.write_change(change.change, change.relative, change.interval)} {change.verdict}"

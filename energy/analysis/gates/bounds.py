@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Literal
 
 from energy.analysis.compare.gate import Gate
-from energy.analysis.compare.outcome import Bound
+from energy.analysis.compare.result import Bound
 from energy.records.metrics import METRICS
 from energy.records.summary import CaseSummary, RunSummary
 from energy.statistics import confidence_interval

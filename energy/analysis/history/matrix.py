@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from energy.analysis.compare.scale import ABSOLUTE
+from energy.analysis.compare.values import ABSOLUTE
 from energy.analysis.history.arrays import Numbers
 from energy.records.column import Column
 from energy.records.metrics import METRICS

@@ -1,17 +1,19 @@
-"""One metric of one case as it is tested: its own part of the change, and how exactly that is known."""
+"""What is tested: each metric of each case, the session's shift taken out, and what Holm's test proves."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from energy.analysis.compare import session_shift as shift
+from energy.analysis.compare import noise, session_shift
+from energy.analysis.compare.cases import Matched
 from energy.analysis.compare.gate import Gate
 from energy.analysis.compare.noise import Noises
-from energy.analysis.compare.pair import Identity, Pair
-from energy.analysis.compare.scale import Scale
+from energy.analysis.compare.result import Noise, Shift
+from energy.analysis.compare.values import Gap, Identity, Pair, Scale, pair_values
+from energy.records.summary import RunSummary
 from energy.statistics import reject_by_holm
 
 LEVEL = 0.05  # of one false alarm or more among all tests of a family
@@ -25,7 +27,7 @@ class Proof(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Case:
+class CaseTest:
     """One metric of one case, ready to be judged; all figures on the metric's scale.
 
     Args:
@@ -91,7 +93,7 @@ class Case:
         return float(stdtr(self.freedom, -shift / self.error))
 
 
-def usual_cases(
+def choose_usual_cases(
     scale: Scale, pairs: Mapping[Identity, Pair], noises: Noises, gates: Mapping[Identity, Gate | None]
 ) -> Mapping[Identity, Pair] | None:
     """Return the cases whose median is the session's shift; None where that cannot be told.
@@ -99,37 +101,37 @@ def usual_cases(
     All but those that are proven to have moved by themselves: one of three cases that really got better
     drags the median of all three along, and the others would seem worse. They must remain the majority.
     """
-    if not scale.relative or len(pairs) < shift.LEAST_CASES:
+    if not scale.relative or len(pairs) < session_shift.LEAST_CASES:
         return None
-    cases = cases_of(scale, pairs, pairs, noises, gates)
-    proven = zip(cases.items(), proofs(list(cases.values())), strict=True)
+    cases = prepare_tests(scale, pairs, pairs, noises, gates)
+    proven = zip(cases.items(), prove(list(cases.values())), strict=True)
     rest = {name: pairs[name] for (name, case), proof in proven if not _has_moved(case, proof)}
     return rest if 2 * len(rest) > len(pairs) else pairs
 
 
-def cases_of(
+def prepare_tests(
     scale: Scale,
     pairs: Mapping[Identity, Pair],
     usual: Mapping[Identity, Pair] | None,
     noises: Noises,
     gates: Mapping[Identity, Gate | None],
-) -> dict[Identity, Case]:
+) -> dict[Identity, CaseTest]:
     """Take the session's shift out of every case and say how exactly the rest is known.
 
     `usual` are the cases whose median the shift is; None: nobody can tell the session from the cases.
     """
-    middle = 0.0 if usual is None else shift.centre(usual)
-    typical = None if usual is None else shift.typical_variance(usual, noises)
+    middle = 0.0 if usual is None else session_shift.find_centre(usual)
+    typical = None if usual is None else session_shift.typical_variance(usual, noises)
     found = {}
     for case, pair in pairs.items():
         noise = noises.of(case)
         error = None
         if noise is not None:
-            own = shift.change_variance(pair, noise.share)
+            own = session_shift.change_variance(pair, noise.share)
             if usual is not None and typical is not None:
-                own = shift.effect_variance(own, typical, len(usual))
+                own = session_shift.effect_variance(own, typical, len(usual))
             error = math.sqrt(own)
-        found[case] = Case(
+        found[case] = CaseTest(
             scale=scale,
             pair=pair,
             gate=gates[case],
@@ -144,18 +146,105 @@ def cases_of(
     return found
 
 
-def proofs(cases: Sequence[Case]) -> list[Proof]:
+def prove(cases: Sequence[CaseTest]) -> list[Proof]:
     """Test all cases as one family, once for being worse and once for being better."""
-    worse = _proven([case.p_worse for case in cases])
-    better = _proven([case.p_better for case in cases])
+    worse = _reject([case.p_worse for case in cases])
+    better = _reject([case.p_better for case in cases])
     return [Proof(*both) for both in zip(worse, better, strict=True)]
 
 
-def _proven(p_values: Sequence[float | None]) -> list[bool]:
+def _reject(p_values: Sequence[float | None]) -> list[bool]:
     """Return which of the known p-values fall; an unknown one is no test and falls never."""
     fell = iter(reject_by_holm([p for p in p_values if p is not None], LEVEL))
     return [p is not None and next(fell) for p in p_values]
 
 
-def _has_moved(case: Case, proof: Proof) -> bool:
+def _has_moved(case: CaseTest, proof: Proof) -> bool:
     return case.has_regressed(proof) or case.has_improved(proof)
+
+
+@dataclass(frozen=True)
+class MetricTests:
+    """What is known of one metric before anything is tested.
+
+    Args:
+        scale: how the metric is compared.
+        cases: those that can be judged.
+        gaps: those that cannot, with the reason.
+        limits: the gate of every case.
+        noises: how noisy the metric is.
+        shift: what all cases have in common; None where no case can be judged, and for differences.
+    """
+
+    scale: Scale
+    cases: Mapping[Identity, CaseTest]
+    gaps: Mapping[Identity, Gap]
+    limits: Mapping[Identity, Gate | None]
+    noises: Noises
+    shift: Shift | None
+
+
+def prepare_metric(
+    scale: Scale,
+    matched: Sequence[Matched],
+    gates: Sequence[Gate],
+    history: Sequence[RunSummary] = (),
+    calibrated: Noise | None = None,
+) -> MetricTests:
+    """Study one metric of all cases that can be compared; `history` is of the same hardware."""
+    found = _pair_cases(scale, matched)
+    pairs = {case: both for case, both in found.items() if isinstance(both, Pair)}
+    gaps = {case: both for case, both in found.items() if isinstance(both, Gap)}
+    noises = noise.pool_noise(scale, pairs, history, calibrated)
+    limits = {case: find_gate(gates, scale.metric, case[0]) for case in found}
+    usual = choose_usual_cases(scale, pairs, noises, limits)
+    moved = _find_session_shift(scale, pairs, usual, noises, find_session_gate(gates, scale.metric))
+    cases = prepare_tests(scale, pairs, usual, noises, limits)
+    return MetricTests(scale, cases, gaps, limits, noises, moved)
+
+
+def _find_session_shift(
+    scale: Scale,
+    pairs: Mapping[Identity, Pair],
+    usual: Mapping[Identity, Pair] | None,
+    noises: Noises,
+    gate: Gate | None,
+) -> Shift | None:
+    """Return the session's shift. A Dice does not depend on the day: differences have none."""
+    if not scale.relative or not pairs:
+        return None
+    if usual is None:
+        return session_shift.find_shift(scale, pairs, noises, gate, is_separable=False)
+    return session_shift.find_shift(scale, usual, noises, gate)
+
+
+def find_gate(gates: Sequence[Gate], metric: str, case: str) -> Gate | None:
+    """Return the last limit that is about a metric of a case, relative or absolute; None if none is."""
+    fitting = (
+        gate
+        for gate in reversed(gates)
+        if gate.limits_change and gate.metric == metric and gate.is_about(case)
+    )
+    return next(fitting, None)
+
+
+def find_session_gate(gates: Sequence[Gate], metric: str) -> Gate | None:
+    """Return the last limit on what all cases have in common."""
+    fitting = (gate for gate in reversed(gates) if (gate.kind, gate.metric) == ("session", metric))
+    return next(fitting, None)
+
+
+def _pair_cases(scale: Scale, matched: Sequence[Matched]) -> dict[Identity, Pair | Gap]:
+    """Pair the values of all cases in one way: seed by seed if every one of them can be, else none is.
+
+    Repeats of one seed differ less than those of several, so the two may not be pooled into one noise.
+    """
+    found = _pair_each(scale, matched)
+    by_seed = {both.by_seed for both in found.values() if isinstance(both, Pair)}
+    return _pair_each(replace(scale, by_seed=False), matched) if len(by_seed) > 1 else found
+
+
+def _pair_each(scale: Scale, matched: Sequence[Matched]) -> dict[Identity, Pair | Gap]:
+    good = [one for one in matched if one.problem is None and one.base is not None and one.head is not None]
+    both = ((one.identity, pair_values(scale, one.base, one.head)) for one in good if one.base and one.head)
+    return {identity: found for identity, found in both if found is not None}
