@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import energy
+from energy._version import __version__
 from energy.analysis import calibration
 from energy.analysis.calibration import METRIC_NAMES, Measured, Noise
 from energy.commands._work import Work
 from energy.measuring import figures
 from energy.measuring.case import Repeat
 from energy.measuring.window import JUST_NOW_SECONDS, Window
+from energy.meters import read
 from energy.meters._meter import Meter
 from energy.reading import Energy
 
@@ -47,7 +48,7 @@ def head(meters: Sequence[Meter], fingerprint: str) -> dict[str, Any]:
         "schema": calibration.SCHEMA,
         "fingerprint": fingerprint,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "suite_version": energy.__version__,
+        "suite_version": __version__,
         "meters": [meter.name for meter in meters],
     }
 
@@ -123,6 +124,6 @@ def _reading_seconds(meters: Sequence[Meter]) -> float:
     for _ in range(READINGS):
         time.sleep(JUST_NOW_SECONDS)
         started = time.perf_counter()
-        energy.read(meters)
+        read(meters)
         took.append(time.perf_counter() - started)
     return statistics.median(took)

@@ -12,8 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from energy.analysis.compare import gates
-from energy.analysis.compare.gates import COMMAND_LINE
+from energy.analysis.compare.gate import COMMAND_LINE, parse_gate
 from energy.analysis.gates import base, selection
 from energy.analysis.gates import baseline as baselines
 from energy.analysis.gates import config as project
@@ -78,7 +77,7 @@ def _judge(args: argparse.Namespace, results: Store, data: dict[str, Any], head:
     return Judge(
         store=results,
         project=own,
-        asked=tuple(gates.parse(text, COMMAND_LINE) for text in args.fail),
+        asked=tuple(parse_gate(text, COMMAND_LINE) for text in args.fail),
         reference=args.compare if args.baseline is None else args.baseline,
         strict=args.strict or own.strict,
         cases=[case.case for case in head.cases],

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from energy import digits
 from energy.commands import UsageError
 from energy.commands._storage import add_storage, tell
 from energy.records import column, journal, store
@@ -15,6 +14,7 @@ from energy.records.index import Index
 from energy.records.schema import RecordError
 from energy.records.store import RunFile, Store, StoreError
 from energy.records.summary import CaseSummary, of_record
+from energy.text import align_columns, format_number
 
 Row = tuple[str, ...]
 
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
             except (RecordError, StoreError) as problem:
                 problems.append(str(problem))
         index.keep_only([run.path for run in results.runs()])
-    print("\n".join(_aligned([TITLES, *rows])) if rows else f"no results in {args.storage}")
+    print("\n".join(align_columns([TITLES, *rows])) if rows else f"no results in {args.storage}")
     if problems:
         raise UsageError("; ".join(problems))
     return 0
@@ -113,10 +113,4 @@ def _total(cases: Sequence[CaseSummary], counts: Sequence[int], kj: Sequence[flo
     kinds = {case.kind for case in cases if case.kind is not None}
     kind = kinds.pop() if len(kinds) == 1 else "mixed"
     partly = "more than " if len(known) < len(kj) or 0 in counts else ""
-    return f"{partly}{digits.number(sum(known))} {kind}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Pad the columns to equal width."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return f"{partly}{format_number(sum(known))} {kind}"

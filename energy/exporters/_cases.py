@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from energy.analysis.compare.outcome import Comparison, Row
+from energy.analysis.compare.result import Comparison, Row
 from energy.exporters import ExportError, Request
 from energy.exporters._text import printable
 from energy.records import provenance, store

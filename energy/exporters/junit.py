@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from energy.analysis.compare import words
-from energy.analysis.compare.outcome import Change, Comparison, Row, Shift
+from energy.analysis.compare.result import Change, Comparison, Row, Shift
 from energy.exporters import Exported, Request
 from energy.exporters._cases import hardware, names, problem, records, row_of, sources
 from energy.exporters._text import printable
@@ -123,7 +123,7 @@ def _verdicts(row: Row | None) -> Iterator[tuple[str, str]]:
         return
     yield "verdict", row.verdict
     for change in row.changes.values():
-        yield f"{change.metric}.change", words.change(change.change, change.relative, change.interval)
+        yield f"{change.metric}.change", words.write_change(change.change, change.relative, change.interval)
         yield f"{change.metric}.verdict", f"{change.verdict}: {change.why}"
 
 
@@ -166,7 +166,7 @@ def _counts_in(base: Comparison, verdict: Change | Shift) -> bool:
 
 
 def _told(change: Change) -> str:
-    shown = words.change(change.change, change.relative, change.interval)
+    shown = words.write_change(change.change, change.relative, change.interval)
     return f"{change.metric} {shown} {change.verdict}: {change.why}"
 
 
@@ -176,7 +176,7 @@ def _missing(row: Row) -> Test:
 
 
 def _session(base: Comparison, shift: Shift) -> Test:
-    shown = words.change(shift.change, True, shift.interval)
+    shown = words.write_change(shift.change, True, shift.interval)
     message = f"{shift.metric} of {shift.cases} cases {shown} {shift.verdict}: {shift.why}"
     ending = None
     if shift.verdict == "regressed" and _counts_in(base, shift):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from energy.spent import DomainEnergy, Energy
+from energy.reading import DomainEnergy, Energy
 
 Key = tuple[str, str, str]
 

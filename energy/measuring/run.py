@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import energy
-from energy import __version__
+from energy._version import __version__
 from energy.measuring import fingerprint, ordering, record
 from energy.measuring.case import Case
 from energy.measuring.cooling import Cooler
 from energy.measuring.figures import total_joules
 from energy.measuring.window import Window
-from energy.meters import Meters
+from energy.meters import Meters, close, open_meters
 from energy.records import journal, repeats, runfile, schema
 from energy.records.files import prove_writable
 from energy.records.repeats import Repeats
@@ -101,7 +100,7 @@ class Session:
     def open(self) -> None:
         """Open the meters, name the machine, prove that results can be written, measure idle power."""
         settings = self.settings
-        self.meters = energy.open_meters(settings.meters, self.device.gpus, settings.outside)
+        self.meters = open_meters(settings.meters, self.device.gpus, settings.outside)
         self.hardware = fingerprint.of_meters(self.meters)
         self.fingerprint = fingerprint.name(self.hardware)
         self.run, self.started = secrets.token_hex(6), _now()
@@ -204,7 +203,7 @@ class Session:
 
         An interrupted run gets its file, too, but no end in the journal: `--energy-resume` goes on with it.
         """
-        energy.close(self.meters)
+        close(self.meters)
         self.adopt_the_rest()
         if not self.records:
             return None

@@ -11,9 +11,14 @@ from typing import Any
 
 import pytest
 
-from energy.analysis.compare import gates, resolve
-from energy.analysis.compare.gate import Gate
-from energy.analysis.compare.gates import COMMAND_LINE
+from energy.analysis.compare.gate import (
+    COMMAND_LINE,
+    Gate,
+    parse_gate,
+    parse_marker,
+    resolve_gates,
+    tabulate_gates,
+)
 from energy.analysis.gates import base, confirm, selection
 from energy.analysis.gates import config as project
 from energy.analysis.gates import exit_codes as codes
@@ -65,7 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
     option, results = config.getoption, Store(storage(config))
     try:
         own = project.read(config.rootpath)
-        asked = tuple(gates.parse(text, COMMAND_LINE) for text in option("energy_fail"))
+        asked = tuple(parse_gate(text, COMMAND_LINE) for text in option("energy_fail"))
         if option("energy_compare"):
             base.check(results, option("energy_compare"))
     except (ValueError, StoreError) as mistake:
@@ -113,7 +118,7 @@ def _header(judge: Judge) -> list[str]:
     if not judge.ranked:
         return ["energy: compared only; no gate, so nothing of it fails the run"]
     strict = ", strict: 11 and 12 fail the run" if judge.strict else ""
-    return [f"energy: gates{strict}", *resolve.lines(resolve.of(judge.ranked, judge.cases), judge.cases)]
+    return [f"energy: gates{strict}", *tabulate_gates(resolve_gates(judge.ranked, judge.cases), judge.cases)]
 
 
 def _selection(config: pytest.Config, cases: Sequence[str]) -> Selection:
@@ -133,7 +138,7 @@ def _marked(item: pytest.Item) -> list[Gate]:
     """Return the gates of a test's markers, the nearest last."""
     marks = reversed(list(item.iter_markers(MARKER)))
     origin = f"marker of {item.name}"
-    return [gates.of_case(str(text), origin, case_name(item)) for mark in marks for text in mark.args]
+    return [parse_marker(str(text), origin, case_name(item)) for mark in marks for text in mark.args]
 
 
 def pytest_energy_opened(config: pytest.Config, session: Session) -> None:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from energy.nearest import unknown
 from energy.records.files import prove_writable, write_then_rename
 from energy.records.schema import RecordError, as_json, check_run, is_plain
 from energy.records.summary import RunSummary
+from energy.text import explain_unknown
 
 if TYPE_CHECKING:
     from energy.records.index import Index
@@ -149,7 +149,7 @@ class Store:
         matches = [run for run in runs if any(fnmatch.fnmatchcase(name, reference) for name in names_of(run))]
         if not matches:
             known = sorted({name for run in runs for name in names_of(run)})
-            raise StoreError(f"{unknown('run', reference, known)}; searched in {self.root}")
+            raise StoreError(f"{explain_unknown('run', reference, known)}; searched in {self.root}")
         if len({run.fingerprint for run in matches}) > 1:
             choices = ", ".join(run.reference for run in matches)
             raise StoreError(f"run {reference!r} means several runs: {choices}; say which")

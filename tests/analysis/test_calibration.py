@@ -10,7 +10,7 @@ from scipy import stats
 
 from energy.analysis import calibration
 from energy.analysis.calibration import Measured
-from energy.analysis.compare import power
+from energy.statistics import power
 
 
 def equidistant(count):
@@ -163,7 +163,7 @@ def test_measured_and_modelled_sources_make_a_mixed_figure():
 def test_a_suites_detectable_shift_has_the_power_that_a_comparison_asks_for(cases, repeats):
     shift = calibration.detectable_in_suite(0.03, 20, cases, repeats)
 
-    assert power.power(0.03, shift, 0.05 / cases, cases, repeats) == pytest.approx(0.8, abs=1e-6)
+    assert power(0.03, shift, 0.05 / cases, cases, repeats) == pytest.approx(0.8, abs=1e-6)
 
 
 @pytest.mark.parametrize("cases", [1, 24])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from energy.analysis.compare.gates import parse
+from energy.analysis.compare.gate import parse_gate
 from energy.analysis.gates import confirm
 from energy.analysis.gates import exit_codes as codes
 from energy.analysis.gates.base import Base
@@ -36,7 +36,7 @@ BASE = run("base")
 
 def ask(*gates, base=BASE):
     nodes = {one.identity: f"test_a.py::test_a[{one.case}]" for one in base.cases}
-    ranked = tuple(parse(text, "command line") for text in gates)
+    ranked = tuple(parse_gate(text, "command line") for text in gates)
     return Question(ranked=ranked, base=Base(Side(base, (base.path,)), "base", nodes))
 
 

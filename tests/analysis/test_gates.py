@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from energy.analysis.compare import gates, resolve
-from energy.analysis.compare.gates import GateError, parse
-from energy.analysis.compare.outcome import Change, Comparison, Row, Shift
+from energy.analysis.compare.gate import GateError, parse_gate, parse_marker, resolve_gates, tabulate_gates
+from energy.analysis.compare.result import Change, Comparison, Row, Shift
 from energy.analysis.gates import bounds
 from energy.analysis.gates import exit_codes as codes
 from energy.records.metrics import METRICS
@@ -20,7 +19,7 @@ from energy.records.summary import CaseSummary, RunSummary
 
 
 def gate(text, origin="command line"):
-    return parse(text, origin)
+    return parse_gate(text, origin)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +99,7 @@ def test_the_expression_is_searched_in_the_name_of_the_case():
 )
 def test_a_gate_that_cannot_be_meant_says_what_is_wrong_and_where_it_was_written(text, told):
     with pytest.raises(GateError, match=told) as mistake:
-        parse(text, "pyproject.toml")
+        parse_gate(text, "pyproject.toml")
 
     assert str(mistake.value).startswith(f"gate {text!r} (pyproject.toml): ")
     assert "\n" not in str(mistake.value)
@@ -126,14 +125,14 @@ def test_whatever_is_written_is_a_gate_or_a_mistake_in_words(text):
 
 
 def test_a_marker_is_about_its_case_alone():
-    read = gates.of_case("total_kj:5%", "marker of test_a[x+y]", "x+y")
+    read = parse_marker("total_kj:5%", "marker of test_a[x+y]", "x+y")
 
     assert read.is_about("x+y")
     assert not read.is_about("xx+y")
     assert not read.is_about("xxy")
     for text in ("total_kj@unet:5%", "session:5%"):
         with pytest.raises(GateError, match="a marker is about its own"):
-            gates.of_case(text, "marker", "unet")
+            parse_marker(text, "marker", "unet")
 
 
 # Which gate applies
@@ -145,7 +144,7 @@ CASES = ("unet-baseline", "unet-bf16", "enet-baseline")
 def applied(ranked, cases=CASES):
     """Return the text of the gate of every case, by metric and question."""
     found = {}
-    for one in resolve.of([gate(text, origin) for text, origin in ranked], cases).gates:
+    for one in resolve_gates([gate(text, origin) for text, origin in ranked], cases).gates:
         for case in cases:
             if one.is_about(case):
                 found.setdefault(case, []).append(one.text)
@@ -183,7 +182,7 @@ def test_the_same_gate_twice_is_one():
 def test_no_case_has_two_gates_of_one_question_whatever_is_given():
     ranked = [gate(text) for text in ("total_kj@u:5%", "total_kj@net:4%", "total_kj@b:3%", "total_kj:0.2")]
     for length in range(len(ranked) + 1):
-        found = resolve.of(ranked[:length], CASES).gates
+        found = resolve_gates(ranked[:length], CASES).gates
 
         assert all(sum(one.is_about(case) for one in found) <= 1 for case in CASES)
 
@@ -198,7 +197,7 @@ def test_the_table_shows_each_gate_with_its_origin_and_its_cases():
         gate("seconds:8%"),
     ]
 
-    lines = resolve.lines(resolve.of(ranked, CASES), CASES)
+    lines = tabulate_gates(resolve_gates(ranked, CASES), CASES)
 
     assert [re.split(r"  +", line) for line in lines] == [
         ["gate", "from", "cases"],

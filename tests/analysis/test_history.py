@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 from dataclasses import replace
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -11,12 +12,12 @@ import ruptures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy import interval
 from energy.analysis.history import histories, history, otava, potts
 from energy.analysis.history.matrix import of_columns
 from energy.analysis.history.shift import common
 from energy.records import column
 from energy.report.terminal import history as text
+from energy.statistics import confidence_interval
 from tests.simulated.histories import MACHINE, case, run, runs
 
 NOISE = 0.01
@@ -347,10 +348,10 @@ def test_points_have_the_mean_and_interval_that_the_record_has():
     found = history(stored, "a", "training", "total_kj")
 
     assert [point.n for point in found.points] == [1, 2, 3, 5]
-    assert [point.mean for point in found.points] == pytest.approx(list(map(interval.mean, values)))
+    assert [point.mean for point in found.points] == pytest.approx(list(map(fmean, values)))
     assert found.points[0].interval is None
     for point, own in zip(found.points[1:], values[1:], strict=True):
-        assert point.interval == pytest.approx(interval.confidence_interval(own))
+        assert point.interval == pytest.approx(confidence_interval(own))
 
 
 def test_runs_are_ordered_by_date_whatever_their_numbers_and_time_zones():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from energy import exporters
 from energy.analysis.compare.compare import compare
-from energy.analysis.compare.outcome import Comparison
+from energy.analysis.compare.result import Comparison
 from energy.exporters import Request
 from energy.records.metrics import summarise
 from energy.records.summary import of_run

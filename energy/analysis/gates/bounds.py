@@ -7,13 +7,15 @@ The mean over the repeats decides, and its interval is shown beside it: whoever 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 from typing import Literal
 
-from energy import digits, interval
 from energy.analysis.compare.gate import Gate
-from energy.analysis.compare.outcome import Bound
+from energy.analysis.compare.result import Bound
 from energy.records.metrics import METRICS
 from energy.records.summary import CaseSummary, RunSummary
+from energy.statistics import confidence_interval
+from energy.text import format_number
 
 
 def judge(head: RunSummary, gates: Sequence[Gate]) -> tuple[Bound, ...]:
@@ -43,7 +45,7 @@ def _of_case(case: CaseSummary, gate: Gate) -> Bound:
     if len(known) < len(values):
         why = f"{gate.metric} is unknown in {len(values) - len(known)} of {len(values)} repeats"
         return Bound(case.case, case.task, gate, None, None, len(values), "invalid", why)
-    mean, bounds = interval.mean(known), interval.confidence_interval(known)
+    mean, bounds = fmean(known), confidence_interval(known)
     verdict, why = _verdict(case, gate, mean)
     told = f"{_told(gate, mean, bounds)}, n = {len(known)}{why}"
     return Bound(case.case, case.task, gate, mean, bounds, len(known), verdict, told)
@@ -58,7 +60,7 @@ def _verdict(case: CaseSummary, gate: Gate, mean: float) -> tuple[Literal["kept"
 
 def _told(gate: Gate, mean: float, bounds: tuple[float, float] | None) -> str:
     """Write the figure; with all digits where three would make it look like the limit itself."""
-    unit, short = METRICS[gate.metric].unit, digits.number(mean)
+    unit, short = METRICS[gate.metric].unit, format_number(mean)
     figure = f"{mean:.9g}" if float(short) == gate.limit != mean else short
-    between = "" if bounds is None else f" [{digits.number(bounds[0])}, {digits.number(bounds[1])}]"
+    between = "" if bounds is None else f" [{format_number(bounds[0])}, {format_number(bounds[1])}]"
     return f"{figure}{between}{'' if unit == '1' else f' {unit}'}"

@@ -12,10 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from energy.analysis.compare import gates
-from energy.analysis.compare.gate import Gate
-from energy.analysis.compare.outcome import Bound, Change, Comparison, Row, Shift, Verdict
-from energy.analysis.compare.rows import GRAVEST
+from energy.analysis.compare.gate import Gate, match_only
+from energy.analysis.compare.result import Bound, Change, Comparison, Row, Shift, Verdict
+from energy.analysis.compare.verdict import GRAVEST_VERDICTS
 
 # Enough that the median of all is an anchor's, and hardly the most shifted one's.
 ANCHORS_PER_ALARM = 2
@@ -44,7 +43,7 @@ def gates_of(comparison: Comparison) -> tuple[Gate, ...]:
     for case, gate in _alarms(comparison):
         alarmed.setdefault(gate, []).append(case)
     return tuple(
-        gate if gate.kind == "session" else replace(gate, cases=gates.only(own))
+        gate if gate.kind == "session" else replace(gate, cases=match_only(own))
         for gate, own in alarmed.items()
     )
 
@@ -135,7 +134,9 @@ def _row(row: Row, again: Row | None) -> Row:
     words = {change.verdict for change in merged.values()}
     # "unchanged" beside +11 % needs its reason in sight.
     told = "; ".join(change.why for name, change in merged.items() if change != row.changes[name])
-    return replace(row, changes=merged, verdict=next(word for word in GRAVEST if word in words), why=told)
+    return replace(
+        row, changes=merged, verdict=next(word for word in GRAVEST_VERDICTS if word in words), why=told
+    )
 
 
 def _change(change: Change, again: Change | None, why: str) -> Change:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from energy.analysis.compare import resolve
 from energy.analysis.compare.compare import compare
-from energy.analysis.compare.gate import Gate
-from energy.analysis.compare.outcome import Comparison, Noise, Row
+from energy.analysis.compare.gate import Gate, resolve_gates
+from energy.analysis.compare.result import Comparison, Noise, Row
 from energy.analysis.gates import bounds, confirm
 from energy.analysis.gates import exit_codes as codes
 from energy.analysis.gates.base import Base
@@ -83,7 +82,7 @@ def answer(
     """
     base = question.base.run if question.base is not None else None
     cases = [case.case for run in (head, base) if run is not None for case in run.cases]
-    gates = resolve.of(question.ranked, cases).gates
+    gates = resolve_gates(question.ranked, cases).gates
     first = whole = _compared(question, base, head, gates)
     if again is not None:
         # The first measurement is another session: it tells the noise, and is not judged again.

@@ -7,13 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from energy.analysis.compare import noise, resolve
-from energy.analysis.compare.gate import Gate
-from energy.analysis.compare.gates import GateError
-from energy.analysis.compare.outcome import Noise
+from energy.analysis.compare import noise
+from energy.analysis.compare.gate import Gate, GateError, resolve_gates
+from energy.analysis.compare.result import Noise
 from energy.analysis.gates import base, sides
 from energy.analysis.gates import baseline as baselines
-from energy.analysis.gates import exit_codes as codes
 from energy.analysis.gates.base import Base
 from energy.analysis.gates.config import Project
 from energy.analysis.gates.evaluate import Answer, Question, answer
@@ -73,8 +71,8 @@ class Judge:
     @property
     def compares(self) -> bool:
         """Whether a base is needed."""
-        effective = resolve.of(self.ranked, self.cases).gates
-        return self.reference is not None or any(map(codes.compares, effective))
+        effective = resolve_gates(self.ranked, self.cases).gates
+        return self.reference is not None or any(gate.compares for gate in effective)
 
     def check(self) -> None:
         """Refuse what cannot be meant, now that the cases are known.
@@ -103,7 +101,7 @@ class Judge:
             self.base = self._chosen(index, fingerprint)
             known = [] if self.base is None else [self.base.side]
             self.history, notes = sides.earlier(self.store, index, known) if known else ([], ())
-        self.calibrated = noise.calibrated_in(self.store.root / fingerprint)
+        self.calibrated = noise.read_calibrated(self.store.root / fingerprint)
         chosen = [self.base.warning] if self.base is not None and self.base.warning else []
         self.warnings = [*chosen, *notes]
         if self.base is None:

@@ -21,10 +21,10 @@ from energy.analysis.history.potts import Noise
 from energy.analysis.history.series import Cut, Excluded, Point, Series
 from energy.analysis.history.shift import LEAST_CASES
 from energy.analysis.history.study import LEAST_POINTS, Study
-from energy.nearest import unknown
 from energy.records import column
 from energy.records.column import Column
 from energy.records.summary import RunSummary
+from energy.text import explain_unknown
 
 
 def history(summaries: Iterable[RunSummary], case: str, task: str, metric: str) -> Series:
@@ -43,7 +43,7 @@ def history(summaries: Iterable[RunSummary], case: str, task: str, metric: str) 
     found = list(histories(columns, metric, lambda name, its_task: (name, its_task) == (case, task)))
     if len(found) < 2:
         names = sorted({known.case for one in columns for known in one.cases if known.task == task})
-        raise ValueError(unknown(f"{task} case", case, names))
+        raise ValueError(explain_unknown(f"{task} case", case, names))
     return found[1]
 
 

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from energy.analysis.compare.scale import ABSOLUTE
+from energy.analysis.compare.values import ABSOLUTE
 from energy.analysis.history.arrays import Numbers
-from energy.nearest import unknown
 from energy.records.column import Column
 from energy.records.metrics import METRICS
 from energy.records.summary import CaseSummary, RunSummary
+from energy.text import explain_unknown
 
 LEVEL = 0.95
 GOOD = ""
@@ -122,7 +122,7 @@ def of_columns(columns: Iterable[Column], metric: str) -> Matrix:
     import numpy as np
 
     if metric not in METRICS:
-        raise ValueError(unknown("metric", metric, METRICS))
+        raise ValueError(explain_unknown("metric", metric, METRICS))
     ordered = sorted(columns, key=lambda column: _when(column.run))
     _refuse_several([column.run for column in ordered])
     index = _Index()

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
-from energy import interval
 from energy.analysis.history import Series, histories
 from energy.records import column, summary
 from energy.records.gather import FoundRun
@@ -76,5 +76,5 @@ def _of_machine(runs: Sequence[RunSummary]) -> Iterator[Series]:
 def _record(run: RunSummary, case: CaseSummary) -> Record:
     values = case.values.get(METRIC, ())
     known = [value for value in values if value is not None]
-    mean = interval.mean(known) if known and len(known) == len(values) else None
+    mean = fmean(known) if known and len(known) == len(values) else None
     return Record(run.commit, len(values), mean, case.kind)

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from energy.reading import AGREEMENT_SHARE, COVERAGE_SHARE
 from energy.records.store import short_commit
-from energy.spent import AGREEMENT_SHARE, COVERAGE_SHARE
+from energy.text import list_few
 
 Record = Mapping[str, Any]
 
@@ -126,5 +127,4 @@ def _is_committed(commit: Mapping[str, Any]) -> bool:
 
 
 def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + more
+    return list_few(names, MOST_NAMES)

@@ -5,11 +5,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from energy import digits
-from energy.nearest import unknown
 from energy.records import provenance
 from energy.records.metrics import METRICS
 from energy.report.terminal import caption
+from energy.text import explain_unknown, format_number, format_plus_minus
 
 Record = Mapping[str, Any]
 
@@ -104,7 +103,7 @@ def _default_columns(records: Sequence[Record]) -> tuple[str, ...]:
 
 def _known(name: str) -> str:
     if name not in column_names():
-        raise ValueError(unknown("column", name, column_names()))
+        raise ValueError(explain_unknown("column", name, column_names()))
     return name
 
 
@@ -168,8 +167,8 @@ def _figure(record: Record, name: str, notes: Notes) -> str:
     if name in _COUNTS:
         return f"{summary['mean']:.0f}"
     if half is not None and name.startswith("dice") and summary["unit"] == "1":
-        return digits.plus_minus(summary["mean"], half)
-    return digits.number(summary["mean"], max(half or 0.0, _meter_error(record, summary)))
+        return format_plus_minus(summary["mean"], half)
+    return format_number(summary["mean"], max(half or 0.0, _meter_error(record, summary)))
 
 
 def _meter_error(record: Record, summary: Mapping[str, Any]) -> float:

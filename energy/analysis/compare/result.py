@@ -1,18 +1,20 @@
-"""What a comparison found: words that a person reads, and the figures behind them.
+"""What a comparison found: words that a person reads, the figures behind them, and both as JSON.
 
 Everything that shows or gates a comparison (table, exit code, exports) takes it from these.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 from energy.analysis.compare.gate import Gate
 from energy.records.summary import CaseSummary, RunSummary
 
 Verdict = Literal["improved", "unchanged", "regressed", "inconclusive", "no-baseline", "invalid"]
+Problem = Literal["missing", "failed", "no-baseline", "invalid"]
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Row:
     head: CaseSummary | None
     changes: Mapping[str, Change]
     verdict: Verdict
-    problem: Literal["missing", "failed", "no-baseline", "invalid"] | None = None
+    problem: Problem | None = None
     why: str = ""
 
 
@@ -149,3 +151,84 @@ class Comparison:
     refused: str | None = None
     warnings: tuple[str, ...] = ()
     bounds: tuple[Bound, ...] = ()
+
+
+def comparison_as_json(comparison: Comparison) -> dict[str, Any]:
+    """Return a comparison as what JSON knows; unknown is null, and so is a ratio beyond all floats.
+
+    Changes of metrics that are compared as ratios are shares (0.05: 5 % more), those of others differences.
+    """
+    return {
+        "base": None if comparison.base is None else _run_as_json(comparison.base),
+        "head": _run_as_json(comparison.head),
+        "metrics": list(comparison.metrics),
+        "refused": comparison.refused,
+        "warnings": list(comparison.warnings),
+        "noise": {metric: _noise_as_json(noise) for metric, noise in comparison.noise.items()},
+        "session": {metric: _shift_as_json(shift) for metric, shift in comparison.shifts.items()},
+        "cases": [_row_as_json(row) for row in comparison.rows],
+    }
+
+
+def _run_as_json(run: RunSummary) -> dict[str, Any]:
+    return {
+        "run": run.reference,
+        "hardware": run.fingerprint,
+        "datetime": run.datetime,
+        "commit": run.commit,
+        "dirty": run.dirty,
+        "finished": run.finished,
+    }
+
+
+def _noise_as_json(noise: Noise | None) -> dict[str, Any] | None:
+    return None if noise is None else asdict(noise)
+
+
+def _shift_as_json(shift: Shift) -> dict[str, Any]:
+    return {
+        "change": _finite(shift.change),
+        "ci95": _finite_interval(shift.interval),
+        "cases": shift.cases,
+        "verdict": shift.verdict,
+        "why": shift.why,
+        "gate": None if shift.gate is None else shift.gate.text,
+    }
+
+
+def _row_as_json(row: Row) -> dict[str, Any]:
+    return {
+        "case": row.case,
+        "task": row.task,
+        "verdict": row.verdict,
+        "problem": row.problem,
+        "why": row.why,
+        "kind": None if row.head is None else row.head.kind,
+        "changes": {metric: _change_as_json(change) for metric, change in row.changes.items()},
+    }
+
+
+def _change_as_json(change: Change) -> dict[str, Any]:
+    return {
+        "relative": change.relative,
+        "base": list(change.base),
+        "head": list(change.head),
+        "base_mean": change.base_mean,
+        "head_mean": change.head_mean,
+        "change": _finite(change.change),
+        "ci95": _finite_interval(change.interval),
+        "effect": _finite(change.effect),
+        "effect_ci95": _finite_interval(change.effect_interval),
+        "p_worse": change.p_value,
+        "verdict": change.verdict,
+        "why": change.why,
+        "gate": None if change.gate is None else change.gate.text,
+    }
+
+
+def _finite_interval(bounds: tuple[float, float] | None) -> list[float | None] | None:
+    return None if bounds is None else [_finite(bounds[0]), _finite(bounds[1])]
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
