@@ -1,68 +1,27 @@
-"""What this machine can run."""
+"""How a device computes: number formats, precision, CPU threads, and the peak of its memory."""
 
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-from zoo._registry import load, techniques
-from zoo.device import power_limit as power
-from zoo.formats import DTYPES, lacking
 from zoo.recipes.recipe import Recipe
-from zoo.unsuited import unsuited
 
-BF16_INSTRUCTIONS = (
-    "avx512_bf16",
-    "amx_bf16",
-    "bf16",
-)  # x86, x86 matrix unit, ARM: the kernel's names, and torch's
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# x86, x86 matrix unit, ARM: the kernel's names, and torch's
+BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16")
 
 
-def unavailable(recipe: Recipe) -> str | None:
-    """Say why a recipe cannot run on this machine, or None if it can."""
-    device = torch.device(recipe.device)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        return f"device {recipe.device} was asked for, but torch {torch.__version__} finds no CUDA GPU here"
-    if device.type == "cuda" and device.index >= torch.cuda.device_count():
-        return (
-            f"device {recipe.device} was asked for, but there are {torch.cuda.device_count()} CUDA GPUs here"
-        )
-    if reason := lacking(recipe, device):
-        return reason
-    if "bf16" in (recipe.precision, recipe.weights) and not _has_bf16(device):
-        return f"bf16 on {recipe.device}: this hardware computes no bfloat16, and emulation would mislead"
-    missing = next(filter(None, (_lacking(name, device) for name in recipe.technique.split("+"))), None)
-    return missing or unsuited(recipe) or power.unavailable(recipe)
-
-
-def _lacking(technique: str, device: torch.device) -> str | None:
-    """Say what a technique needs and has not got here, by what its file says of itself.
-
-    NOWHERE: why no network here can use it. CUDA_ONLY: why it can only act on a CUDA GPU. PACKAGE: what it
-    imports beyond the dependencies; it comes with the extra `techniques`. A bundle has none: parts that
-    cannot act are named in its account.
-    """
-    if technique not in techniques():
-        return None
-    file = load("techniques", technique)
-    if hasattr(file, "NOWHERE"):
-        return f"{technique}: {file.NOWHERE}"
-    if device.type != "cuda" and hasattr(file, "CUDA_ONLY"):
-        return f"{technique} on {device}: {file.CUDA_ONLY}"
-    if hasattr(file, "PACKAGE") and importlib.util.find_spec(file.PACKAGE) is None:
-        return f"{technique} needs {file.PACKAGE}: pip install 'joulebench[techniques]'"
-    return None
-
-
-def _has_bf16(device: torch.device) -> bool:
-    if device.type == "cuda":
+def has_native_bf16(device: str) -> bool:
+    """Tell whether a device computes in bfloat16 by itself; where it does not, torch emulates it, slowly."""
+    if torch.device(device).type == "cuda":
         return torch.version.hip is not None or torch.cuda.get_device_capability(device) >= (8, 0)
-    return any(name in _cpu_instructions() for name in BF16_INSTRUCTIONS)
+    return any(name in cpu_instructions() for name in BF16_INSTRUCTIONS)
 
 
-def _cpu_instructions() -> set[str]:
+def cpu_instructions() -> set[str]:
+    """Name the instructions that this CPU has beside the common ones."""
     if hasattr(torch.cpu, "get_capabilities"):  # newer than the oldest torch we support
         return {name for name, present in torch.cpu.get_capabilities().items() if present}
     cpuinfo = Path("/proc/cpuinfo")
