@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
 def _set(results: Store, name: str, reference: str | None, *, force: bool) -> int:
     path = results.find(reference)
     before = _before(results, name, path)
-    own = baselines.pin(results, name, path, force=force)
+    own = baselines.pin_run(results, name, path, force=force)
     print(f"{own.run.fingerprint}/{name} is {_told(own)}")
     for text in own.overlooked:
         print(f"overlooked by --force: {text}")
@@ -68,7 +68,7 @@ def _before(results: Store, name: str, path: Path) -> Pin | None:
     """Return the baseline that is replaced; a damaged one may be replaced, too."""
     fingerprint = results.load(path).get("energy", {}).get("fingerprint")
     try:
-        return baselines.find(results.root, name, fingerprint) if fingerprint else None
+        return baselines.find_pin(results.root, name, fingerprint) if fingerprint else None
     except RecordError as problem:
         print(f"replaced: {problem}")
         return None
@@ -83,7 +83,7 @@ def _show(results: Store, name: str | None, fingerprint: str | None) -> int:
     problems = []
     for path in found:
         try:
-            print("\n".join(_lines(baselines.read(path))))
+            print("\n".join(_lines(baselines.read_pin(path))))
         except RecordError as problem:
             problems.append(str(problem))
     if problems:
@@ -113,12 +113,12 @@ def _remove(results: Store, name: str, fingerprint: str | None) -> int:
 def _files(results: Store, name: str | None, fingerprint: str | None) -> list[Path]:
     """Return the files of the baselines that are meant; NAME may be FINGERPRINT/NAME."""
     machine, _, short = (name or "").rpartition("/")
-    found = baselines.files(results.root, machine or fingerprint)
+    found = baselines.list_pins(results.root, machine or fingerprint)
     return [path for path in found if not short or path.stem == short]
 
 
 def _unknown(results: Store, name: str) -> str:
-    return f"no baseline {name!r} in {results.root}; {baselines.elsewhere(results.root, name)}"
+    return f"no baseline {name!r} in {results.root}; {baselines.name_elsewhere(results.root, name)}"
 
 
 def _told(own: Pin) -> str:

@@ -65,13 +65,13 @@ def compared(
     """
     from energy.analysis.compare.compare import compare
     from energy.analysis.compare.noise import read_calibrated
-    from energy.analysis.gates import sides
+    from energy.analysis.gates.reference import find_earlier, find_side
 
     results = Store(storage)
     with results.index(tell) as index:
-        head = sides.find(results, index, head_name)
-        base = sides.find(results, index, base_name, head.run.fingerprint)
-        history, notes = sides.earlier(results, index, [base, head], metrics)
+        head = find_side(results, index, head_name)
+        base = find_side(results, index, base_name, head.run.fingerprint)
+        history, notes = find_earlier(results, index, [base, head], metrics)
     calibrated = read_calibrated(results.root / head.run.fingerprint) if head.run.fingerprint else {}
     found = compare(base.run, head.run, metrics=metrics, history=history, calibrated=calibrated)
     return replace(found, warnings=(*found.warnings, *base.notes, *head.notes, *notes))

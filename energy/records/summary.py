@@ -6,7 +6,7 @@ gigabytes of them. Everything that looks at more than one run looks at these sum
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,13 @@ def of_record(record: Mapping[str, Any]) -> CaseSummary:
         flags=tuple(record["validity"]["flags"]),
         code=record.get("code"),
     )
+
+
+def summarise_unwritten(
+    records: Sequence[Mapping[str, Any]], name: str, fingerprint: str, started: str
+) -> RunSummary:
+    """Return the summary of a run that is not in a file yet; `name` is what it is called meanwhile."""
+    return RunSummary(Path(name), name, fingerprint, started, "", False, True, tuple(map(of_record, records)))
 
 
 def of_plain(benchmark: Mapping[str, Any]) -> CaseSummary:

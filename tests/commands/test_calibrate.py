@@ -130,7 +130,7 @@ def test_a_domain_without_a_meter_is_unknown_with_a_reason_and_never_0(found):
 def test_the_windows_are_kept_so_that_anybody_can_compute_it_again(found):
     rows = found["windows"]
     values = [row["values"]["total_kj"] for row in rows]
-    again = calibration.statistics_of(
+    again = calibration.find_statistics(
         values, [row["label"] for row in rows], [row["starts_seconds"] for row in rows]
     )
 

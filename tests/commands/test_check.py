@@ -19,7 +19,7 @@ def store(tmp_path, monkeypatch):
     """A results folder with a baseline of four cases with three repeats."""
     monkeypatch.chdir(tmp_path)
     store = Store(Path("results"))
-    baselines.pin(store, "main", saved(store))
+    baselines.pin_run(store, "main", saved(store))
     return store
 
 
@@ -101,7 +101,7 @@ def test_what_the_run_was_not_asked_for_is_not_missing(store, check):
 
 
 def test_without_a_baseline_12_counts_in_a_strict_check_only(store, check):
-    for path in baselines.files(store.root):
+    for path in baselines.list_pins(store.root):
         path.unlink()
 
     code, out, err = check("--fail", "total_kj:5%")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from energy.__main__ import main
-from energy.analysis.gates import sides
+from energy.analysis.gates.reference import find_side
 from energy.records.metrics import summarise
 from energy.records.store import Store
 from tests.simulated.records import domain, failed, record, run
@@ -49,7 +49,7 @@ def store(tmp_path, monkeypatch):
 
 def side(store, name, fingerprint=None):
     with store.index() as index:
-        return sides.find(store, index, name, fingerprint)
+        return find_side(store, index, name, fingerprint)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from energy.analysis.compare.values import Identity, Pair, Scale, find_known
 from energy.records.summary import RunSummary
 from energy.statistics import Spread, measure_spread, p_noisier, pool_spreads, reject_by_holm
 
-LEVEL = 0.05
+FALSE_ALARMS = 0.05
 # What an A/A run measures, by the metric that is compared: the window of an epoch is shorter than that of the
 # training, but nothing else is known of it.
 CALIBRATED = {"kj_per_epoch": "total_kj", "s_per_epoch": "seconds"}
@@ -84,7 +84,7 @@ def find_noisier(spreads: Mapping[Identity, Spread]) -> tuple[Identity, ...]:
     cases = list(spreads)
     every = pool_spreads(spreads.values())
     p_values = [p_noisier(spreads[case], _without(every, spreads[case])) for case in cases]
-    fell = reject_by_holm(p_values, LEVEL)
+    fell = reject_by_holm(p_values, FALSE_ALARMS)
     return tuple(case for case, is_noisier in zip(cases, fell, strict=True) if is_noisier)
 
 
@@ -94,7 +94,7 @@ def _without(every: Spread, one: Spread) -> Spread:
 
 def _add_history(found: Spread, cases: int, earlier: Spread) -> Noise:
     """Add the history, unless today is noisier: then calm days say nothing about it."""
-    if p_noisier(found, earlier) < LEVEL:
+    if p_noisier(found, earlier) < FALSE_ALARMS:
         origin = f"{_name_origin(found, cases, by_seed=False)}; noisier than earlier runs, which are left out"
         return _as_noise(found, origin)
     both = pool_spreads([found, earlier])

@@ -21,7 +21,7 @@ from energy.analysis.compare.result import Shift, Verdict
 from energy.analysis.compare.values import Identity, Pair, Scale
 
 LEAST_CASES = 3
-LEVEL = 0.95
+CONFIDENCE = 0.95
 SAME: tuple[Verdict, str] = ("unchanged", "the same figures on both sides")
 # The variance of the median of k values is that of one times pi / (2 k), for large k (Kendall and Stuart, The
 # Advanced Theory of Statistics 1, section 14.6). For few normal values it is less: 0.45 for k = 3, not 0.52.
@@ -97,7 +97,9 @@ def _find_bounds(
     typical = typical_variance(pairs, noises)
     if typical is not None:
         common = noises.common or next(iter(noises.own.values()))
-        half = stdtrit(common.freedom, (1 + LEVEL) / 2) * math.sqrt(typical * MEDIAN_VARIANCE / len(changes))
+        half = stdtrit(common.freedom, (1 + CONFIDENCE) / 2) * math.sqrt(
+            typical * MEDIAN_VARIANCE / len(changes)
+        )
         middle = statistics.median(changes)
         return middle - float(half), middle + float(half)
     return _find_bounds_by_order(changes)
@@ -107,7 +109,7 @@ def _find_bounds_by_order(changes: Sequence[float]) -> tuple[float, float] | Non
     """Return the distribution-free interval of a median; None for fewer than 6 cases, which have none."""
     from scipy.stats import quantile_test
 
-    found = quantile_test(changes, q=0, p=0.5).confidence_interval(LEVEL)
+    found = quantile_test(changes, q=0, p=0.5).confidence_interval(CONFIDENCE)
     low, high = float(found.low), float(found.high)
     return None if math.isnan(low) or math.isnan(high) else (low, high)
 

@@ -16,7 +16,7 @@ from energy.analysis.compare.values import Gap, Identity, Pair, Scale, pair_valu
 from energy.records.summary import RunSummary
 from energy.statistics import reject_by_holm
 
-LEVEL = 0.05  # of one false alarm or more among all tests of a family
+FALSE_ALARMS = 0.05  # of one false alarm or more among all tests of a family
 
 
 class Proof(NamedTuple):
@@ -73,7 +73,7 @@ class CaseTest:
         """Return half the 95 % interval of a figure with this standard error."""
         from scipy.special import stdtrit
 
-        return float(stdtrit(self.freedom, 1 - LEVEL / 2)) * error
+        return float(stdtrit(self.freedom, 1 - FALSE_ALARMS / 2)) * error
 
     def has_regressed(self, proof: Proof) -> bool:
         """Whether the case got worse for sure, and by more than the limit."""
@@ -155,7 +155,7 @@ def prove(cases: Sequence[CaseTest]) -> list[Proof]:
 
 def _reject(p_values: Sequence[float | None]) -> list[bool]:
     """Return which of the known p-values fall; an unknown one is no test and falls never."""
-    fell = iter(reject_by_holm([p for p in p_values if p is not None], LEVEL))
+    fell = iter(reject_by_holm([p for p in p_values if p is not None], FALSE_ALARMS))
     return [p is not None and next(fell) for p in p_values]
 
 

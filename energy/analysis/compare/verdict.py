@@ -29,7 +29,7 @@ from energy.analysis.compare import session_shift, words
 from energy.analysis.compare.cases import Matched
 from energy.analysis.compare.gate import Gate
 from energy.analysis.compare.result import Change, Row, Verdict
-from energy.analysis.compare.significance import LEVEL, CaseTest, MetricTests, Proof, prove
+from energy.analysis.compare.significance import FALSE_ALARMS, CaseTest, MetricTests, Proof, prove
 from energy.analysis.compare.values import Gap, Identity, Pair, Scale, pair_values
 from energy.statistics import repeats_needed
 
@@ -112,10 +112,10 @@ def _tell_doubt(case: CaseTest, is_worse: bool, tested: int) -> str:
     limit = words.write_share(case.scale, case.limit)
     if case.worse <= case.limit:
         told = "worse, but perhaps not" if is_worse else "may be worse"
-        need = _tell_need(case, case.limit - max(0.0, case.worse), LEVEL / 2)
+        need = _tell_need(case, case.limit - max(0.0, case.worse), FALSE_ALARMS / 2)
         return f"{told} by more than the limit of {limit}{_tell_conditions(case)}; {need}"
     told = f"worse by {_tell(case)}, the limit is {limit}, but noise may do that among"
-    return f"{told} {words.count_tests(tested)}; {_tell_need(case, case.worse, LEVEL / tested)}"
+    return f"{told} {words.count_tests(tested)}; {_tell_need(case, case.worse, FALSE_ALARMS / tested)}"
 
 
 def _tell_need(case: CaseTest, shift: float, level: float) -> str:

@@ -34,7 +34,7 @@ class Project:
     baseline: str = "main"
 
 
-def read(folder: Path) -> Project:
+def read_project(folder: Path) -> Project:
     """Read `folder`/pyproject.toml.
 
     Raises:

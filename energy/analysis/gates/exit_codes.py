@@ -27,7 +27,7 @@ MEANING: Mapping[int, str] = MappingProxyType(
     }
 )
 # Of several, the first is the exit code: what is proven, then what is not there, then what cannot be told.
-GRAVEST = (REGRESSION, MISSING, INVALID, NO_BASELINE, INCONCLUSIVE)
+GRAVEST_CODES = (REGRESSION, MISSING, INVALID, NO_BASELINE, INCONCLUSIVE)
 WARNINGS = (INCONCLUSIVE, NO_BASELINE)
 
 _OF_PROBLEM = {"missing": MISSING, "failed": MISSING, "invalid": INVALID}
@@ -48,25 +48,25 @@ class Finding(NamedTuple):
     why: str
 
 
-def exit_code(comparison: Comparison, strict: bool = False) -> int:
+def choose_code(comparison: Comparison, strict: bool = False) -> int:
     """Return the exit code of a comparison: 0, or 10 to 14; see `findings`.
 
     Args:
         comparison: with its gates.
         strict: whether 11 and 12 count, too.
     """
-    found = {finding.code for finding in findings(comparison, strict)}
-    counting = (code for code in GRAVEST if strict or code not in WARNINGS)
+    found = {finding.code for finding in list_findings(comparison, strict)}
+    counting = (code for code in GRAVEST_CODES if strict or code not in WARNINGS)
     return next((code for code in counting if code in found), PASSED)
 
 
-def findings(comparison: Comparison, strict: bool = False) -> list[Finding]:
+def list_findings(comparison: Comparison, strict: bool = False) -> list[Finding]:
     """List what the gates do not let pass, gravest first.
 
     A run without gates has none, unless it is strict: then every case must be there, good, and have a base.
     """
     found = [*_about_runs(comparison), *_about_cases(comparison, strict), *_about_bounds(comparison)]
-    return sorted(dict.fromkeys(found), key=lambda finding: GRAVEST.index(finding.code))
+    return sorted(dict.fromkeys(found), key=lambda finding: GRAVEST_CODES.index(finding.code))
 
 
 def blocks(code: int) -> bool:
