@@ -13,7 +13,7 @@ from typing import Any
 
 from energy._version import __version__
 from energy.analysis import calibration
-from energy.analysis.calibration import METRIC_NAMES, Measured, Noise
+from energy.analysis.calibration import METRIC_NAMES, Measured, MetricNoise
 from energy.commands._work import Work
 from energy.measuring import figures
 from energy.measuring.case import Repeat
@@ -38,7 +38,7 @@ def measure(
     say("once to warm up, unmeasured")
     work.run()
     windows = _windows(meters, work, order, say)
-    noises = {name: calibration.of_metric(name, windows) for name in METRIC_NAMES}
+    noises = {name: calibration.measure_noise(name, windows) for name in METRIC_NAMES}
     return _body(work, order, windows, noises) | {"idle": idle, "self_cost": cost}
 
 
@@ -58,7 +58,9 @@ def coin() -> bool:
     return bool(secrets.randbits(1))
 
 
-def _body(work: Work, order: str, windows: Sequence[Measured], noises: dict[str, Noise]) -> dict[str, Any]:
+def _body(
+    work: Work, order: str, windows: Sequence[Measured], noises: dict[str, MetricNoise]
+) -> dict[str, Any]:
     return {
         "work": {
             "description": work.description,

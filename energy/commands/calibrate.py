@@ -66,7 +66,7 @@ def _calibrate(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     from energy.meters import MeterUnavailable, open_meters
 
     try:
-        order = calibration.order(args.repeats, _aa.coin)
+        order = calibration.draw_order(args.repeats, _aa.coin)
         meters = open_meters(args.meters)
     except (MeterUnavailable, ValueError) as mistake:
         raise UsageError(str(mistake)) from mistake

@@ -25,7 +25,7 @@ from energy.text import explain_unknown
 
 if TYPE_CHECKING:
     from energy.analysis.history import Series
-    from energy.records.column import Column
+    from energy.records.summary import Column
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,14 +110,14 @@ def _print_text(machines: Sequence[Sequence[Series]]) -> None:
 
 
 def _print_csv(machines: Sequence[Sequence[Series]]) -> None:
-    from energy.analysis.history import otava
+    from energy.analysis.history.series import tabulate_for_otava
 
     if len(machines) > 1:
         names = ", ".join(series[0].fingerprint for series in machines)
         raise UsageError(
             f"--csv is of one machine, and these have such cases: {names}; say which by --machine"
         )
-    table, left_out = otava.table(machines[0][1:])
+    table, left_out = tabulate_for_otava(machines[0][1:])
     if left_out:
         tell(f"{left_out} run(s) left out, in which one of the cases has no figure that counts")
     print(table, end="")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from energy.analysis.compare.outcome import Comparison
+from energy.analysis.compare.result import Comparison
 from energy.text import explain_unknown
 
 MAX_BYTES = 60_000  # a comment on GitHub holds 65,536 characters

@@ -13,7 +13,7 @@ from energy.measuring.case import Case, Repeat
 from energy.measuring.window import Window
 from energy.reading import DomainEnergy, Energy
 from energy.records import metrics
-from energy.records.combine import NOT_ALWAYS
+from energy.records.repeats import NOT_ALWAYS
 
 Key = tuple[str, str, str]
 
@@ -79,7 +79,7 @@ def _metrics(case: Case, idle_watts: float | None, grid_g_per_kwh: float | None)
             continue
         reasons = [reason for value, reason in cells if value is None]
         reason = case.unknown.get(name, reasons[0]) if reasons else None
-        summary[name] = metrics.summarise(name, [value for value, _ in cells], reason)
+        summary[name] = metrics.summarise_metric(name, [value for value, _ in cells], reason)
         if all(name in band for band in bands):
             known = summary[name]["mean"] is not None
             summary[name]["band"] = _mean_band([band[name] for band in bands]) if known else None

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from energy.measuring.case import Case
-from energy.records import journal, repeats
-from energy.records.repeats import Repeats
-from energy.records.runfile import places_as_collected
+from energy.records import journal
+from energy.records.repeats import Repeats, list_in_a_row, list_measured
+from energy.records.runfile import sort_as_collected
 
 Record = dict[str, Any]
 
@@ -48,11 +48,11 @@ class Recorder:
     def resume(self) -> str:
         """Go on with the last run of the journal that did not come to its end; return what became of that."""
         assert self.journal is not None, "only a run that is saved can be resumed"
-        unfinished = journal.unfinished(self.journal)
+        unfinished = journal.find_unfinished(self.journal)
         if unfinished is None:
             return f"no unfinished run in {self.journal}; starting a new one"
         self.id, self._earlier = unfinished.id, unfinished.records
-        self._repeats, self._sequence = Repeats(unfinished.repeats), repeats.measured(unfinished.events)
+        self._repeats, self._sequence = Repeats(unfinished.repeats), list_measured(unfinished.events)
         ended = {done["case"] for done in self._earlier}
         begun = {event["record"]["case"] for event in unfinished.repeats} - ended
         partly = f", some repeats of {len(begun)} more" if begun else ""
@@ -76,7 +76,7 @@ class Recorder:
         Return it, or the record of the whole case if this was the last of its repeats.
         """
         if of == 1:
-            self._sequence += repeats.in_a_row(record)
+            self._sequence += list_in_a_row(record)
             return self._keep_case(record)
         self._sequence.append((record["case"], number))
         self._write({"event": "repeat", "run": self.id, "number": number, "of": of, "record": record})
@@ -129,7 +129,7 @@ class Recorder:
         again = {record["case"] for record in new}
         earlier = (record for record in self._earlier if record["status"] == "ok")
         kept = [*(record for record in earlier if record["case"] not in again), *new]
-        places = places_as_collected([record["case"] for record in kept], self._collected)
+        places = sort_as_collected([record["case"] for record in kept], self._collected)
         return [kept[place] for place in places]
 
     def order(self) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class Recorder:
 
     def _write(self, event: Mapping[str, Any]) -> None:
         if self.journal is not None:
-            journal.append(self.journal, event)
+            journal.append_event(self.journal, event)
 
 
 def _is_of(record: Record, keys: Mapping[str, str], code: str | None, seeds: Sequence[int]) -> bool:

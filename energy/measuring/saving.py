@@ -9,7 +9,8 @@ from typing import Any
 from energy.measuring.recorder import Recorder
 from energy.records import runfile
 from energy.records.files import prove_writable
-from energy.records.store import Store, StoreError
+from energy.records.runfile import StoreError
+from energy.records.store import Store
 
 
 def prepare(store: Store | None, fingerprint: str, json_path: Path | None) -> None:
@@ -53,5 +54,5 @@ def write(
     if written is not None and block["finished"] is not None:
         recorder.end(written)
     if json_path is not None:
-        runfile.write(run, json_path)
+        runfile.write_run(run, json_path)
     return written

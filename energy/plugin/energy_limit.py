@@ -12,12 +12,13 @@ from collections.abc import Generator
 
 import pytest
 
-from energy.measuring.figures import JOULES_PER_KJ, total_joules
+from energy.measuring.figures import total_joules
 from energy.measuring.run import Run
 from energy.meters import read
 from energy.plugin import ending
 from energy.plugin.items import RUN, USAGE_ERROR, is_measured
 from energy.reading import Reading
+from energy.records.metrics import JOULES_PER_KJ
 
 OPENED = pytest.StashKey[Reading]()
 

@@ -11,21 +11,29 @@ from typing import Any
 
 import pytest
 
-from energy.analysis.compare import gates, resolve
-from energy.analysis.compare.gate import Gate
-from energy.analysis.compare.gates import COMMAND_LINE
-from energy.analysis.gates import base, confirm, selection
+from energy.analysis.compare.gate import (
+    COMMAND_LINE,
+    Gate,
+    parse_gate,
+    parse_marker,
+    resolve_gates,
+    tabulate_gates,
+)
 from energy.analysis.gates import config as project
+from energy.analysis.gates import confirm, selection
 from energy.analysis.gates import exit_codes as codes
-from energy.analysis.gates.evaluate import Answer
-from energy.analysis.gates.judging import BARE, CONFIRMING, THIS_RUN, Judge, summarise_run
+from energy.analysis.gates.judge import BARE, CONFIRMING, THIS_RUN, Answer, Judge
+from energy.analysis.gates.reference import check_reference
 from energy.analysis.gates.selection import Selection
 from energy.measuring.run import Run
 from energy.plugin.ending import came_to_its_end
 from energy.plugin.items import RUN, USAGE_ERROR, case_name, is_measured, open_run, storage
 from energy.records.metrics import METRICS
+from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.records.store import Store, StoreError
+from energy.records.store import Store
+from energy.records.summary import summarise_unwritten
+from energy.report.terminal import gates as report
 
 MARKER = "energy_fail"
 JUDGE = pytest.StashKey[Judge]()
@@ -67,10 +75,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{MARKER}(gate, ...): limits of this case, as in --energy-fail")
     option, results = config.getoption, Store(storage(config))
     try:
-        own = project.read(config.rootpath)
-        asked = tuple(gates.parse(text, COMMAND_LINE) for text in option("energy_fail"))
+        own = project.read_project(config.rootpath)
+        asked = tuple(parse_gate(text, COMMAND_LINE) for text in option("energy_fail"))
         if option("energy_compare"):
-            base.check(results, option("energy_compare"))
+            check_reference(results, option("energy_compare"))
     except (ValueError, StoreError) as mistake:
         raise pytest.UsageError(str(mistake)) from None
     config.stash[JUDGE] = Judge(
@@ -116,7 +124,7 @@ def _header(judge: Judge) -> list[str]:
     if not judge.ranked:
         return ["energy: compared only; no gate, so nothing of it fails the run"]
     strict = ", strict: 11 and 12 fail the run" if judge.strict else ""
-    return [f"energy: gates{strict}", *resolve.lines(resolve.of(judge.ranked, judge.cases), judge.cases)]
+    return [f"energy: gates{strict}", *tabulate_gates(resolve_gates(judge.ranked, judge.cases), judge.cases)]
 
 
 def _selection(config: pytest.Config, cases: Sequence[str]) -> Selection:
@@ -126,8 +134,8 @@ def _selection(config: pytest.Config, cases: Sequence[str]) -> Selection:
     left_out = config.stash[DESELECTED] - set(cases)
     ignored = (*(config.getoption("ignore") or ()), *(["."] if config.getoption("lf", False) else []))
     return Selection(
-        paths=selection.relative(named, here, root),
-        ignored=selection.relative(ignored, here, root),
+        paths=selection.make_relative(named, here, root),
+        ignored=selection.make_relative(ignored, here, root),
         deselected=frozenset(left_out),
     )
 
@@ -136,7 +144,7 @@ def _marked(item: pytest.Item) -> list[Gate]:
     """Return the gates of a test's markers, the nearest last."""
     marks = reversed(list(item.iter_markers(MARKER)))
     origin = f"marker of {item.name}"
-    return [gates.of_case(str(text), origin, case_name(item)) for mark in marks for text in mark.args]
+    return [parse_marker(str(text), origin, case_name(item)) for mark in marks for text in mark.args]
 
 
 def pytest_energy_opened(config: pytest.Config, run: Run) -> None:
@@ -160,7 +168,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     result = yield
     run, judge = open_run(session.config), session.config.stash[JUDGE]
     if judge.confirms and run is not None:
-        alarmed = confirm.cases(_answer(session.config, run).comparison)
+        alarmed = confirm.choose_cases(_answer(session.config, run).comparison)
         if alarmed:
             session.config.stash[AGAIN] = _measure_again(session, run, alarmed)
     return result
@@ -221,11 +229,12 @@ def _judge(session: pytest.Session, run: Run) -> None:
 
 
 def _answer(config: pytest.Config, run: Run) -> Answer:
+    machine = run.fingerprint, run.started
     again = config.stash.get(AGAIN, None)
-    confirming = None if again is None else summarise_run(again, CONFIRMING, run.fingerprint, run.started)
-    records = run.recorder.whole_run()
-    return config.stash[JUDGE].judge(
-        summarise_run(records, THIS_RUN, run.fingerprint, run.started), confirming
+    judge: Judge = config.stash[JUDGE]
+    return judge.judge(
+        summarise_unwritten(run.recorder.whole_run(), THIS_RUN, *machine),
+        None if again is None else summarise_unwritten(again, CONFIRMING, *machine),
     )
 
 
@@ -255,7 +264,8 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pyte
         terminalreporter.section("energy: gates" if judge.ranked else "energy: comparison")
         if run.written is not None:
             judge.written(run.written)
-        for line in judge.lines():
+        gated = bool(judge.ranked)
+        for line in report.lines(judge.answer, told=judge.told, gated=gated, strict=judge.strict):
             terminalreporter.write_line(line)
         if exitstatus != pytest.ExitCode.OK and judge.answer.exit_code != codes.PASSED:
             terminalreporter.write_line(f"energy: pytest's own exit code {int(exitstatus)} stands")

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from energy.analysis.compare import noise, scale
+from energy.analysis.compare import noise
 from energy.analysis.compare.compare import compare
 from energy.analysis.compare.gate import Gate
-from energy.analysis.compare.outcome import Noise
+from energy.analysis.compare.result import Noise
+from energy.analysis.compare.values import choose_scale
 from energy.statistics import Spread, p_noisier, power, reject_by_holm, repeats_needed
 from tests.simulated.summaries import case, run
 
@@ -372,7 +373,7 @@ def test_calibrated_noise_counts_only_where_nothing_was_repeated():
 def test_a_limit_is_where_the_user_put_it_on_the_scale_of_the_metric(metric, gate, base_mean, limit):
     given_gate = None if gate is None else Gate("", metric, None, gate[0], gate[1], "")
 
-    assert scale.of(metric).limit(given_gate, base_mean) == pytest.approx(limit)
+    assert choose_scale(metric).limit(given_gate, base_mean) == pytest.approx(limit)
 
 
 def test_the_noise_of_an_a_a_run_is_read_from_its_file(tmp_path):
@@ -380,11 +381,11 @@ def test_the_noise_of_an_a_a_run_is_read_from_its_file(tmp_path):
             "gpu_kj": {"noise": None, "n": 20}}}  # fmt: skip
     (tmp_path / "noise.json").write_text(json.dumps(body))
 
-    found = noise.calibrated_in(tmp_path)
+    found = noise.read_calibrated(tmp_path)
 
     expected = Noise(0.012, 19, "calibrate: 20 windows of 10 s of fixed work")
     assert found == {"total_kj": expected, "kj_per_epoch": expected}
-    assert noise.calibrated_in(tmp_path / "none") == {}
+    assert noise.read_calibrated(tmp_path / "none") == {}
 
 
 @pytest.mark.parametrize("text", ["{", '{"schema": 2, "metrics": {}, "work": {}}', "[]", '{"schema": 1}'])
@@ -392,4 +393,4 @@ def test_a_damaged_noise_file_is_named_with_the_remedy(tmp_path, text):
     (tmp_path / "noise.json").write_text(text)
 
     with pytest.raises(ValueError, match=r"noise.json: not usable .*run `python -m energy calibrate` again"):
-        noise.calibrated_in(tmp_path)
+        noise.read_calibrated(tmp_path)

@@ -40,14 +40,14 @@ def one_repeat():
 def test_a_record_is_in_the_journal_once_it_is_kept(begun, path):
     begun.keep(record())
 
-    assert [event["event"] for event in journal.read(path).events] == ["start", "case"]
+    assert [event["event"] for event in journal.read_journal(path).events] == ["start", "case"]
 
 
 def test_a_record_that_the_journal_refuses_is_not_kept(begun, monkeypatch):
     def full(*_):
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(journal, "append", full)
+    monkeypatch.setattr(journal, "append_event", full)
 
     with pytest.raises(OSError, match="full"):
         begun.keep(record())
@@ -117,4 +117,4 @@ def test_what_is_measured_once_more_stays_beside_the_run(begun, path):
 
     assert len(begun.whole_run()) == len(again.whole_run()) == 1
     assert len(again.measured()) == 2
-    assert [event["event"] for event in journal.read(path).events] == ["start", "case"]
+    assert [event["event"] for event in journal.read_journal(path).events] == ["start", "case"]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from energy.analysis.compare import words
-from energy.analysis.compare.outcome import Change, Comparison, Noise, Row, Shift
+from energy.analysis.compare.result import Change, Comparison, Noise, Row, Shift
 from energy.records import provenance
 from energy.records.metrics import METRICS
 from energy.records.summary import RunSummary
@@ -163,7 +163,7 @@ def figures(change: Change) -> str:
 
 def _change(change: Change, notes: Notes) -> str:
     """Write a change; what is not unchanged has its reason below, and so has what looks too sure."""
-    text = words.change(change.change, change.relative, change.interval)
+    text = words.write_change(change.change, change.relative, change.interval)
     if change.verdict == "no-baseline" and change.change is not None:  # the row says why
         return text
     if change.verdict == "unchanged" and change.interval is not None:
@@ -181,7 +181,7 @@ def _session(shifts: dict[str, Shift], metrics: Sequence[str], notes: Notes) -> 
             cells += ["", ""]
             continue
         mark = notes.mark(f"session, {metric} {shift.verdict}: {shift.why}")
-        cells += ["", f"{words.change(shift.change, True, shift.interval)} {mark}"]
+        cells += ["", f"{words.write_change(shift.change, True, shift.interval)} {mark}"]
         told.append(shift.verdict)
     return [*cells, next((word for word in OUTCOMES if word in told), "")]
 
@@ -201,7 +201,7 @@ def _aligned(cells: Sequence[Sequence[str]], width: int) -> list[str]:
 def _sentences(comparison: Comparison, count: int) -> Iterator[str]:
     """Yield what the table means."""
     if hidden := len(comparison.rows) - count:
-        yield f"{words.cases(hidden)} unchanged, not shown (compare --all shows them)"
+        yield f"{words.count_cases(hidden)} unchanged, not shown (compare --all shows them)"
     if comparison.refused:
         yield f"not judged: {comparison.refused}"
     elif comparison.base is None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from energy.analysis.compare import words
 from energy.analysis.history.series import ChangePoint, Point, Series
 from energy.records.metrics import METRICS
-from energy.records.store import short_commit
+from energy.records.runfile import shorten_commit
 from energy.text import align_columns, format_number, format_plus_minus, list_few
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -47,7 +47,7 @@ def _headline(shift: Series, cases: Sequence[Series]) -> str:
     runs = len({point.reference for series in cases for point in series.points})
     span = f", {days[0]} to {days[-1]}" if days else ""
     told = f"{runs} run{'' if runs == 1 else 's'}"
-    return f"{shift.fingerprint}: {shift.metric} of {words.cases(len(cases))} in {told}{span}"
+    return f"{shift.fingerprint}: {shift.metric} of {words.count_cases(len(cases))} in {told}{span}"
 
 
 def _titles(metric: str) -> tuple[str, ...]:
@@ -120,18 +120,18 @@ def _changes(histories: Sequence[Series]) -> Iterator[str]:
         return
     searched = [series for series in histories[1:] if not series.unsearched]
     if searched:
-        yield f"no change of level in {words.cases(len(searched))}"
+        yield f"no change of level in {words.count_cases(len(searched))}"
     few = [series.unsearched for series in histories[1:] if series.unsearched]
     for why, count in Counter(few).items():
-        yield f"not searched in {words.cases(count)}: {why}"
+        yield f"not searched in {words.count_cases(count)}: {why}"
 
 
 def in_words(series: Series, change: ChangePoint) -> str:
     """Say what changed, since when, and on how many points that rests."""
     first = series.points[change.index]
-    size = words.change(change.change, series.relative)
+    size = words.write_change(change.change, series.relative)
     verdict = {True: ", worse", False: ", better", None: ""}[change.worse]
-    since = f"{short_commit({'id': first.commit})} ({first.datetime[:10]})"
+    since = f"{shorten_commit({'id': first.commit})} ({first.datetime[:10]})"
     return f"{size} since {since}, {change.before} points before, {change.after} after{verdict}"
 
 
@@ -145,12 +145,12 @@ def _cuts(cases: Sequence[Series]) -> Iterator[str]:
     for series in cases:
         for cut in series.cuts:
             first = series.points[cut.index]
-            since = f"{short_commit({'id': first.commit})} ({first.datetime[:10]})"
+            since = f"{shorten_commit({'id': first.commit})} ({first.datetime[:10]})"
             shared[since, ", ".join(cut.keys)] += 1
     if shared:
         yield f"cuts ({CUT}): what was measured before and after is not compared"
     for (since, keys), count in shared.items():
-        yield f"  {keys} changed with {since} in {words.cases(count)}"
+        yield f"  {keys} changed with {since} in {words.count_cases(count)}"
 
 
 def _excluded(cases: Sequence[Series]) -> Iterator[str]:
