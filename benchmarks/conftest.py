@@ -160,7 +160,7 @@ def pytest_energy_schedule(item: pytest.Item) -> Schedule | None:
     place: Place = "first" if is_reference else "anywhere"
     # Every shard trains the reference, if it does not find it. Counting what the others cost takes torch.
     counts = item.config.getoption("energy_shard") is not None and not is_reference
-    cost = loads.of(**item.callspec.params, image_size=chosen.image_size) if counts else 0.0
+    cost = loads.estimate_load(**item.callspec.params, image_size=chosen.image_size) if counts else 0.0
     return Schedule(len(chosen.seeds), place, cost * len(chosen.seeds))
 
 

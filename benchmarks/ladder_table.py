@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.ladder import Rung
-from energy import digits
+from energy.text import format_number
 
 TITLES = ("technique", "Dice", "kJ", "Dice/kJ", "gain", "needed", "verdict")
 UNKNOWN = "–"
@@ -48,7 +48,7 @@ def _cells(rung: Rung) -> tuple[str, ...]:
     shares = (rung.gain, rung.needed)
     return (
         name,
-        *(UNKNOWN if figure is None else digits.number(figure) for figure in figures),
+        *(UNKNOWN if figure is None else format_number(figure) for figure in figures),
         *(UNKNOWN if share is None else f"{share:+.1%}" for share in shares),
         f"{rung.verdict}: {rung.why}" if rung.why else rung.verdict,
     )

@@ -13,7 +13,7 @@ import zoo
 OVERHEAD_MACS = 4.4e8
 
 
-def of(arch: str, technique: str, image_size: int) -> float:
+def estimate_load(arch: str, technique: str, image_size: int) -> float:
     """Return the products of one slice's forward pass, with what a step takes beside them."""
     share = zoo.recipe(arch, technique).resolution ** 2
     return OVERHEAD_MACS + share * zoo.macs_per_slice(arch, image_size)

@@ -56,19 +56,27 @@ Names and units (everything is in SI; kJ are for tables):
 - `Fault`: what went wrong, when (`at_seconds`), how long (`seconds`), and how many joules may be missing
   because of it (`joules_at_stake`).
 - `frame("results")`: the stored records as a pandas table, one row per repeat; the units are in the
-  columns' names or in `energy.metrics.METRICS`.
+  columns' names or in `energy.records.metrics.METRICS`.
 
-In a test, the `energy` fixture does all this: `energy(sorted, numbers)`; see `energy.case.Case`.
+In a test, the `energy` fixture does all this: `energy(sorted, numbers)`; see `energy.measuring.case.Case`.
 
 Importing this opens nothing and imports no vendor's library.
 """
 
-from energy.meters import Meters, close, diagnose, open_meters, read, settle
-from energy.meters._meter import Diagnosis, Meter, MeterUnavailable
+from energy._version import __version__
+from energy.meters import (
+    Diagnosis,
+    Meter,
+    Meters,
+    MeterUnavailable,
+    close,
+    diagnose,
+    open_meters,
+    read,
+    settle,
+)
 from energy.reading import Count, DomainEnergy, Energy, Fault, Reading
 from energy.records.frame import frame
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Count",
@@ -80,6 +88,7 @@ __all__ = [
     "MeterUnavailable",
     "Meters",
     "Reading",
+    "__version__",
     "close",
     "diagnose",
     "frame",

@@ -39,7 +39,7 @@ def small_network(monkeypatch):
     """Train a network of 85 weights under the name of a big one."""
     from tests.simulated.tiny_slices import network
 
-    monkeypatch.setattr("zoo.model.building.create", network)
+    monkeypatch.setattr("zoo.model.build.create_network", network)
 
 
 @pytest.fixture(scope="session")

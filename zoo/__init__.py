@@ -24,8 +24,8 @@ from zoo.recipes.recipe import Recipe, recipe
 from zoo.results import Diverged, Epoch, Ineffective, Scores, Setup, Taught, Trained
 
 if TYPE_CHECKING:
+    from zoo.availability import unavailable
     from zoo.evaluation import evaluate, predict
-    from zoo.hardware import unavailable
     from zoo.size import macs_per_slice
     from zoo.training.distilling import teachers_recipe
     from zoo.training.loop import epochs, train
@@ -65,7 +65,7 @@ _WITH_TORCH = {
     "predict": "zoo.evaluation",
     "teachers_recipe": "zoo.training.distilling",
     "train": "zoo.training.loop",
-    "unavailable": "zoo.hardware",
+    "unavailable": "zoo.availability",
     "warm_up": "zoo.training.warming",
 }
 

@@ -1,14 +1,17 @@
-"""Dice of a trained network on a split."""
+"""Dice of a trained network on a split, by three definitions.
 
-from collections.abc import Iterator
+A pixel is brain where its logit is above 0, that is its probability above 0.5. Pixels are counted per slice:
+one pass over them serves every definition.
+"""
+
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from zoo._dice import counts, scores
-from zoo.hardware import settings
+from zoo.device.runtime import settings
 from zoo.model.forward import logits_of
 from zoo.recipes.recipe import Recipe
 from zoo.results import Scores
@@ -25,8 +28,8 @@ def evaluate(model: nn.Module, split: Any, recipe: Recipe) -> Scores:
         ValueError: if the split is empty, or two subjects have a volume of the same name.
     """
     _check(split)
-    rows = [counts(logits, mask) for logits, mask in _answers(model, split, recipe)]
-    return scores(torch.cat(rows).cpu(), split.volume, recipe.batch_size)
+    rows = [count_pixels(logits, mask) for logits, mask in _answers(model, split, recipe)]
+    return score_slices(torch.cat(rows).cpu(), split.volume, recipe.batch_size)
 
 
 def predict(model: nn.Module, split: Any, recipe: Recipe) -> np.ndarray:
@@ -64,3 +67,40 @@ def _check(split: Any) -> None:
                 f"volume {volume!r} belongs to subjects {owners[volume]!r} and {subject!r}; "
                 f"expected volume names that are unique, because Dice is pooled per volume."
             )
+
+
+def count_pixels(logits: Tensor, mask: Tensor) -> Tensor:
+    """Count the pixels of each slice of (N, 1, H, W): (N, 3), found and true, found, true."""
+    found, true = logits > 0, mask > 0.5
+    return torch.stack([pixels.flatten(1).sum(1) for pixels in (found & true, found, true)], dim=1)
+
+
+def pool_dice(slices: Tensor, empty: float = 1.0) -> float:
+    """Compute one Dice over all pixels of slices, counted (N, 3); `empty` where both sides are empty."""
+    both, found, true = slices.sum(0).tolist()
+    return 2 * both / (found + true) if found + true else empty
+
+
+def score_slices(slices: Tensor, volumes: Sequence[str], batch_size: int) -> Scores:
+    """Compute every definition of Dice for slices in their order.
+
+    A volume without brain in which none was found counts as 1, a perfect answer. `dice_batch` follows the
+    code of Mazurek et al. 2024 (arXiv:2405.15778): a batch with an empty union counts as 0.
+    """
+    rows: dict[str, list[int]] = {}
+    for row, volume in enumerate(volumes):
+        rows.setdefault(volume, []).append(row)
+    by_volume = {volume: pool_dice(slices[of_volume]) for volume, of_volume in rows.items()}
+    with_brain = [pool_dice(row[None]) for row in slices if row[2] > 0]
+    batches = [(pool_dice(batch, empty=0.0), len(batch)) for batch in slices.split(batch_size)]
+    return Scores(
+        dice=_mean(by_volume.values()),
+        dice_slice=_mean(with_brain) if with_brain else None,
+        dice_batch=sum(dice * size for dice, size in batches) / len(slices),
+        dice_by_volume=by_volume,
+    )
+
+
+def _mean(values) -> float:
+    values = list(values)
+    return sum(values) / len(values)

@@ -48,7 +48,7 @@ from energy.records.metrics import METRICS
 SCHEMA = 1
 FILE = "noise.json"
 METRIC_NAMES = ("total_kj", "gpu_kj", "cpu_kj", "ram_kj", "seconds", "mean_watts")
-LEVEL = 0.95
+CONFIDENCE = 0.95
 POWER = 0.80  # Cohen's convention (Statistical Power Analysis, 2nd edition 1988, section 2.4)
 RUNS = (3, 5)  # how many runs people afford: the third study's three seeds, and a few more
 LEAST_WINDOWS = 4  # three of them fix constant, label and drift; the fourth tells the noise
@@ -76,7 +76,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Noise:
+class MetricNoise:
     """What the windows say of one metric; the fields are those of the file."""
 
     unit: str
@@ -98,10 +98,10 @@ class Noise:
         return asdict(self) | {"sources": list(self.sources)}
 
 
-def order(windows: int, coin: Callable[[], bool]) -> str:
+def draw_order(windows: int, coin: Callable[[], bool]) -> str:
     """Return the labels of so many windows, in blocks of ABBA or BAAB; a rest of two is AB or BA.
 
-    >>> order(10, iter([True, False, True]).__next__)
+    >>> draw_order(10, iter([True, False, True]).__next__)
     'ABBABAABAB'
 
     Raises:
@@ -114,23 +114,25 @@ def order(windows: int, coin: Callable[[], bool]) -> str:
     return "".join([*blocks, *rest])
 
 
-def of_metric(name: str, windows: Sequence[Measured]) -> Noise:
+def measure_noise(name: str, windows: Sequence[Measured]) -> MetricNoise:
     """Say how noisy a metric is; one value that is unknown or not above 0 makes that unknown."""
     found = {pair for window in windows for pair in window.sources[name].items()}
     kinds = {kind for _, kind in found}
     kind = "mixed" if len(kinds) > 1 else next(iter(kinds), None)
     sources = tuple(sorted({source for source, _ in found}))
-    begun = Noise(METRICS[name].unit, kind, sources, len(windows))
+    begun = MetricNoise(METRICS[name].unit, kind, sources, len(windows))
     reason = _why_unknown([window.values[name] for window in windows])
     if reason:
         return replace(begun, reason=reason)
     values = [value for value, _ in (window.values[name] for window in windows) if value is not None]
     labels = [window.label for window in windows]
     seconds = [window.starts_seconds for window in windows]
-    return replace(begun, **statistics_of(values, labels, seconds))
+    return replace(begun, **find_statistics(values, labels, seconds))
 
 
-def statistics_of(values: Sequence[float], labels: Sequence[str], seconds: Sequence[float]) -> dict[str, Any]:
+def find_statistics(
+    values: Sequence[float], labels: Sequence[str], seconds: Sequence[float]
+) -> dict[str, Any]:
     """Return mean, noise, drift, ratio of the labels and what can be detected, as fields of `Noise`.
 
     Args:
@@ -163,7 +165,7 @@ def detectable_shift(noise: float, runs: int, power: float = POWER) -> float:
     0.5
     """
     # That it comes out significant with the wrong sign happens in less than one case in a million.
-    return _found_shift(noise, runs, 2 * runs - 2, (1 - LEVEL) / 2, power)
+    return _found_shift(noise, runs, 2 * runs - 2, (1 - CONFIDENCE) / 2, power)
 
 
 def detectable_in_suite(noise: float, windows: int, cases: int, repeats: int) -> float:
@@ -184,7 +186,7 @@ def detectable_in_suite(noise: float, windows: int, cases: int, repeats: int) ->
     0.5
     """
     freedom = cases * (2 * repeats - 2) if repeats > 1 else windows - 1
-    return _found_shift(noise, repeats, freedom, (1 - LEVEL) / cases, POWER)
+    return _found_shift(noise, repeats, freedom, (1 - CONFIDENCE) / cases, POWER)
 
 
 def _found_shift(noise: float, runs: int, freedom: int, tail: float, power: float) -> float:
@@ -222,7 +224,7 @@ def _fit(logs: Sequence[float], labels: Sequence[str], seconds: Sequence[float])
     residuals = np.array(logs) - design @ coefficients
     freedom = len(logs) - design.shape[1]
     errors = np.sqrt(np.diag(inverse) * (residuals @ residuals) / freedom)
-    half = errors * stdtrit(freedom, (1 + LEVEL) / 2)
+    half = errors * stdtrit(freedom, (1 + CONFIDENCE) / 2)
     estimates = [(float(c), float(c - h), float(c + h)) for c, h in zip(coefficients, half, strict=True)]
     return estimates[1], estimates[2]
 
@@ -231,5 +233,5 @@ def _sd_interval(sd: float, n: int) -> tuple[float, float]:
     """Return the interval of a standard deviation: (n - 1) s² / sigma² follows chi-squared."""
     from scipy.special import chdtri  # its argument is the share above
 
-    most, least = chdtri(n - 1, (1 - LEVEL) / 2), chdtri(n - 1, (1 + LEVEL) / 2)
+    most, least = chdtri(n - 1, (1 - CONFIDENCE) / 2), chdtri(n - 1, (1 + CONFIDENCE) / 2)
     return sd * math.sqrt((n - 1) / most), sd * math.sqrt((n - 1) / least)

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
-from energy.nearest import unknown
+from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.records.store import StoreError
+from energy.text import explain_unknown
 
 
 class UsageError(Exception):
@@ -44,7 +44,7 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     name, *rest = arguments
     if name not in names():
-        raise UsageError(unknown("command", name, names()))
+        raise UsageError(explain_unknown("command", name, names()))
     command = _load(name)
     parser = _Parser(prog=f"joulebench {name}", description=command.__doc__)
     command.add_arguments(parser)

@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import energy
+from energy._version import __version__
 from energy.analysis import calibration
-from energy.analysis.calibration import METRIC_NAMES, Measured, Noise
+from energy.analysis.calibration import METRIC_NAMES, Measured, MetricNoise
 from energy.commands._work import Work
 from energy.measuring import figures
 from energy.measuring.case import Repeat
 from energy.measuring.window import JUST_NOW_SECONDS, Window
+from energy.meters import read
 from energy.meters._meter import Meter
 from energy.reading import Energy
 
@@ -37,7 +38,7 @@ def measure(
     say("once to warm up, unmeasured")
     work.run()
     windows = _windows(meters, work, order, say)
-    noises = {name: calibration.of_metric(name, windows) for name in METRIC_NAMES}
+    noises = {name: calibration.measure_noise(name, windows) for name in METRIC_NAMES}
     return _body(work, order, windows, noises) | {"idle": idle, "self_cost": cost}
 
 
@@ -47,7 +48,7 @@ def head(meters: Sequence[Meter], fingerprint: str) -> dict[str, Any]:
         "schema": calibration.SCHEMA,
         "fingerprint": fingerprint,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "suite_version": energy.__version__,
+        "suite_version": __version__,
         "meters": [meter.name for meter in meters],
     }
 
@@ -57,7 +58,9 @@ def coin() -> bool:
     return bool(secrets.randbits(1))
 
 
-def _body(work: Work, order: str, windows: Sequence[Measured], noises: dict[str, Noise]) -> dict[str, Any]:
+def _body(
+    work: Work, order: str, windows: Sequence[Measured], noises: dict[str, MetricNoise]
+) -> dict[str, Any]:
     return {
         "work": {
             "description": work.description,
@@ -123,6 +126,6 @@ def _reading_seconds(meters: Sequence[Meter]) -> float:
     for _ in range(READINGS):
         time.sleep(JUST_NOW_SECONDS)
         started = time.perf_counter()
-        energy.read(meters)
+        read(meters)
         took.append(time.perf_counter() - started)
     return statistics.median(took)

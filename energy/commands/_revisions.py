@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-import energy
-
 SHORT = 8
 
 
@@ -85,9 +83,7 @@ def checked_out(repository: Path, names: Sequence[str]) -> Iterator[tuple[Path, 
 def instrument(folder: Path) -> Path:
     """Copy this package alone into `folder`, so that both revisions are measured by the same instrument."""
     alone = folder / "instrument"
-    shutil.copytree(
-        Path(energy.__file__).parent, alone / "energy", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(Path(__file__).parents[1], alone / "energy", ignore=shutil.ignore_patterns("__pycache__"))
     return alone
 
 

@@ -24,7 +24,7 @@ from energy.commands._revisions import SHORT, Revision, Terminated
 
 ORDERS = ("ABBA", "BAAB")
 # A test that failed has left its record, and a project's own gates are about other comparisons.
-USABLE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, *codes.GRAVEST)
+USABLE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, *codes.GRAVEST_CODES)
 
 
 # What a training needs to write its records once it was interrupted.

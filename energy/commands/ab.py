@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from energy.analysis.compare.gate import Gate
-    from energy.analysis.gates.sides import Side
+    from energy.analysis.gates.reference import Side
 
 PASSES_ON = True
 INTERRUPTED = 130  # as shells have it: 128 + SIGINT
@@ -50,15 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure both revisions, print the comparison, return the exit code."""
-    from energy.analysis.compare import gates
-    from energy.analysis.compare.gates import COMMAND_LINE
+    from energy.analysis.compare.gate import COMMAND_LINE, parse_gate
     from energy.commands import _revisions as revisions
     from energy.commands import _visits as visits
 
     if not 1 <= args.rounds <= MOST_ROUNDS:
         raise UsageError(f"--rounds {args.rounds}: expected 1 to {MOST_ROUNDS}")
     try:
-        asked = tuple(gates.parse(text, COMMAND_LINE) for text in args.fail)
+        asked = tuple(parse_gate(text, COMMAND_LINE) for text in args.fail)
         base, head = _measured(args)
     except (ValueError, revisions.GitError, visits.VisitError) as mistake:
         raise UsageError(str(mistake)) from None
@@ -100,18 +99,18 @@ def _judged(
     after: Sequence[dict[str, Any]],
 ) -> int:
     """Print what the visits say, and return the exit code."""
-    from energy.analysis.compare.noise import calibrated_in
+    from energy.analysis.compare.noise import read_calibrated
     from energy.analysis.gates import baseline as baselines
-    from energy.analysis.gates import evaluate
-    from energy.analysis.gates.base import Base
+    from energy.analysis.gates.judge import Question, answer_question
+    from energy.analysis.gates.reference import Base
     from energy.report.terminal import gates as report
 
     base, head = _pooled(before, "A"), _pooled(after, "B")
-    nodes = {name: node for run in before for name, node in baselines.nodes_of(run).items()}
+    nodes = {name: node for run in before for name, node in baselines.find_nodes(run).items()}
     told = f"A, {args.base}, {len(before)} visits"
-    calibrated = calibrated_in(args.storage / str(head.run.fingerprint))
-    question = evaluate.Question(asked, Base(base, told, nodes), calibrated=calibrated)
-    answer = evaluate.answer(question, head.run, strict=args.strict)
+    calibrated = read_calibrated(args.storage / str(head.run.fingerprint))
+    question = Question(asked, Base(base, told, nodes), calibrated=calibrated)
+    answer = answer_question(question, head.run, strict=args.strict)
     lines = report.lines(answer, told=told, gated=bool(asked), strict=args.strict, all_rows=args.all)
     print("", *lines, sep="\n")
     return answer.exit_code
@@ -119,8 +118,8 @@ def _judged(
 
 def _pooled(runs: Sequence[dict[str, Any]], letter: str) -> Side:
     """Put the repeats of all visits of a revision together."""
-    from energy.analysis.gates import sides
-    from energy.records import summary
+    from energy.analysis.gates.reference import pool_runs
+    from energy.records.summary import summarise_run
 
     names = [Path(letter, f"visit {number}") for number in range(1, len(runs) + 1)]
-    return sides.pool([summary.of_run(run, name) for run, name in zip(runs, names, strict=True)])
+    return pool_runs([summarise_run(run, name) for run, name in zip(runs, names, strict=True)])

@@ -15,8 +15,9 @@ from energy.analysis.gates import baseline as baselines
 from energy.analysis.gates.baseline import Pin
 from energy.commands import UsageError
 from energy.commands._storage import add_storage
+from energy.records.runfile import shorten_commit
 from energy.records.schema import RecordError
-from energy.records.store import Store, short_commit
+from energy.records.store import Store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 def _set(results: Store, name: str, reference: str | None, *, force: bool) -> int:
     path = results.find(reference)
     before = _before(results, name, path)
-    own = baselines.pin(results, name, path, force=force)
+    own = baselines.pin_run(results, name, path, force=force)
     print(f"{own.run.fingerprint}/{name} is {_told(own)}")
     for text in own.overlooked:
         print(f"overlooked by --force: {text}")
@@ -68,7 +69,7 @@ def _before(results: Store, name: str, path: Path) -> Pin | None:
     """Return the baseline that is replaced; a damaged one may be replaced, too."""
     fingerprint = results.load(path).get("energy", {}).get("fingerprint")
     try:
-        return baselines.find(results.root, name, fingerprint) if fingerprint else None
+        return baselines.find_pin(results.root, name, fingerprint) if fingerprint else None
     except RecordError as problem:
         print(f"replaced: {problem}")
         return None
@@ -83,7 +84,7 @@ def _show(results: Store, name: str | None, fingerprint: str | None) -> int:
     problems = []
     for path in found:
         try:
-            print("\n".join(_lines(baselines.read(path))))
+            print("\n".join(_lines(baselines.read_pin(path))))
         except RecordError as problem:
             problems.append(str(problem))
     if problems:
@@ -113,16 +114,16 @@ def _remove(results: Store, name: str, fingerprint: str | None) -> int:
 def _files(results: Store, name: str | None, fingerprint: str | None) -> list[Path]:
     """Return the files of the baselines that are meant; NAME may be FINGERPRINT/NAME."""
     machine, _, short = (name or "").rpartition("/")
-    found = baselines.files(results.root, machine or fingerprint)
+    found = baselines.list_pins(results.root, machine or fingerprint)
     return [path for path in found if not short or path.stem == short]
 
 
 def _unknown(results: Store, name: str) -> str:
-    return f"no baseline {name!r} in {results.root}; {baselines.elsewhere(results.root, name)}"
+    return f"no baseline {name!r} in {results.root}; {baselines.name_elsewhere(results.root, name)}"
 
 
 def _told(own: Pin) -> str:
     run = own.run
     good = sum(case.status == "ok" for case in run.cases)
-    commit = short_commit({"id": run.commit}) + ("+dirty" if run.dirty else "")
+    commit = shorten_commit({"id": run.commit}) + ("+dirty" if run.dirty else "")
     return f"{run.reference} ({run.datetime[:10]}, {commit}, {good} of {len(run.cases)} cases good)"

@@ -60,15 +60,15 @@ def run(args: argparse.Namespace) -> int:
 def _calibrate(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     """Open the meters, prove that the result can be written, measure, write."""
     # Meters and statistics take a second to import; `--help` does without.
-    import energy
     from energy.analysis import calibration
     from energy.commands import _aa, _work
     from energy.measuring import fingerprint
+    from energy.meters import MeterUnavailable, open_meters
 
     try:
-        order = calibration.order(args.repeats, _aa.coin)
-        meters = energy.open_meters(args.meters)
-    except (energy.MeterUnavailable, ValueError) as mistake:
+        order = calibration.draw_order(args.repeats, _aa.coin)
+        meters = open_meters(args.meters)
+    except (MeterUnavailable, ValueError) as mistake:
         raise UsageError(str(mistake)) from mistake
     with meters:
         name = fingerprint.name(fingerprint.of_meters(meters))

@@ -12,19 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from energy.analysis.compare import gates
-from energy.analysis.compare.gates import COMMAND_LINE
-from energy.analysis.gates import base, selection
+from energy.analysis.compare.gate import COMMAND_LINE, parse_gate
 from energy.analysis.gates import baseline as baselines
 from energy.analysis.gates import config as project
 from energy.analysis.gates import exit_codes as codes
-from energy.analysis.gates.judging import CONFIRMING, Judge
+from energy.analysis.gates import selection
+from energy.analysis.gates.judge import CONFIRMING, Judge
+from energy.analysis.gates.reference import is_pinned_somewhere
 from energy.commands import UsageError
 from energy.commands._storage import add_storage, tell
-from energy.records import store, summary
+from energy.records.runfile import list_records
 from energy.records.store import Store
-from energy.records.summary import RunSummary
+from energy.records.summary import RunSummary, summarise_record, summarise_run
 from energy.report.terminal import checklist as validity
+from energy.report.terminal import gates as report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     results = Store(args.storage)
     path = results.find(args.run)
     data = results.load(path)
-    head, records = summary.of_run(data, path), store.records_in(data)
+    head, records = summarise_run(data, path), list_records(data)
     if head.fingerprint is None:
         raise UsageError(f"{path} holds no energy records; there is nothing to check")
     print(f"{path}\n")
@@ -65,24 +66,28 @@ def _judged(args: argparse.Namespace, results: Store, data: dict[str, Any], head
         if (why := judge.choose(str(head.fingerprint))) is not None:
             tell(why)
         answer = judge.judge(head, _again(data, head))
-        print("", *judge.lines(all_rows=args.all), sep="\n")
+        told, gated = judge.told, bool(judge.ranked)
+        lines = report.lines(answer, told=told, gated=gated, strict=judge.strict, all_rows=args.all)
+        print("", *lines, sep="\n")
         if judge.ranked or answer.exit_code:
             return answer.exit_code
     return _of_itself(head)
 
 
 def _judge(args: argparse.Namespace, results: Store, data: dict[str, Any], head: RunSummary) -> Judge:
-    own = project.read(Path())
-    if args.baseline is not None and not base.is_pinned_somewhere(results, args.baseline):
-        raise UsageError(f"no baseline {args.baseline!r}; {baselines.elsewhere(results.root, args.baseline)}")
+    own = project.read_project(Path())
+    if args.baseline is not None and not is_pinned_somewhere(results, args.baseline):
+        raise UsageError(
+            f"no baseline {args.baseline!r}; {baselines.name_elsewhere(results.root, args.baseline)}"
+        )
     return Judge(
         store=results,
         project=own,
-        asked=tuple(gates.parse(text, COMMAND_LINE) for text in args.fail),
+        asked=tuple(parse_gate(text, COMMAND_LINE) for text in args.fail),
         reference=args.compare if args.baseline is None else args.baseline,
         strict=args.strict or own.strict,
         cases=[case.case for case in head.cases],
-        selection=selection.of_json(data["energy"].get("selection")),
+        selection=selection.read_selection(data["energy"].get("selection")),
     )
 
 
@@ -92,7 +97,7 @@ def _again(data: dict[str, Any], head: RunSummary) -> RunSummary | None:
         return None
     again = data["energy"]["confirmation"]["records"]
     return replace(
-        head, path=Path(CONFIRMING), reference=CONFIRMING, cases=tuple(map(summary.of_record, again))
+        head, path=Path(CONFIRMING), reference=CONFIRMING, cases=tuple(map(summarise_record, again))
     )
 
 

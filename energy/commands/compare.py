@@ -20,7 +20,7 @@ from energy.records.store import Store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from energy.analysis.compare.outcome import Comparison
+    from energy.analysis.compare.result import Comparison
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the comparison."""
     # Statistics take half a second to import; `--help` does without.
-    from energy.analysis.compare import asjson
+    from energy.analysis.compare.result import comparison_as_json
     from energy.report.terminal import comparison as render
 
     metrics = None if args.metrics is None else [name.strip() for name in args.metrics.split(",")]
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as mistake:
         raise UsageError(str(mistake)) from None
     if args.json:
-        print(json.dumps(asjson.as_json(found), indent=1, allow_nan=False))
+        print(json.dumps(comparison_as_json(found), indent=1, allow_nan=False))
     else:
         print(render.render(found, all_rows=args.all))
     return 0
@@ -64,14 +64,14 @@ def compared(
         ValueError: a metric cannot be compared.
     """
     from energy.analysis.compare.compare import compare
-    from energy.analysis.compare.noise import calibrated_in
-    from energy.analysis.gates import sides
+    from energy.analysis.compare.noise import read_calibrated
+    from energy.analysis.gates.reference import find_earlier, find_side
 
     results = Store(storage)
     with results.index(tell) as index:
-        head = sides.find(results, index, head_name)
-        base = sides.find(results, index, base_name, head.run.fingerprint)
-        history, notes = sides.earlier(results, index, [base, head], metrics)
-    calibrated = calibrated_in(results.root / head.run.fingerprint) if head.run.fingerprint else {}
+        head = find_side(results, index, head_name)
+        base = find_side(results, index, base_name, head.run.fingerprint)
+        history, notes = find_earlier(results, index, [base, head], metrics)
+    calibrated = read_calibrated(results.root / head.run.fingerprint) if head.run.fingerprint else {}
     found = compare(base.run, head.run, metrics=metrics, history=history, calibrated=calibrated)
     return replace(found, warnings=(*found.warnings, *base.notes, *head.notes, *notes))

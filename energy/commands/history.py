@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING
 
 from energy.commands import UsageError
 from energy.commands._storage import add_storage, tell
-from energy.nearest import unknown
 from energy.records.metrics import METRICS
 from energy.records.store import Store
+from energy.text import explain_unknown
 
 if TYPE_CHECKING:
     from energy.analysis.history import Series
-    from energy.records.column import Column
+    from energy.records.summary import Column
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from energy.analysis.history import histories
 
     if args.metric not in METRICS:
-        raise UsageError(unknown("metric", args.metric, METRICS))
+        raise UsageError(explain_unknown("metric", args.metric, METRICS))
     columns = _columns(args)
     _refuse_unknown(columns, args)
     found = [list(histories(of_machine, args.metric, partial(_is_wanted, args))) for of_machine in columns]
@@ -71,7 +71,7 @@ def _columns(args: argparse.Namespace) -> list[list[Column]]:
     if not fingerprints:
         raise UsageError(f"no results in {args.storage}; run a benchmark first, or name another by --storage")
     if args.machine is not None and args.machine not in fingerprints:
-        raise UsageError(unknown("machine", args.machine, fingerprints))
+        raise UsageError(explain_unknown("machine", args.machine, fingerprints))
     with results.index(tell) as index:
         found = [
             [index.column(run.path, args.metric) for run in results.runs(name)]
@@ -93,9 +93,9 @@ def _refuse_unknown(columns: Sequence[Sequence[Column]], args: argparse.Namespac
     known = {case.identity for of_machine in columns for one in of_machine for case in one.cases}
     tasks = sorted({task for _, task in known})
     if args.task not in (None, *tasks):
-        raise UsageError(unknown("task", args.task, tasks))
+        raise UsageError(explain_unknown("task", args.task, tasks))
     if not any(_is_wanted(args, *identity) for identity in known):
-        raise UsageError(unknown("case", args.cases, sorted({case for case, _ in known})))
+        raise UsageError(explain_unknown("case", args.cases, sorted({case for case, _ in known})))
 
 
 def _is_wanted(args: argparse.Namespace, case: str, task: str) -> bool:
@@ -110,14 +110,14 @@ def _print_text(machines: Sequence[Sequence[Series]]) -> None:
 
 
 def _print_csv(machines: Sequence[Sequence[Series]]) -> None:
-    from energy.analysis.history import otava
+    from energy.analysis.history.series import tabulate_for_otava
 
     if len(machines) > 1:
         names = ", ".join(series[0].fingerprint for series in machines)
         raise UsageError(
             f"--csv is of one machine, and these have such cases: {names}; say which by --machine"
         )
-    table, left_out = otava.table(machines[0][1:])
+    table, left_out = tabulate_for_otava(machines[0][1:])
     if left_out:
         tell(f"{left_out} run(s) left out, in which one of the cases has no figure that counts")
     print(table, end="")

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from energy import digits
 from energy.commands import UsageError
 from energy.commands._storage import add_storage, tell
-from energy.records import column, journal, store
+from energy.records import journal
 from energy.records.index import Index
+from energy.records.runfile import StoreError, shorten_commit
 from energy.records.schema import RecordError
-from energy.records.store import RunFile, Store, StoreError
-from energy.records.summary import CaseSummary, of_record
+from energy.records.store import RunFile, Store
+from energy.records.summary import CaseSummary, pack_values, summarise_record
+from energy.text import align_columns, format_number
 
 Row = tuple[str, ...]
 
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
             except (RecordError, StoreError) as problem:
                 problems.append(str(problem))
         index.keep_only([run.path for run in results.runs()])
-    print("\n".join(_aligned([TITLES, *rows])) if rows else f"no results in {args.storage}")
+    print("\n".join(align_columns([TITLES, *rows])) if rows else f"no results in {args.storage}")
     if problems:
         raise UsageError("; ".join(problems))
     return 0
@@ -49,7 +50,7 @@ def _sources(results: Store, index: Index) -> Iterator[Callable[[], list[Row]]]:
     for stored in results.runs():
         yield partial(_stored, stored, index)
     for path in results.journals():
-        yield partial(_validated_if_odd, partial(_unfinished, path), partial(journal.check, path))
+        yield partial(_validated_if_odd, partial(_unfinished, path), partial(journal.check_journal, path))
 
 
 def _validated_if_odd(describe: Callable[[], list[Row]], validate: Callable[[], object]) -> list[Row]:
@@ -69,7 +70,7 @@ def _stored(stored: RunFile, index: Index) -> list[Row]:
     """Describe one run file."""
     energy = index.column(stored.path, "total_kj")
     run = energy.run
-    label = f"{store.short_commit({'id': run.commit})}{' dirty' if run.dirty else ''}"
+    label = f"{shorten_commit({'id': run.commit})}{' dirty' if run.dirty else ''}"
     date = _minute(run.datetime)
     if run.fingerprint is None:
         count = len(energy.cases)
@@ -80,13 +81,13 @@ def _stored(stored: RunFile, index: Index) -> list[Row]:
 
 def _unfinished(path: Path) -> list[Row]:
     """Describe the runs of a journal that have begun and not ended."""
-    left = [run for run in journal.runs(path) if run.end is None]
+    left = [run for run in journal.list_runs(path) if run.end is None]
     return [_cut_off(path, run) for run in left]
 
 
-def _cut_off(path: Path, run: journal.Run) -> Row:
-    cases = [of_record(record) for record in run.records]
-    energy = column.packed([case.values.get("total_kj", ()) for case in cases])
+def _cut_off(path: Path, run: journal.JournalRun) -> Row:
+    cases = [summarise_record(record) for record in run.records]
+    energy = pack_values([case.values.get("total_kj", ()) for case in cases])
     told = "unfinished: --energy-resume goes on with it"
     return (path.parent.name, _minute(run.start.get("time")), "", *_summary(cases, *energy), told)
 
@@ -113,10 +114,4 @@ def _total(cases: Sequence[CaseSummary], counts: Sequence[int], kj: Sequence[flo
     kinds = {case.kind for case in cases if case.kind is not None}
     kind = kinds.pop() if len(kinds) == 1 else "mixed"
     partly = "more than " if len(known) < len(kj) or 0 in counts else ""
-    return f"{partly}{digits.number(sum(known))} {kind}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Pad the columns to equal width."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return f"{partly}{format_number(sum(known))} {kind}"

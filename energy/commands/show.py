@@ -7,11 +7,11 @@ from typing import Any
 
 from energy.commands import UsageError
 from energy.commands._storage import add_storage
-from energy.nearest import unknown
-from energy.records import store
+from energy.records.runfile import list_records
 from energy.records.store import Store
 from energy.report.terminal import record as detail
 from energy.report.terminal import table
+from energy.text import explain_unknown
 
 Record = Mapping[str, Any]
 
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     results = Store(args.storage)
     path = results.find(args.run)
     data = results.load(path)
-    records = _selected(store.records_in(data), args.case, str(path))
+    records = _selected(list_records(data), args.case, str(path))
     if args.json:
         print(json.dumps(records, indent=1, allow_nan=False))
     elif args.case:
@@ -62,5 +62,7 @@ def _selected(records: Sequence[Record], case: str | None, where: str) -> Sequen
         raise UsageError(f"{where} holds no energy records; pytest-benchmark compare reads its seconds")
     selected = [record for record in records if case in (None, record["case"])]
     if not selected:
-        raise UsageError(f"{unknown('case', str(case), sorted({r['case'] for r in records}))}; in {where}")
+        raise UsageError(
+            f"{explain_unknown('case', str(case), sorted({r['case'] for r in records}))}; in {where}"
+        )
     return selected

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from energy.analysis.compare.outcome import Comparison
-from energy.nearest import unknown
+from energy.analysis.compare.result import Comparison
+from energy.text import explain_unknown
 
 MAX_BYTES = 60_000  # a comment on GitHub holds 65,536 characters
 
@@ -71,5 +71,5 @@ def load(name: str) -> ModuleType:
     """
     plain = name.replace("-", "_")
     if plain not in names():
-        raise ExportError(unknown("format", name, names()))
+        raise ExportError(explain_unknown("format", name, names()))
     return importlib.import_module(f"{__name__}.{plain}")

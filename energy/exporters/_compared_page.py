@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from energy.analysis.compare import words
-from energy.analysis.compare.outcome import Change, Comparison, Row, Shift
+from energy.analysis.compare.result import Change, Comparison, Row, Shift
 from energy.exporters import Request
 from energy.exporters._cases import kinds, records
 from energy.exporters._markdown import Page, bullets, code, commands, folded, prose, table
@@ -61,7 +61,7 @@ def _limits(base: Comparison) -> Iterator[str]:
 def _folds(request: Request, base: Comparison) -> tuple[str, ...]:
     conditions = bullets([prose(line) for line in _conditions(base)])
     return (
-        folded(f"All {words.cases(len(base.rows))}", _table(base, base.rows)),
+        folded(f"All {words.count_cases(len(base.rows))}", _table(base, base.rows)),
         folded("Environment", "\n\n".join(part for part in (environment(request), conditions) if part)),
         folded("How to reproduce", "\n\n".join([reproduce(request), commands([_command(request, base)])])),
     )
@@ -80,7 +80,7 @@ def _command(request: Request, base: Comparison) -> str:
 def _body(base: Comparison, rows: Sequence[Row]) -> str:
     if rows or _shifts(base):
         unchanged = sum(render.outcome(row) == "unchanged" for row in base.rows)
-        told = f"{words.cases(unchanged)} unchanged." if unchanged else ""
+        told = f"{words.count_cases(unchanged)} unchanged." if unchanged else ""
         return "\n\n".join(part for part in (_table(base, rows), told) if part)
     return "Nothing changed beyond its limit." if base.rows else "There are no cases."
 
@@ -101,7 +101,7 @@ def _figures(base: Comparison, row: Row) -> Iterator[str]:
 
 
 def _change(change: Change) -> str:
-    return words.change(change.change, change.relative, change.interval)
+    return words.write_change(change.change, change.relative, change.interval)
 
 
 def _verdict(row: Row) -> str:
@@ -129,7 +129,7 @@ def _session(base: Comparison) -> Iterator[list[str]]:
     cells = ["session (median)"]
     for metric in base.metrics:
         shift = shifts.get(metric)
-        shown = UNKNOWN if shift is None else prose(words.change(shift.change, True, shift.interval))
+        shown = UNKNOWN if shift is None else prose(words.write_change(shift.change, True, shift.interval))
         cells += ["", shown]
     gravest = next(word for word in render.OUTCOMES if word in {one.verdict for one in shifts.values()})
     why = "; ".join(f"{one.metric} {one.verdict}: {one.why}" for one in shifts.values())

@@ -12,14 +12,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from energy import digits
 from energy.analysis.compare import words
-from energy.analysis.compare.outcome import Change
+from energy.analysis.compare.result import Change
 from energy.exporters import Exported, Request
 from energy.exporters._cases import TRACKED, hardware, names, problem, records, row_of, sources
 from energy.exporters._text import printable
-from energy.records import store
 from energy.records.provenance import kind_of
+from energy.records.runfile import shorten_commit
+from energy.text import format_number
 
 OPTIONS = ("base",)
 
@@ -65,7 +65,7 @@ def _entry(request: Request, name: str, record: Mapping[str, Any], metric: str) 
         "value": figure["mean"],
     }
     if figure["ci95"] is not None:
-        entry["range"] = f"± {digits.number((figure['ci95'][1] - figure['ci95'][0]) / 2)}"
+        entry["range"] = f"± {format_number((figure['ci95'][1] - figure['ci95'][0]) / 2)}"
     return entry | {"extra": "\n".join(_extra(request, record, metric, kind))}
 
 
@@ -77,7 +77,7 @@ def _extra(request: Request, record: Mapping[str, Any], metric: str, kind: str |
     if seeds:
         yield f"seeds {', '.join(map(str, seeds))}"
     yield sources(record) if kind else "no energy"
-    yield f"commit {printable(store.short_commit(request.run['commit_info']))}"
+    yield f"commit {printable(shorten_commit(request.run['commit_info']))}"
     yield from _against_base(request, record, metric)
 
 
@@ -91,4 +91,4 @@ def _against_base(request: Request, record: Mapping[str, Any], metric: str) -> I
 
 
 def _told(change: Change) -> str:
-    return f"{words.change(change.change, change.relative, change.interval)} {change.verdict}"
+    return f"{words.write_change(change.change, change.relative, change.interval)} {change.verdict}"

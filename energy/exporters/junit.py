@@ -20,11 +20,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from energy.analysis.compare import words
-from energy.analysis.compare.outcome import Change, Comparison, Row, Shift
+from energy.analysis.compare.result import Change, Comparison, Row, Shift
 from energy.exporters import Exported, Request
 from energy.exporters._cases import hardware, names, problem, records, row_of, sources
 from energy.exporters._text import printable
-from energy.records import provenance, store
+from energy.records import provenance
+from energy.records.runfile import shorten_commit
 
 OPTIONS = ("base",)
 
@@ -92,7 +93,7 @@ def _number(tests: Sequence[Test], kind: Kind) -> int:
 
 def _of_run(request: Request) -> Iterator[tuple[str, str]]:
     yield "hardware", hardware(request.run)
-    yield "commit", store.short_commit(request.run["commit_info"])
+    yield "commit", shorten_commit(request.run["commit_info"])
     if request.base is not None and request.base.base is not None:
         yield "base", request.base.base.reference
 
@@ -123,7 +124,7 @@ def _verdicts(row: Row | None) -> Iterator[tuple[str, str]]:
         return
     yield "verdict", row.verdict
     for change in row.changes.values():
-        yield f"{change.metric}.change", words.change(change.change, change.relative, change.interval)
+        yield f"{change.metric}.change", words.write_change(change.change, change.relative, change.interval)
         yield f"{change.metric}.verdict", f"{change.verdict}: {change.why}"
 
 
@@ -166,7 +167,7 @@ def _counts_in(base: Comparison, verdict: Change | Shift) -> bool:
 
 
 def _told(change: Change) -> str:
-    shown = words.change(change.change, change.relative, change.interval)
+    shown = words.write_change(change.change, change.relative, change.interval)
     return f"{change.metric} {shown} {change.verdict}: {change.why}"
 
 
@@ -176,7 +177,7 @@ def _missing(row: Row) -> Test:
 
 
 def _session(base: Comparison, shift: Shift) -> Test:
-    shown = words.change(shift.change, True, shift.interval)
+    shown = words.write_change(shift.change, True, shift.interval)
     message = f"{shift.metric} of {shift.cases} cases {shown} {shift.verdict}: {shift.why}"
     ending = None
     if shift.verdict == "regressed" and _counts_in(base, shift):

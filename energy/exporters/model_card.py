@@ -10,16 +10,16 @@ https://huggingface.co/docs/hub/model-cards-co2
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any
 
-from energy import digits, interval
 from energy.exporters import Exported, ExportError, Request
 from energy.exporters._carbon import KJ_PER_KWH, factor, grams
 from energy.exporters._cases import problem, records, sources
 from energy.exporters._text import printable
 from energy.measuring.figures import NO_GRID
-from energy.nearest import unknown
 from energy.records import provenance
+from energy.text import explain_unknown, format_number
 
 OPTIONS = ("case", "grid_g_per_kwh", "location", "training_type")
 
@@ -50,7 +50,7 @@ def _chosen(request: Request) -> Mapping[str, Any]:
         )
     found = [record for record in trained if request.case in (None, record["case"])]
     if not found:
-        raise ExportError(f"{unknown('case', str(request.case), known)}; in {request.reference}")
+        raise ExportError(f"{explain_unknown('case', str(request.case), known)}; in {request.reference}")
     if len(found) > 1:
         raise ExportError(f"{request.reference} has {len(found)} cases of the name {request.case!r}")
     if (why := problem(found[0])) is not None:
@@ -63,7 +63,7 @@ def _emissions(request: Request, record: Mapping[str, Any]) -> float:
     emitted = grams(request, record)
     known = [value for value in emitted if value is not None]
     if known and len(known) == len(emitted):
-        return interval.mean(known)
+        return fmean(known)
     total = record["metrics"].get("total_kj", {"mean": None, "reason": "no energy was metered"})
     if total["mean"] is None:
         raise ExportError(f"emissions of {record['case']} are unknown: {total['reason']}")
@@ -87,10 +87,10 @@ def _grid(request: Request) -> list[str]:
 
 
 def _band(request: Request, record: Mapping[str, Any]) -> list[str]:
-    made_of, per_kwh = provenance.of(record), factor(request)
+    made_of, per_kwh = provenance.find_provenance(record), factor(request)
     if made_of is None or made_of.band is None or per_kwh is None:
         return []
-    low, high = (digits.number(joules / 1000 / KJ_PER_KWH * per_kwh) for joules in made_of.band)
+    low, high = (format_number(joules / 1000 / KJ_PER_KWH * per_kwh) for joules in made_of.band)
     return [f"the truth lies within {low} and {high} g by the error of the meters"]
 
 

@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from energy.analysis.compare.outcome import Row
+from energy.analysis.compare.result import Row
 from energy.exporters import Exported, Request
 from energy.exporters._cases import hardware, names, records
 from energy.exporters._text import printable

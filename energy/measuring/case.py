@@ -12,8 +12,8 @@ from energy.measuring import cooling as cooldown
 from energy.measuring.cooling import Cooler, Cooling
 from energy.measuring.window import Window
 from energy.meters._meter import Meter
-from energy.nearest import unknown
 from energy.records.metrics import METRICS
+from energy.text import explain_unknown
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class Repeat:
         """
         for name in values:
             if name not in METRICS:
-                raise ValueError(unknown("metric", name, METRICS))
+                raise ValueError(explain_unknown("metric", name, METRICS))
         self.observed.update(values)
 
 

@@ -12,10 +12,9 @@ from typing import Any
 
 import psutil
 
-import energy
 from energy.measuring import machine
 from energy.measuring.boards import boards
-from energy.meters import context
+from energy.meters import context, read
 from energy.meters._meter import Meter
 
 # Words of a processor's marketing name that tell nothing about it.
@@ -43,13 +42,13 @@ def hardware(gpus: Sequence[Mapping[str, Any]] = (), sources: Sequence[str] = ()
 
 def of_meters(meters: Sequence[Meter]) -> dict[str, Any]:
     """Describe this machine as these open meters see it."""
-    now = energy.read(meters)
+    now = read(meters)
     headline = (now - now).headline()
     # A GPU that no meter can read ("missing") cannot be asked for its name either.
-    read = [part for part in headline if part.domain == "gpu" and part.source != "missing"]
-    by_nvml = [part for part in read if part.source.startswith(("nvml_", "codecarbon_"))]
+    metered = [part for part in headline if part.domain == "gpu" and part.source != "missing"]
+    by_nvml = [part for part in metered if part.source.startswith(("nvml_", "codecarbon_"))]
     uuids = sorted({uuid for part in by_nvml for uuid in part.device.split(",")})
-    others = sorted(part.device for part in read if part not in by_nvml)
+    others = sorted(part.device for part in metered if part not in by_nvml)
     state = context(meters)
     named = [{"name": state.get(device, {}).get("name", device)} for device in others]
     return hardware([*boards(uuids), *named], [part.source for part in headline])
@@ -63,12 +62,6 @@ def name(hardware: Mapping[str, Any]) -> str:
     """
     text = json.dumps(hardware, sort_keys=True)
     return f"{_readable(hardware)}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
-
-
-def short_hash(value: Any) -> str:
-    """Hash any JSON-able value to 12 hexadecimal digits, the same for the same value on every machine."""
-    text = json.dumps(value, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
-import energy
 from energy.measuring import machine, memory
-from energy.meters import Meters, context, settle
+from energy.meters import Meters, context, read, settle
 from energy.meters._meter import Meter
 from energy.meters._watch import cost
 from energy.reading import Energy, Reading
@@ -106,4 +105,4 @@ class Window:
     def _read(self) -> Reading:
         if self.synchronize is not None:
             self.synchronize()
-        return energy.read(self.meters)
+        return read(self.meters)

@@ -20,7 +20,19 @@ from energy.meters._watch.cost import Cost
 from energy.meters._watch.sampler import Sampler
 from energy.reading import Count, Fault, Reading
 
-__all__ = ["Meters", "close", "context", "diagnose", "meter_names", "open_meters", "read", "settle"]
+__all__ = [
+    "Diagnosis",
+    "Meter",
+    "MeterUnavailable",
+    "Meters",
+    "close",
+    "context",
+    "diagnose",
+    "meter_names",
+    "open_meters",
+    "read",
+    "settle",
+]
 
 SETTLING_SECONDS = 0.05  # between two looks at a log that has not arrived
 

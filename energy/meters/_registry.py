@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from energy.meters._meter import Diagnosis, Meter
+from energy.text import explain_unknown
 
 
 class MeterFile(Protocol):
@@ -45,6 +45,5 @@ def meter_file(name: str) -> MeterFile:
     """
     known = names()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or known
-        raise ValueError(f"no meter is called {name!r}; did you mean {' or '.join(near)}?")
+        raise ValueError(explain_unknown("meter", name, known))
     return cast(MeterFile, importlib.import_module(f"energy.meters.{name}"))

@@ -16,14 +16,15 @@ from typing import Any
 
 import pytest
 
-import energy
 from energy.measuring.case import Case
 from energy.measuring.run import Device, Session, Settings
+from energy.meters import MeterUnavailable
 from energy.plugin import dry_run as dryrun
 from energy.plugin import hookspecs
 from energy.plugin.live import Live
+from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.records.store import StoreError, check_name
+from energy.records.store import check_name
 from energy.report.terminal import table
 
 # Gates, the order of measuring and its limit have their own hooks, after those here.
@@ -111,7 +112,7 @@ def energy_session(request: pytest.FixtureRequest, energy_device: Device) -> Ses
     session = Session(_settings(config), energy_device, live.say)
     try:
         session.open()
-    except (energy.MeterUnavailable, StoreError, RecordError, ValueError) as mistake:
+    except (MeterUnavailable, StoreError, RecordError, ValueError) as mistake:
         pytest.exit(f"joulebench: {mistake}", returncode=USAGE_ERROR)
     config.stash[SESSION] = session
     config.hook.pytest_energy_opened(config=config, session=session)
@@ -120,7 +121,7 @@ def energy_session(request: pytest.FixtureRequest, energy_device: Device) -> Ses
 
 @pytest.fixture(name="energy")
 def energy_fixture(request: pytest.FixtureRequest, energy_session: Session) -> Case:
-    """Measure with `energy(function, ...)`, or in windows; see `energy.case.Case`."""
+    """Measure with `energy(function, ...)`, or in windows; see `energy.measuring.case.Case`."""
     case = energy_session.case(case_name(request.node), *request.node.stash.get(REPEAT, (1, 1)))
     case.node = request.node.nodeid
     request.node.stash[CASE] = case

@@ -12,11 +12,12 @@ from collections.abc import Generator
 
 import pytest
 
-import energy
-from energy.measuring.figures import JOULES_PER_KJ, total_joules
+from energy.measuring.figures import total_joules
 from energy.measuring.run import Session
+from energy.meters import read
 from energy.plugin import SESSION, USAGE_ERROR, is_measured
 from energy.reading import Reading
+from energy.records.metrics import JOULES_PER_KJ
 
 OPENED = pytest.StashKey[Reading]()
 STOPPED = pytest.StashKey[bool]()
@@ -43,7 +44,7 @@ def pytest_energy_opened(config: pytest.Config, session: Session) -> None:
     """Begin to count, if the total can be known here."""
     if config.getoption("energy_max_kj") is None:
         return
-    config.stash[OPENED] = energy.read(session.meters)
+    config.stash[OPENED] = read(session.meters)
     _, unknown = _spent_kj(config, session)
     if unknown is not None:
         pytest.exit(f"joulebench: --energy-max-kj: {unknown}", returncode=USAGE_ERROR)
@@ -73,5 +74,5 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
 
 def _spent_kj(config: pytest.Config, run: Session) -> tuple[float | None, str | None]:
     """Return what the meters have counted since they were opened, or None and the reason."""
-    joules, unknown = total_joules(energy.read(run.meters) - config.stash[OPENED])
+    joules, unknown = total_joules(read(run.meters) - config.stash[OPENED])
     return (None, unknown) if joules is None else (joules / JOULES_PER_KJ, None)

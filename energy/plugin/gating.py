@@ -1,6 +1,6 @@
 """Gates in pytest: what a run must keep, said before its first case and held against it after its last.
 
-A plugin of its own, which `energy.plugin` brings along. Comparing and judging is `energy.comparison`'s; here
+A plugin of its own, which `energy.plugin` brings along. Comparing and judging is `energy.analysis`'s; here
 is when, with what, and with which exit code.
 """
 
@@ -11,19 +11,27 @@ from typing import Any
 
 import pytest
 
-from energy.analysis.compare import gates, resolve
-from energy.analysis.compare.gate import Gate
-from energy.analysis.compare.gates import COMMAND_LINE
-from energy.analysis.gates import base, confirm, selection
+from energy.analysis.compare.gate import (
+    COMMAND_LINE,
+    Gate,
+    parse_gate,
+    parse_marker,
+    resolve_gates,
+    tabulate_gates,
+)
 from energy.analysis.gates import config as project
+from energy.analysis.gates import confirm, selection
 from energy.analysis.gates import exit_codes as codes
-from energy.analysis.gates.evaluate import Answer
-from energy.analysis.gates.judging import BARE, CONFIRMING, THIS_RUN, Judge, head
+from energy.analysis.gates.judge import BARE, CONFIRMING, THIS_RUN, Answer, Judge
+from energy.analysis.gates.reference import check_reference
 from energy.analysis.gates.selection import Selection
 from energy.measuring.run import Session
 from energy.plugin import SESSION, USAGE_ERROR, case_name, confirming, is_measured, storage
+from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.records.store import Store, StoreError
+from energy.records.store import Store
+from energy.records.summary import summarise_unwritten
+from energy.report.terminal import gates as report
 
 MARKER = "energy_fail"
 JUDGE = pytest.StashKey[Judge]()
@@ -64,10 +72,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{MARKER}(gate, ...): limits of this case, as in --energy-fail")
     option, results = config.getoption, Store(storage(config))
     try:
-        own = project.read(config.rootpath)
-        asked = tuple(gates.parse(text, COMMAND_LINE) for text in option("energy_fail"))
+        own = project.read_project(config.rootpath)
+        asked = tuple(parse_gate(text, COMMAND_LINE) for text in option("energy_fail"))
         if option("energy_compare"):
-            base.check(results, option("energy_compare"))
+            check_reference(results, option("energy_compare"))
     except (ValueError, StoreError) as mistake:
         raise pytest.UsageError(str(mistake)) from None
     config.stash[JUDGE] = Judge(
@@ -113,7 +121,7 @@ def _header(judge: Judge) -> list[str]:
     if not judge.ranked:
         return ["energy: compared only; no gate, so nothing of it fails the run"]
     strict = ", strict: 11 and 12 fail the run" if judge.strict else ""
-    return [f"energy: gates{strict}", *resolve.lines(resolve.of(judge.ranked, judge.cases), judge.cases)]
+    return [f"energy: gates{strict}", *tabulate_gates(resolve_gates(judge.ranked, judge.cases), judge.cases)]
 
 
 def _selection(config: pytest.Config, cases: Sequence[str]) -> Selection:
@@ -123,8 +131,8 @@ def _selection(config: pytest.Config, cases: Sequence[str]) -> Selection:
     left_out = config.stash[DESELECTED] - set(cases)
     ignored = (*(config.getoption("ignore") or ()), *(["."] if config.getoption("lf", False) else []))
     return Selection(
-        paths=selection.relative(named, here, root),
-        ignored=selection.relative(ignored, here, root),
+        paths=selection.make_relative(named, here, root),
+        ignored=selection.make_relative(ignored, here, root),
         deselected=frozenset(left_out),
     )
 
@@ -133,7 +141,7 @@ def _marked(item: pytest.Item) -> list[Gate]:
     """Return the gates of a test's markers, the nearest last."""
     marks = reversed(list(item.iter_markers(MARKER)))
     origin = f"marker of {item.name}"
-    return [gates.of_case(str(text), origin, case_name(item)) for mark in marks for text in mark.args]
+    return [parse_marker(str(text), origin, case_name(item)) for mark in marks for text in mark.args]
 
 
 def pytest_energy_opened(config: pytest.Config, session: Session) -> None:
@@ -158,7 +166,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
     run, judge = session.config.stash.get(SESSION, None), session.config.stash[JUDGE]
     if judge.confirms and run is not None and run.is_ours:
         run.adopt_the_rest()
-        if names := confirm.cases(_answer(run, judge).comparison):
+        if names := confirm.choose_cases(_answer(run, judge).comparison):
             run.again_records = confirming.measure(session, run, names)
     return result
 
@@ -194,8 +202,12 @@ def _judge(session: pytest.Session, run: Session) -> None:
 
 
 def _answer(run: Session, judge: Judge) -> Answer:
-    again = None if run.again_records is None else head(run, run.again_records, CONFIRMING)
-    return judge.judge(head(run, run.records, THIS_RUN), again)
+    machine = run.fingerprint, run.started
+    again = run.again_records
+    return judge.judge(
+        summarise_unwritten(run.records, THIS_RUN, *machine),
+        None if again is None else summarise_unwritten(again, CONFIRMING, *machine),
+    )
 
 
 def _exit_code(session: pytest.Session) -> int:
@@ -224,7 +236,8 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pyte
         terminalreporter.section("energy: gates" if judge.ranked else "energy: comparison")
         if run.written is not None:
             judge.written(run.written)
-        for line in judge.lines():
+        gated = bool(judge.ranked)
+        for line in report.lines(judge.answer, told=judge.told, gated=gated, strict=judge.strict):
             terminalreporter.write_line(line)
         if exitstatus != pytest.ExitCode.OK and judge.answer.exit_code != codes.PASSED:
             terminalreporter.write_line(f"energy: pytest's own exit code {int(exitstatus)} stands")

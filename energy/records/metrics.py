@@ -3,11 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from types import MappingProxyType
 from typing import Any, Literal
 
-from energy import interval
-from energy.nearest import unknown
+from energy.statistics import confidence_interval
+from energy.text import explain_unknown
+
+JOULES_PER_KJ = 1000.0
 
 Better = Literal["higher", "lower"] | None
 
@@ -61,7 +64,7 @@ _ALL = (
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ALL})
 
 
-def summarise(name: str, values: Sequence[float | None], reason: str | None = None) -> dict[str, Any]:
+def summarise_metric(name: str, values: Sequence[float | None], reason: str | None = None) -> dict[str, Any]:
     """Return {"unit", "better", "values", "mean", "ci95"} of a metric, plus "reason" if a value is None.
 
     The mean is None as soon as one value is: that of the repeats that happened to work is another figure.
@@ -71,7 +74,7 @@ def summarise(name: str, values: Sequence[float | None], reason: str | None = No
     """
     metric = METRICS.get(name)
     if metric is None:
-        raise ValueError(unknown("metric", name, METRICS))
+        raise ValueError(explain_unknown("metric", name, METRICS))
     if not values:
         raise ValueError(f"metric {name} got no values; give one per repeat, None where unknown")
     known = [float(value) for value in values if value is not None]
@@ -79,8 +82,8 @@ def summarise(name: str, values: Sequence[float | None], reason: str | None = No
         raise ValueError(f"metric {name} got {known}; expected finite numbers, or None with a reason")
     summary: dict[str, Any] = {"unit": metric.unit, "better": metric.better, "values": list(values)}
     if len(known) == len(values):
-        ci95 = interval.confidence_interval(known)
-        return summary | {"mean": interval.mean(known), "ci95": list(ci95) if ci95 else None}
+        ci95 = confidence_interval(known)
+        return summary | {"mean": fmean(known), "ci95": list(ci95) if ci95 else None}
     if not reason:
         raise ValueError(f"metric {name} has an unknown value and no reason; say why it is unknown")
     return summary | {"mean": None, "ci95": None, "reason": reason}

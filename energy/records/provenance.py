@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
-from energy import interval
 from energy.records.metrics import METRICS
 
 # What is, or is derived from, an energy: its error is the meter's, and it is measured or modelled as that is.
@@ -38,7 +38,7 @@ class Provenance:
         return self.band[0] / self.joules, self.band[1] / self.joules
 
 
-def of(record: Mapping[str, Any]) -> Provenance | None:
+def find_provenance(record: Mapping[str, Any]) -> Provenance | None:
     """Return the provenance of a record's total energy; None if nothing was metered."""
     parts = [domain for domain in record["domains"] if not domain["witness"]]
     if not parts:
@@ -75,7 +75,7 @@ def _total(parts: list[dict[str, Any]]) -> float | None:
     """Add up the means over the repeats."""
     if any(None in part["joules"] for part in parts):
         return None
-    return sum(interval.mean(part["joules"]) for part in parts)
+    return sum(fmean(part["joules"]) for part in parts)
 
 
 def _band(parts: list[dict[str, Any]]) -> tuple[float, float] | None:

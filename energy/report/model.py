@@ -9,9 +9,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from energy import interval
 from energy.analysis.history.series import Series
 from energy.records.metrics import METRICS
 from energy.report import words
@@ -230,7 +230,7 @@ def _parts(domains: Sequence[Mapping[str, Any]]) -> Iterator[Part]:
     for domain in dict.fromkeys(part["domain"] for part in parts):
         own = [part for part in parts if part["domain"] == domain]
         kinds = {part["kind"] for part in own}
-        joules = sum(interval.mean(part["joules"]) for part in own)
+        joules = sum(fmean(part["joules"]) for part in own)
         yield Part(label(domain, 20), kinds.pop() if len(kinds) == 1 else "mixed", joules)
 
 

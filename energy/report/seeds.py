@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from energy import interval
+from statistics import fmean
 
 
 def shared(seeds: Sequence[int], others: Sequence[int]) -> tuple[int, ...]:
@@ -29,13 +28,13 @@ def means(
     if not values or not others:
         return None
     if not seeds or not other_seeds:
-        return interval.mean(values), interval.mean(others)
+        return fmean(values), fmean(others)
     if len(seeds) != len(values) or len(other_seeds) != len(others):
         return None
     if seeds == other_seeds:  # of most cases; thousands of pairs are looked at
-        return interval.mean(values), interval.mean(others)
+        return fmean(values), fmean(others)
     both = shared(seeds, other_seeds)
     if not both:
         return None
     own, their = dict(zip(seeds, values, strict=True)), dict(zip(other_seeds, others, strict=True))
-    return interval.mean([own[seed] for seed in both]), interval.mean([their[seed] for seed in both])
+    return fmean([own[seed] for seed in both]), fmean([their[seed] for seed in both])

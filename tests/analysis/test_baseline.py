@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from energy.analysis.gates import baseline as baselines
-from energy.analysis.gates import sides
-from energy.analysis.gates.selection import Selection, of_json, relative
-from energy.records import summary
+from energy.analysis.gates.reference import find_side
+from energy.analysis.gates.selection import Selection, make_relative, read_selection
+from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.records.store import Store, StoreError
+from energy.records.store import Store
+from energy.records.summary import summarise_run
 from tests.simulated.records import failed, record, run
 
 CPU, GPU = "epyc-2c-cpu-91bc", "h200-700w-3f2a"
@@ -33,51 +34,51 @@ def saved(store, *records, name=None, fingerprint=CPU, **block):
 def test_a_baseline_is_the_figures_of_the_run_it_was_made_from(store):
     path = saved(store, record(), record("unet-bf16"), failed("unet-fp16"))
 
-    pinned = baselines.pin(store, "main", path, force=True)
+    pinned = baselines.pin_run(store, "main", path, force=True)
 
-    assert baselines.load(store.root, "main", CPU) == summary.of_run(store.load(path), path)
+    assert baselines.find_pin(store.root, "main", CPU).run == summarise_run(store.load(path), path)
     assert pinned.path == store.root / CPU / "baselines" / "main.json"
-    assert baselines.read(pinned.path).nodes["unet-bf16", "training"].endswith("test_training[unet-bf16]")
+    assert baselines.read_pin(pinned.path).nodes["unet-bf16", "training"].endswith("test_training[unet-bf16]")
     assert pinned.overlooked == ("failed: unet-fp16 oom",)
 
 
 def test_a_baseline_outlives_its_run_file(store):
     path = saved(store)
-    before = baselines.pin(store, "main", path).run
+    before = baselines.pin_run(store, "main", path).run
     path.unlink()
 
-    after = baselines.load(store.root, "main", CPU)
+    after = baselines.find_pin(store.root, "main", CPU).run
 
     assert after.cases == before.cases
     assert after.reference == before.reference
 
 
 def test_saving_a_run_moves_no_baseline(store):
-    first = baselines.pin(store, "main", saved(store))
+    first = baselines.pin_run(store, "main", saved(store))
     saved(store, name="main")
 
-    assert baselines.load(store.root, "main", CPU) == first.run
+    assert baselines.find_pin(store.root, "main", CPU).run == first.run
 
 
 def test_a_baseline_belongs_to_its_hardware(store):
     for fingerprint in (CPU, GPU):
-        baselines.pin(store, "main", saved(store, fingerprint=fingerprint))
+        baselines.pin_run(store, "main", saved(store, fingerprint=fingerprint))
 
-    assert baselines.load(store.root, "main", CPU).fingerprint == CPU
-    assert baselines.load(store.root, "main", GPU).fingerprint == GPU
-    assert baselines.load(store.root, f"{GPU}/main").fingerprint == GPU
-    assert baselines.load(store.root, f"{GPU}/main", CPU) is None
-    assert baselines.load(store.root, "main", "a100-400w-0000") is None
-    assert baselines.elsewhere(store.root, "main") == f"main is pinned for {CPU}, {GPU}"
+    assert baselines.find_pin(store.root, "main", CPU).run.fingerprint == CPU
+    assert baselines.find_pin(store.root, "main", GPU).run.fingerprint == GPU
+    assert baselines.find_pin(store.root, f"{GPU}/main").run.fingerprint == GPU
+    assert baselines.find_pin(store.root, f"{GPU}/main", CPU) is None
+    assert baselines.find_pin(store.root, "main", "a100-400w-0000") is None
+    assert baselines.name_elsewhere(store.root, "main") == f"main is pinned for {CPU}, {GPU}"
     with pytest.raises(StoreError, match=f"means several: {CPU}/main, {GPU}/main"):
-        baselines.load(store.root, "main")
+        baselines.find_pin(store.root, "main")
 
 
 def test_compare_finds_a_baseline_by_its_name(store):
-    baselines.pin(store, "release", saved(store))
+    baselines.pin_run(store, "release", saved(store))
 
     with store.index() as index:
-        assert sides.find(store, index, "release", CPU).run.reference == f"{CPU}/0001_01234567"
+        assert find_side(store, index, "release", CPU).run.reference == f"{CPU}/0001_01234567"
 
 
 @pytest.mark.parametrize(
@@ -109,18 +110,18 @@ def test_what_speaks_against_a_run_keeps_it_from_becoming_a_baseline_unless_forc
     path = store.write(data)
 
     with pytest.raises(StoreError, match=why) as refused:
-        baselines.pin(store, "main", path)
+        baselines.pin_run(store, "main", path)
 
     assert "--force pins it all the same" in str(refused.value)
-    assert baselines.files(store.root) == []
-    assert any(why in text for text in baselines.pin(store, "main", path, force=True).overlooked)
+    assert baselines.list_pins(store.root) == []
+    assert any(why in text for text in baselines.pin_run(store, "main", path, force=True).overlooked)
 
 
 @pytest.mark.parametrize("code", [0, 11, 12])
 def test_what_could_not_be_told_does_not_keep_a_run_from_becoming_one(store, code):
     gated = {"base": None, "gates": [], "exit_code": code, "findings": []}
 
-    baselines.pin(store, "main", saved(store, gated=gated))
+    baselines.pin_run(store, "main", saved(store, gated=gated))
 
 
 def test_a_run_without_a_good_case_or_without_hardware_cannot_be_forced(store):
@@ -130,31 +131,31 @@ def test_a_run_without_a_good_case_or_without_hardware_cannot_be_forced(store):
     (store.root / CPU / "0002_plain.json").write_text(json.dumps(plain))
 
     with pytest.raises(StoreError, match="it has no good case"):
-        baselines.pin(store, "main", bad, force=True)
+        baselines.pin_run(store, "main", bad, force=True)
     with pytest.raises(StoreError, match="a plain pytest-benchmark file"):
-        baselines.pin(store, "main", store.root / CPU / "0002_plain.json", force=True)
+        baselines.pin_run(store, "main", store.root / CPU / "0002_plain.json", force=True)
 
 
 @pytest.mark.parametrize("name", ["0007", "1st", "../main", "a/b", "", "ma in", ".main"])
 def test_a_name_that_may_be_a_run_or_a_path_is_refused(store, name):
     with pytest.raises(StoreError, match="expected a letter"):
-        baselines.pin(store, name, saved(store))
+        baselines.pin_run(store, name, saved(store))
 
 
 def test_a_run_file_that_changed_after_it_was_pinned_is_noticed(store):
     path = saved(store)
-    baselines.pin(store, "main", path)
+    baselines.pin_run(store, "main", path)
 
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert baselines.load(store.root, "main", CPU) is not None  # as a checkout on Windows writes it
+    assert baselines.find_pin(store.root, "main", CPU) is not None  # as a checkout on Windows writes it
 
     path.write_text(path.read_text().replace("12.3", "13.9"))
     with pytest.raises(RecordError, match=r"changed since the baseline main was made from it"):
-        baselines.load(store.root, "main", CPU)
+        baselines.find_pin(store.root, "main", CPU)
 
 
 def test_an_edited_or_damaged_baseline_is_noticed(store):
-    pinned = baselines.pin(store, "main", saved(store)).path
+    pinned = baselines.pin_run(store, "main", saved(store)).path
     text = pinned.read_text()
 
     for damaged, told in [
@@ -166,7 +167,7 @@ def test_an_edited_or_damaged_baseline_is_noticed(store):
     ]:
         pinned.write_text(damaged)
         with pytest.raises(RecordError, match=told):
-            baselines.load(store.root, "main", CPU)
+            baselines.find_pin(store.root, "main", CPU)
 
 
 def test_a_run_file_from_elsewhere_is_pinned_by_its_figures(store, tmp_path):
@@ -174,9 +175,9 @@ def test_a_run_file_from_elsewhere_is_pinned_by_its_figures(store, tmp_path):
     artefact = tmp_path / path.name
     artefact.write_text(path.read_text().replace("12.3", "13.9"))
 
-    baselines.pin(store, "main", artefact)
+    baselines.pin_run(store, "main", artefact)
 
-    assert baselines.load(store.root, "main", CPU).cases[0].values["total_kj"] == (13.9,)
+    assert baselines.find_pin(store.root, "main", CPU).cases[0].values["total_kj"] == (13.9,)
 
 
 # The command
@@ -216,7 +217,7 @@ def test_baseline_set_show_and_rm(store, joulebench):
 )
 def test_a_mistake_with_baselines_is_one_line_and_4(store, joulebench, arguments, told):
     for fingerprint in (CPU, GPU):
-        baselines.pin(store, "main", saved(store, fingerprint=fingerprint))
+        baselines.pin_run(store, "main", saved(store, fingerprint=fingerprint))
 
     code, _, err = joulebench("baseline", *arguments)
 
@@ -225,7 +226,7 @@ def test_a_mistake_with_baselines_is_one_line_and_4(store, joulebench, arguments
 
 
 def test_a_damaged_baseline_can_be_set_anew_and_is_named_by_show(store, joulebench):
-    path = baselines.pin(store, "main", saved(store)).path
+    path = baselines.pin_run(store, "main", saved(store)).path
     path.write_text("{")
 
     code, _, err = joulebench("baseline", "show")
@@ -256,9 +257,13 @@ ASKED = Selection(("benchmarks", "tests/test_a.py::test_x"), ("benchmarks/old",)
 )
 def test_a_case_is_asked_for_if_its_test_would_be_collected_and_nothing_leaves_it_out(case, node, asked):
     assert ASKED.asks_for(case, node) == asked
-    assert of_json(json.loads(json.dumps(ASKED.as_json()))).asks_for(case, node) == asked
+    assert read_selection(json.loads(json.dumps(ASKED.as_json()))).asks_for(case, node) == asked
 
 
 def test_without_arguments_everything_is_asked_for():
-    for selection in (Selection(), Selection(relative(["."], Path("/p"), Path("/p"))), of_json(None)):
+    for selection in (
+        Selection(),
+        Selection(make_relative(["."], Path("/p"), Path("/p"))),
+        read_selection(None),
+    ):
         assert selection.asks_for("unet", "anywhere/test_a.py::test_b")

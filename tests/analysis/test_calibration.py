@@ -10,7 +10,7 @@ from scipy import stats
 
 from energy.analysis import calibration
 from energy.analysis.calibration import Measured
-from energy.analysis.compare import power
+from energy.statistics import power
 
 
 def equidistant(count):
@@ -32,7 +32,7 @@ def windows(values, labels="ABBA", **changes):
 
 @given(st.integers(2, 40).map(lambda half: 2 * half), st.randoms())
 def test_an_order_has_as_many_a_as_b_and_no_trend_can_favour_one_in_a_block(count, random):
-    labels = calibration.order(count, lambda: random.random() < 0.5)
+    labels = calibration.draw_order(count, lambda: random.random() < 0.5)
 
     assert labels.count("A") == labels.count("B") == count // 2
     assert {labels[at : at + 4] for at in range(0, count - 3, 4)} <= {"ABBA", "BAAB"}
@@ -41,7 +41,7 @@ def test_an_order_has_as_many_a_as_b_and_no_trend_can_favour_one_in_a_block(coun
 @pytest.mark.parametrize("count", [-4, 0, 2, 3, 5, 21])
 def test_too_few_or_an_odd_number_of_windows_is_refused(count):
     with pytest.raises(ValueError, match=f"{count} windows: expected an even number, 4 or more"):
-        calibration.order(count, lambda: True)
+        calibration.draw_order(count, lambda: True)
 
 
 # Cohen, Statistical Power Analysis (1988), table 2.4.1: two-sided 5 %, power 80 %, per group.
@@ -79,8 +79,8 @@ def test_the_intervals_hold_the_truth_in_19_of_20_simulated_runs():
     for _ in range(2_000):
         values = np.exp(trend + random.normal(0, noise, len(labels)))
         steady = np.exp(random.normal(0, noise, len(labels)))
-        fit = calibration.statistics_of(list(values), labels, equidistant(len(labels)))
-        spread = calibration.statistics_of(list(steady), labels, equidistant(len(labels)))
+        fit = calibration.find_statistics(list(values), labels, equidistant(len(labels)))
+        spread = calibration.find_statistics(list(steady), labels, equidistant(len(labels)))
         intervals = (fit["a_to_b_ci95"], fit["drift_ci95"], spread["noise_ci95"])
         held.append(
             [low <= truth <= high for (low, high), truth in zip(intervals, (1, drift, noise), strict=True)]
@@ -97,7 +97,7 @@ def test_a_drift_does_not_pass_for_a_difference_nor_a_difference_for_a_drift():
         for label, at in zip(labels, seconds, strict=True)
     ]
 
-    found = calibration.statistics_of(values, labels, seconds)
+    found = calibration.find_statistics(values, labels, seconds)
 
     assert found["a_to_b"] == pytest.approx(1.02)
     assert found["drift"] == pytest.approx(0.03)
@@ -111,7 +111,7 @@ def test_without_labels_to_explain_anything_the_drift_is_that_of_scipys_regressi
     ]
     line = stats.linregress(seconds, balanced)
 
-    found = calibration.statistics_of(list(np.exp(balanced)), "ABBABAAB", seconds)
+    found = calibration.find_statistics(list(np.exp(balanced)), "ABBABAAB", seconds)
 
     half = stats.t.ppf(0.975, 5) * line.stderr * math.sqrt(6 / 5) * seconds[-1]  # 8 - 3 and not 8 - 2
     assert found["drift"] == pytest.approx(math.expm1(line.slope * seconds[-1]))
@@ -121,8 +121,8 @@ def test_without_labels_to_explain_anything_the_drift_is_that_of_scipys_regressi
 def test_noise_is_relative_the_same_in_joules_and_in_kilojoules():
     joules = [1010.0, 990.0, 1005.0, 1001.0]
 
-    in_joules = calibration.of_metric("total_kj", windows(joules))
-    in_kilojoules = calibration.of_metric("total_kj", windows([value / 1000 for value in joules]))
+    in_joules = calibration.measure_noise("total_kj", windows(joules))
+    in_kilojoules = calibration.measure_noise("total_kj", windows([value / 1000 for value in joules]))
 
     assert in_joules.noise == pytest.approx(in_kilojoules.noise)
     assert in_joules.noise == pytest.approx(np.std(np.log(joules), ddof=1))
@@ -130,7 +130,9 @@ def test_noise_is_relative_the_same_in_joules_and_in_kilojoules():
 
 
 def test_a_metric_that_nobody_measured_is_unknown_with_its_reason():
-    found = calibration.of_metric("gpu_kj", windows([None] * 4, reason="no meter read the gpu in this run"))
+    found = calibration.measure_noise(
+        "gpu_kj", windows([None] * 4, reason="no meter read the gpu in this run")
+    )
 
     assert found.reason == "no meter read the gpu in this run"
     assert (found.mean, found.noise, found.a_to_b, found.detectable) == (None, None, None, None)
@@ -139,14 +141,14 @@ def test_a_metric_that_nobody_measured_is_unknown_with_its_reason():
 def test_one_unknown_window_makes_the_noise_unknown():
     some = [*windows([1.0, 1.1, 0.9], "ABB"), window("A", 30.0, None, "the counter has stood still")]
 
-    found = calibration.of_metric("cpu_kj", some)
+    found = calibration.measure_noise("cpu_kj", some)
 
     assert found.reason == "unknown in 1 of 4 windows: the counter has stood still"
     assert found.noise is None
 
 
 def test_a_window_without_a_joule_has_no_relative_noise():
-    found = calibration.of_metric("cpu_kj", windows([1.0, 0.0, 1.1, 0.9]))
+    found = calibration.measure_noise("cpu_kj", windows([1.0, 0.0, 1.1, 0.9]))
 
     assert found.noise is None
     assert "longer windows" in found.reason
@@ -155,7 +157,7 @@ def test_a_window_without_a_joule_has_no_relative_noise():
 def test_measured_and_modelled_sources_make_a_mixed_figure():
     some = [window("A", 0.0, 1.0), window("B", 1.0, 1.1, kind="modelled")]
 
-    assert calibration.of_metric("total_kj", [*some, *windows([1.0, 1.2], "BA")]).kind == "mixed"
+    assert calibration.measure_noise("total_kj", [*some, *windows([1.0, 1.2], "BA")]).kind == "mixed"
 
 
 @pytest.mark.parametrize("repeats", [3, 5, 10])
@@ -163,7 +165,7 @@ def test_measured_and_modelled_sources_make_a_mixed_figure():
 def test_a_suites_detectable_shift_has_the_power_that_a_comparison_asks_for(cases, repeats):
     shift = calibration.detectable_in_suite(0.03, 20, cases, repeats)
 
-    assert power.power(0.03, shift, 0.05 / cases, cases, repeats) == pytest.approx(0.8, abs=1e-6)
+    assert power(0.03, shift, 0.05 / cases, cases, repeats) == pytest.approx(0.8, abs=1e-6)
 
 
 @pytest.mark.parametrize("cases", [1, 24])

@@ -8,8 +8,8 @@ import pytest
 
 from energy.analysis.compare.compare import compare
 from energy.analysis.compare.gate import Gate
-from energy.analysis.compare.outcome import Noise
-from energy.analysis.compare.scale import default_metrics
+from energy.analysis.compare.result import Noise
+from energy.analysis.compare.values import choose_metrics
 from tests.simulated.summaries import case, run
 
 CALM = {"total_kj": Noise(0.002, 100, "of a calm machine"), "seconds": Noise(0.002, 100, "likewise")}
@@ -461,7 +461,7 @@ def test_a_metric_that_cannot_be_compared_is_refused(name, words):
     ],
 )
 def test_by_default_cost_and_dice_are_compared_as_far_as_they_are_known(cases, metrics):
-    assert default_metrics(run(*cases), run(*cases)) == metrics
+    assert choose_metrics(run(*cases), run(*cases)) == metrics
 
 
 def test_keys_that_differ_are_explained_from_the_files_of_both_runs(tmp_path):

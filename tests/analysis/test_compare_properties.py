@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy.analysis.compare.asjson import as_json
 from energy.analysis.compare.compare import compare
+from energy.analysis.compare.result import comparison_as_json
 from energy.report.terminal.comparison import render
 from tests.simulated.summaries import case, run
 
@@ -133,7 +133,7 @@ def test_whatever_is_compared_gives_finite_figures_verdicts_and_a_text(base, hea
         if change.interval is not None:
             assert change.interval[0] <= change.change <= change.interval[1]
     assert found.head.reference in render(found, all_rows=True)
-    assert as_json(found)["metrics"] == list(found.metrics)
+    assert comparison_as_json(found)["metrics"] == list(found.metrics)
 
 
 @settings(max_examples=60)

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from energy.analysis.compare.gates import parse
+from energy.analysis.compare.gate import parse_gate
 from energy.analysis.gates import confirm
 from energy.analysis.gates import exit_codes as codes
-from energy.analysis.gates.base import Base
-from energy.analysis.gates.evaluate import Question, answer
-from energy.analysis.gates.sides import Side
+from energy.analysis.gates.judge import Question, answer_question
+from energy.analysis.gates.reference import Base, Side
 from energy.records.summary import CaseSummary, RunSummary
 
 NAMES = tuple("abcdefgh")
@@ -36,16 +35,16 @@ BASE = run("base")
 
 def ask(*gates, base=BASE):
     nodes = {one.identity: f"test_a.py::test_a[{one.case}]" for one in base.cases}
-    ranked = tuple(parse(text, "command line") for text in gates)
+    ranked = tuple(parse_gate(text, "command line") for text in gates)
     return Question(ranked=ranked, base=Base(Side(base, (base.path,)), "base", nodes))
 
 
 def judged(gate, head, again=None):
-    return answer(ask(gate), head, again, strict=True)
+    return answer_question(ask(gate), head, again, strict=True)
 
 
 def wanted(gate, head):
-    return confirm.cases(judged(gate, head).comparison)
+    return confirm.choose_cases(judged(gate, head).comparison)
 
 
 def test_without_an_alarm_nothing_is_measured_again():
@@ -176,13 +175,13 @@ def test_the_anchors_are_not_tested_again_so_that_they_take_no_power():
 
     head, again = run("head", {"c": 1.25}, spread=noisy), run("again", {"c": 1.11}, "abcde", spread=noisy)
 
-    assert answer(question, head, again, strict=True).exit_code == 10
+    assert answer_question(question, head, again, strict=True).exit_code == 10
 
 
 def test_cases_that_nobody_asked_for_are_left_out_of_the_answer():
     question = replace(ask("total_kj:5%"), leaves_out=lambda one: one.case == "a")
 
-    found = answer(question, run("head", only="bcdefg"), strict=True)
+    found = answer_question(question, run("head", only="bcdefg"), strict=True)
 
     assert (found.left_out, found.exit_code) == (("a",), codes.MISSING)
     assert [finding.about for finding in found.findings] == ["h"]

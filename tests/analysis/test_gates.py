@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from energy.analysis.compare import gates, resolve
-from energy.analysis.compare.gates import GateError, parse
-from energy.analysis.compare.outcome import Change, Comparison, Row, Shift
+from energy.analysis.compare.gate import GateError, parse_gate, parse_marker, resolve_gates, tabulate_gates
+from energy.analysis.compare.result import Change, Comparison, Row, Shift
 from energy.analysis.gates import bounds
 from energy.analysis.gates import exit_codes as codes
 from energy.records.metrics import METRICS
@@ -20,7 +19,7 @@ from energy.records.summary import CaseSummary, RunSummary
 
 
 def gate(text, origin="command line"):
-    return parse(text, origin)
+    return parse_gate(text, origin)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +99,7 @@ def test_the_expression_is_searched_in_the_name_of_the_case():
 )
 def test_a_gate_that_cannot_be_meant_says_what_is_wrong_and_where_it_was_written(text, told):
     with pytest.raises(GateError, match=told) as mistake:
-        parse(text, "pyproject.toml")
+        parse_gate(text, "pyproject.toml")
 
     assert str(mistake.value).startswith(f"gate {text!r} (pyproject.toml): ")
     assert "\n" not in str(mistake.value)
@@ -126,14 +125,14 @@ def test_whatever_is_written_is_a_gate_or_a_mistake_in_words(text):
 
 
 def test_a_marker_is_about_its_case_alone():
-    read = gates.of_case("total_kj:5%", "marker of test_a[x+y]", "x+y")
+    read = parse_marker("total_kj:5%", "marker of test_a[x+y]", "x+y")
 
     assert read.is_about("x+y")
     assert not read.is_about("xx+y")
     assert not read.is_about("xxy")
     for text in ("total_kj@unet:5%", "session:5%"):
         with pytest.raises(GateError, match="a marker is about its own"):
-            gates.of_case(text, "marker", "unet")
+            parse_marker(text, "marker", "unet")
 
 
 # Which gate applies
@@ -145,7 +144,7 @@ CASES = ("unet-baseline", "unet-bf16", "enet-baseline")
 def applied(ranked, cases=CASES):
     """Return the text of the gate of every case, by metric and question."""
     found = {}
-    for one in resolve.of([gate(text, origin) for text, origin in ranked], cases).gates:
+    for one in resolve_gates([gate(text, origin) for text, origin in ranked], cases).gates:
         for case in cases:
             if one.is_about(case):
                 found.setdefault(case, []).append(one.text)
@@ -183,7 +182,7 @@ def test_the_same_gate_twice_is_one():
 def test_no_case_has_two_gates_of_one_question_whatever_is_given():
     ranked = [gate(text) for text in ("total_kj@u:5%", "total_kj@net:4%", "total_kj@b:3%", "total_kj:0.2")]
     for length in range(len(ranked) + 1):
-        found = resolve.of(ranked[:length], CASES).gates
+        found = resolve_gates(ranked[:length], CASES).gates
 
         assert all(sum(one.is_about(case) for one in found) <= 1 for case in CASES)
 
@@ -198,7 +197,7 @@ def test_the_table_shows_each_gate_with_its_origin_and_its_cases():
         gate("seconds:8%"),
     ]
 
-    lines = resolve.lines(resolve.of(ranked, CASES), CASES)
+    lines = tabulate_gates(resolve_gates(ranked, CASES), CASES)
 
     assert [re.split(r"  +", line) for line in lines] == [
         ["gate", "from", "cases"],
@@ -223,7 +222,7 @@ def run(*cases, name="head"):
 
 
 def judged(text, *cases):
-    return [(one.case, one.verdict) for one in bounds.judge(run(*cases), [gate(text)])]
+    return [(one.case, one.verdict) for one in bounds.judge_bounds(run(*cases), [gate(text)])]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +245,7 @@ def test_the_mean_over_the_repeats_is_held_against_the_figure(text, values, verd
 def test_a_bound_tells_mean_interval_and_number_of_repeats():
     values = (24.0, 25.5, 27.6)
 
-    (found,) = bounds.judge(run(case("unet", total_kj=values)), [gate("total_kj<=25")])
+    (found,) = bounds.judge_bounds(run(case("unet", total_kj=values)), [gate("total_kj<=25")])
 
     low, high = stats.t.interval(0.95, 2, loc=25.7, scale=stats.sem(values))
     assert (found.mean, found.n) == (pytest.approx(25.7), 3)
@@ -255,7 +254,7 @@ def test_a_bound_tells_mean_interval_and_number_of_repeats():
 
 
 def test_a_figure_that_rounds_to_its_limit_is_written_out():
-    (found,) = bounds.judge(run(case("unet", total_kj=(25.004,))), [gate("total_kj<=25")])
+    (found,) = bounds.judge_bounds(run(case("unet", total_kj=(25.004,))), [gate("total_kj<=25")])
 
     assert (found.verdict, found.why) == ("broken", "25.004 kJ, n = 1")
 
@@ -328,44 +327,44 @@ GOOD = row("good", total_kj="unchanged")
     ],
 )
 def test_the_exit_code_is_that_of_the_gravest_finding(rows, code, strict_code):
-    assert codes.exit_code(comparison(*rows)) == code
-    assert codes.exit_code(comparison(*rows), strict=True) == strict_code
+    assert codes.choose_code(comparison(*rows)) == code
+    assert codes.choose_code(comparison(*rows), strict=True) == strict_code
 
 
 def test_a_verdict_without_a_gate_blocks_nothing():
     ungated = Row("a", "training", None, None, {"seconds": change("regressed", None)}, "regressed")
     rows = [GOOD, ungated, row("b", problem="missing"), row("c", problem="invalid")]
 
-    assert codes.exit_code(comparison(*rows, given=())) == 0
-    assert codes.exit_code(comparison(*rows, given=("total_kj@good:5%",))) == 0
-    assert codes.exit_code(comparison(*rows, given=("total_kj@b:5%",))) == 13
+    assert codes.choose_code(comparison(*rows, given=())) == 0
+    assert codes.choose_code(comparison(*rows, given=("total_kj@good:5%",))) == 0
+    assert codes.choose_code(comparison(*rows, given=("total_kj@b:5%",))) == 13
 
 
 def test_a_strict_run_without_gates_wants_every_case_there_good_and_with_a_base():
     for problem, code in [("missing", 13), ("failed", 13), ("invalid", 14), ("no-baseline", 12)]:
-        assert codes.exit_code(comparison(GOOD, row(problem=problem), given=()), strict=True) == code
+        assert codes.choose_code(comparison(GOOD, row(problem=problem), given=()), strict=True) == code
 
 
 def test_a_strict_run_with_gates_is_about_what_they_are_about():
     rows = [GOOD, row("b", problem="missing"), row("c", problem="no-baseline")]
 
-    assert codes.exit_code(comparison(*rows, given=("total_kj@good:5%",)), strict=True) == 0
-    assert codes.exit_code(comparison(GOOD, rows[2], given=("total_kj<=5",)), strict=True) == 0
+    assert codes.choose_code(comparison(*rows, given=("total_kj@good:5%",)), strict=True) == 0
+    assert codes.choose_code(comparison(GOOD, rows[2], given=("total_kj<=5",)), strict=True) == 0
 
 
 def test_without_a_base_or_across_hardware_a_gate_that_compares_has_nothing_to_say():
     rows = [row("a", problem="no-baseline"), row("b", problem="no-baseline")]
     for changes in ({"base": None}, {"refused": "other hardware"}):
-        found = codes.findings(comparison(*rows, **changes))
+        found = codes.list_findings(comparison(*rows, **changes))
 
         assert [(one.code, one.about) for one in found] == [(12, "this run")]
-        assert codes.exit_code(comparison(*rows, **changes)) == 0
-        assert codes.exit_code(comparison(*rows, **changes), strict=True) == 12
-        assert codes.exit_code(comparison(*rows, given=("total_kj<=5",), **changes), strict=True) == 0
+        assert codes.choose_code(comparison(*rows, **changes)) == 0
+        assert codes.choose_code(comparison(*rows, **changes), strict=True) == 12
+        assert codes.choose_code(comparison(*rows, given=("total_kj<=5",), **changes), strict=True) == 0
 
 
 def test_a_flagged_case_is_invalid_also_where_hardware_differs():
-    assert codes.exit_code(comparison(row(problem="invalid"), refused="other hardware")) == 14
+    assert codes.choose_code(comparison(row(problem="invalid"), refused="other hardware")) == 14
 
 
 @pytest.mark.parametrize(
@@ -376,23 +375,23 @@ def test_a_gate_on_the_session_is_about_what_all_cases_have_in_common(verdict, c
 
     found = comparison(GOOD, given=("session:4%",), shifts={"total_kj": shift})
 
-    assert codes.exit_code(found, strict=True) == code
+    assert codes.choose_code(found, strict=True) == code
 
 
 def test_a_session_that_cannot_be_told_is_inconclusive():
-    assert codes.exit_code(comparison(GOOD, given=("session:4%",)), strict=True) == 11
+    assert codes.choose_code(comparison(GOOD, given=("session:4%",)), strict=True) == 11
 
 
 def test_a_gate_that_looks_at_nothing_does_not_pass():
-    assert codes.exit_code(comparison(GOOD, given=("gpu_kj:5%",))) == 14
-    assert codes.exit_code(comparison(GOOD, given=("total_kj@nobody:5%",)), strict=True) == 12
+    assert codes.choose_code(comparison(GOOD, given=("gpu_kj:5%",))) == 14
+    assert codes.choose_code(comparison(GOOD, given=("total_kj@nobody:5%",)), strict=True) == 12
 
 
 @pytest.mark.parametrize(("value", "code"), [(24.0, 0), (26.0, 10), (None, 14)])
 def test_a_ceiling_needs_no_base(value, code):
     head = run(case("a", total_kj=(value,)))
-    found = bounds.judge(head, [gate("total_kj<=25")])
+    found = bounds.judge_bounds(head, [gate("total_kj<=25")])
 
     empty = comparison(row(problem="no-baseline"), given=("total_kj<=25",), base=None, bounds=found)
 
-    assert codes.exit_code(empty, strict=True) == code
+    assert codes.choose_code(empty, strict=True) == code

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 from dataclasses import replace
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -11,12 +12,13 @@ import ruptures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy import interval
-from energy.analysis.history import histories, history, otava, potts
-from energy.analysis.history.matrix import of_columns
-from energy.analysis.history.shift import common
-from energy.records import column
+from energy.analysis.history import histories, history, potts
+from energy.analysis.history.matrix import build_matrix
+from energy.analysis.history.series import tabulate_for_otava
+from energy.analysis.history.session_shift import polish_shifts
+from energy.records.summary import take_column
 from energy.report.terminal import history as text
+from energy.statistics import confidence_interval
 from tests.simulated.histories import MACHINE, case, run, runs
 
 NOISE = 0.01
@@ -31,7 +33,7 @@ def suite(rng, days, cases=8, noise=NOISE):
 
 
 def study(stored, metric="total_kj"):
-    return list(histories([column.of_run(one, metric) for one in stored], metric))
+    return list(histories([take_column(one, metric) for one in stored], metric))
 
 
 # The segmentation itself.
@@ -65,7 +67,7 @@ FEW = st.lists(
 def test_no_segmentation_costs_less_than_the_one_found(points, price):
     values, weights = (np.array(part) for part in zip(*points, strict=True))
 
-    found = [0, *potts.changes(values, weights, price), len(values)]
+    found = [0, *potts.find_changes(values, weights, price), len(values)]
 
     least = min(cost(values, weights, price, bounds) for bounds in every_segmentation(len(values)))
     assert cost(values, weights, price, found) == pytest.approx(least, abs=1e-9)
@@ -80,7 +82,7 @@ def test_ruptures_finds_the_same_changes(seed):
     price = 2 * math.log(60)
     exact = ruptures.Dynp(model="l2", min_size=2, jump=1).fit(values)
 
-    found = [*potts.changes(values, np.ones(60), price), 60]
+    found = [*potts.find_changes(values, np.ones(60), price), 60]
 
     by_count = [exact.predict(n_bkps=count) if count else [60] for count in range(len(found) + 2)]
     costs = [exact.cost.sum_of_costs(bounds) + price * (len(bounds) - 1) for bounds in by_count]
@@ -89,13 +91,13 @@ def test_ruptures_finds_the_same_changes(seed):
 
 def test_where_pelt_of_ruptures_is_not_exact_we_are():
     """The example of its pull request 383: costs 6/5 without a change, 19/15 with one."""
-    assert potts.changes(np.array([0.0, 1, 0, 0, 1]), np.ones(5), 0.1) == []
+    assert potts.find_changes(np.array([0.0, 1, 0, 0, 1]), np.ones(5), 0.1) == []
 
 
 def test_a_level_far_from_zero_costs_no_digits():
     values = 1e9 + np.repeat([0.0, 1.0], 6)
 
-    assert potts.changes(values, np.ones(12), 0.5) == [6]
+    assert potts.find_changes(values, np.ones(12), 0.5) == [6]
 
 
 def test_a_weighted_point_counts_as_so_many_points():
@@ -104,15 +106,15 @@ def test_a_weighted_point_counts_as_so_many_points():
     repeated = np.repeat(values, weights.astype(int))
     price = 0.2
 
-    (begin,) = potts.changes(values, weights, price)
+    (begin,) = potts.find_changes(values, weights, price)
 
-    assert potts.changes(repeated, np.ones(len(repeated)), price) == [int(weights[:begin].sum())]
+    assert potts.find_changes(repeated, np.ones(len(repeated)), price) == [int(weights[:begin].sum())]
 
 
 def test_a_single_outlier_is_replaced_and_a_step_is_not():
     values = np.array([1.0, 1.0, 9.0, 1.0, 1.0, 5.0, 5.0, 1.0, 1.0, 7.0])
 
-    found = potts.without_outliers(values, np.full(10, 0.5))
+    found = potts.replace_outliers(values, np.full(10, 0.5))
 
     assert found.tolist() == [1, 1, 1, 1, 1, 5, 5, 1, 1, 1]
 
@@ -121,7 +123,7 @@ def test_the_noise_is_the_standard_deviation_whatever_steps_there_are():
     rng = np.random.default_rng(1)
     values = 0.02 * rng.standard_normal(4000) + np.repeat(rng.normal(0, 1, 20), 200)
 
-    found = potts.noise([potts.differences(values, np.ones(4000))])
+    found = potts.pool_differences([potts.take_differences(values, np.ones(4000))])
 
     assert found.deviation == pytest.approx(0.02, rel=0.05)
 
@@ -131,13 +133,18 @@ def test_the_noise_of_repeats_is_that_of_one_of_them():
     repeats = rng.choice([1.0, 4.0], 4000)
     values = 0.02 * rng.standard_normal(4000) / np.sqrt(repeats)
 
-    assert potts.noise([potts.differences(values, repeats)]).deviation == pytest.approx(0.02, rel=0.05)
+    assert potts.pool_differences([potts.take_differences(values, repeats)]).deviation == pytest.approx(
+        0.02, rel=0.05
+    )
 
 
 def test_the_freedom_of_the_noise_is_what_its_spread_says():
     """A standard deviation of f degrees of freedom spreads by 1 / sqrt(2 f), relatively."""
     rng = np.random.default_rng(3)
-    found = [potts.noise([potts.differences(rng.standard_normal(200), np.ones(200))]) for _ in range(800)]
+    found = [
+        potts.pool_differences([potts.take_differences(rng.standard_normal(200), np.ones(200))])
+        for _ in range(800)
+    ]
 
     spread = np.std([one.deviation for one in found])
 
@@ -145,13 +152,13 @@ def test_the_freedom_of_the_noise_is_what_its_spread_says():
 
 
 def test_the_price_is_that_of_the_bic_where_few_tests_are_made_and_more_where_many_are():
-    sure = potts.Noise(2.0, 1e9)
+    sure = potts.PointNoise(2.0, 1e9)
 
-    assert potts.price(sure, 1000, 1) == pytest.approx(4 * 2 * math.log(1000))
+    assert potts.price_change(sure, 1000, 1) == pytest.approx(4 * 2 * math.log(1000))
     # A normal variable is beyond 4.0556 in 5e-5 of all cases (two-sided).
-    assert potts.price(sure, 10, 1000) == pytest.approx(4 * 4.0556**2, rel=1e-4)
+    assert potts.price_change(sure, 10, 1000) == pytest.approx(4 * 4.0556**2, rel=1e-4)
     # Student's t of 10 degrees of freedom beyond 3.169 in 1 % (any printed table).
-    assert potts.price(potts.Noise(1.0, 10), 10, 5) == pytest.approx(3.169**2, rel=1e-3)
+    assert potts.price_change(potts.PointNoise(1.0, 10), 10, 5) == pytest.approx(3.169**2, rel=1e-3)
 
 
 # What all cases have in common.
@@ -194,7 +201,7 @@ def test_the_median_polish_of_an_additive_table_leaves_nothing():
     values = rows + columns
     values[2, 3] = np.nan
 
-    shift = common(values, np.zeros(values.shape, int))
+    shift = polish_shifts(values, np.zeros(values.shape, int))
 
     assert shift - shift[0] == pytest.approx(columns - columns[0])
 
@@ -347,10 +354,10 @@ def test_points_have_the_mean_and_interval_that_the_record_has():
     found = history(stored, "a", "training", "total_kj")
 
     assert [point.n for point in found.points] == [1, 2, 3, 5]
-    assert [point.mean for point in found.points] == pytest.approx(list(map(interval.mean, values)))
+    assert [point.mean for point in found.points] == pytest.approx(list(map(fmean, values)))
     assert found.points[0].interval is None
     for point, own in zip(found.points[1:], values[1:], strict=True):
-        assert point.interval == pytest.approx(interval.confidence_interval(own))
+        assert point.interval == pytest.approx(confidence_interval(own))
 
 
 def test_runs_are_ordered_by_date_whatever_their_numbers_and_time_zones():
@@ -398,7 +405,7 @@ def test_neither_the_order_of_files_nor_the_unit_changes_what_is_found(values, f
 
 def test_summaries_from_the_index_make_the_same_history_as_from_memory(tmp_path):
     from energy.records.store import Store
-    from energy.records.summary import of_run
+    from energy.records.summary import summarise_run
     from tests.simulated import records
 
     store = Store(tmp_path / "results")
@@ -409,16 +416,19 @@ def test_summaries_from_the_index_make_the_same_history_as_from_memory(tmp_path)
     with store.index() as index:
         indexed = list(histories([index.column(path, "total_kj") for path in paths], "total_kj"))
 
-    read = [of_run(json.loads(path.read_bytes()), path) for path in paths]
+    read = [summarise_run(json.loads(path.read_bytes()), path) for path in paths]
 
     assert indexed == study(read)
     assert len(indexed[1].points) == 12
 
 
 def _metrics(kj):
-    from energy.records.metrics import summarise
+    from energy.records.metrics import summarise_metric
 
-    return {"total_kj": summarise("total_kj", [float(kj)]), "seconds": summarise("seconds", [1.0])}
+    return {
+        "total_kj": summarise_metric("total_kj", [float(kj)]),
+        "seconds": summarise_metric("seconds", [1.0]),
+    }
 
 
 # Text and CSV.
@@ -463,7 +473,7 @@ def test_the_csv_has_a_line_per_run_in_which_all_chosen_cases_count():
     stored = [run(0, [case("a", [1.0]), case("b", [2.5])]), run(1, [case("a", [1.5])])]
     cases = study(stored)[1:]
 
-    table, left_out = otava.table(cases)
+    table, left_out = tabulate_for_otava(cases)
 
     assert table.splitlines() == [
         "time,commit,a.total_kj,b.total_kj",
@@ -473,6 +483,6 @@ def test_the_csv_has_a_line_per_run_in_which_all_chosen_cases_count():
 
 
 def test_a_matrix_without_cases_is_no_mistake():
-    found = of_columns([column.of_run(run(0, []), "total_kj")], "total_kj")
+    found = build_matrix([take_column(run(0, []), "total_kj")], "total_kj")
 
     assert (found.cases, found.means.shape) == ((), (0, 1))

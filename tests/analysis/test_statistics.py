@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from energy.analysis.compare import holm, noise, power, scale, spread
+from energy.analysis.compare import noise
 from energy.analysis.compare.compare import compare
 from energy.analysis.compare.gate import Gate
-from energy.analysis.compare.outcome import Noise
-from energy.analysis.compare.spread import Spread
+from energy.analysis.compare.result import Noise
+from energy.analysis.compare.values import choose_scale
+from energy.statistics import Spread, p_noisier, power, reject_by_holm, repeats_needed
 from tests.simulated.summaries import case, run
 
 ONE = [10.0, 10.3, 9.8]
@@ -64,12 +65,12 @@ def rejected_by_closure(p_values, level):
     ],
 )
 def test_holm_rejects_what_the_worked_examples_do(p_values, fell):
-    assert holm.rejected(p_values) == fell
+    assert reject_by_holm(p_values) == fell
 
 
 @given(st.lists(st.floats(0, 0.2), max_size=6))
 def test_holm_is_the_closed_test_of_bonferronis(p_values):
-    assert holm.rejected(p_values) == rejected_by_closure(p_values, 0.05)
+    assert reject_by_holm(p_values) == rejected_by_closure(p_values, 0.05)
 
 
 def test_one_case_alone_is_students_t_test_on_logarithms():
@@ -175,24 +176,24 @@ def test_a_case_that_is_proven_noisier_is_judged_by_itself_and_kept_out_of_the_p
 def test_the_f_test_is_scipys_and_proves_nothing_without_freedom():
     expected = stats.f.sf((0.9 / 3) / (1.0 / 10), 3, 10)
 
-    assert spread.p_noisier(Spread(0.9, 3), Spread(1.0, 10)) == pytest.approx(expected)
-    assert spread.p_noisier(Spread(0.0, 0), Spread(1.0, 10)) == 1.0
-    assert spread.p_noisier(Spread(1.0, 3), Spread(0.0, 0)) == 1.0
-    assert spread.p_noisier(Spread(0.0, 3), Spread(0.0, 3)) == 1.0
-    assert spread.p_noisier(Spread(0.1, 3), Spread(0.0, 3)) == 0.0
+    assert p_noisier(Spread(0.9, 3), Spread(1.0, 10)) == pytest.approx(expected)
+    assert p_noisier(Spread(0.0, 0), Spread(1.0, 10)) == 1.0
+    assert p_noisier(Spread(1.0, 3), Spread(0.0, 0)) == 1.0
+    assert p_noisier(Spread(0.0, 3), Spread(0.0, 3)) == 1.0
+    assert p_noisier(Spread(0.1, 3), Spread(0.0, 3)) == 0.0
 
 
 # Cohen, Statistical Power Analysis (1988), table 2.4.1: two-sided 5 %, power 80 %, per group.
 @pytest.mark.parametrize(("shift", "repeats"), [(0.5, 64), (0.8, 26), (1.0, 17), (1.2, 12)])
 def test_as_many_repeats_are_advised_as_cohens_table_says(shift, repeats):
-    assert power.repeats_needed(1.0, shift, 0.025, 1) == repeats
+    assert repeats_needed(1.0, shift, 0.025, 1) == repeats
 
 
 @pytest.mark.parametrize(("cases", "repeats"), [(1, 2), (1, 3), (5, 3)])
 def test_the_power_is_that_of_scipys_noncentral_t(cases, repeats):
     freedom, noncentrality = cases * (2 * repeats - 2), 2.0 / math.sqrt(2 / repeats)
 
-    found = power.power(0.5, 1.0, 0.05, cases, repeats)
+    found = power(0.5, 1.0, 0.05, cases, repeats)
 
     assert found == pytest.approx(stats.nct.sf(stats.t.ppf(0.95, freedom), freedom, noncentrality))
 
@@ -219,9 +220,9 @@ def test_the_advice_is_about_the_distance_from_the_limit():
 
 
 def test_a_hopeless_question_has_no_number_of_repeats():
-    assert power.repeats_needed(1.0, 0.001, 0.025, 24) is None
-    assert power.repeats_needed(0.0, 0.001, 0.025, 24) == 2
-    assert power.repeats_needed(1e-9, 1.0, 0.025, 24) == 2
+    assert repeats_needed(1.0, 0.001, 0.025, 24) is None
+    assert repeats_needed(0.0, 0.001, 0.025, 24) == 2
+    assert repeats_needed(1e-9, 1.0, 0.025, 24) == 2
 
 
 def test_the_median_of_all_cases_is_the_session_and_what_is_left_is_the_case():
@@ -372,7 +373,7 @@ def test_calibrated_noise_counts_only_where_nothing_was_repeated():
 def test_a_limit_is_where_the_user_put_it_on_the_scale_of_the_metric(metric, gate, base_mean, limit):
     given_gate = None if gate is None else Gate("", metric, None, gate[0], gate[1], "")
 
-    assert scale.of(metric).limit(given_gate, base_mean) == pytest.approx(limit)
+    assert choose_scale(metric).limit(given_gate, base_mean) == pytest.approx(limit)
 
 
 def test_the_noise_of_an_a_a_run_is_read_from_its_file(tmp_path):
@@ -380,11 +381,11 @@ def test_the_noise_of_an_a_a_run_is_read_from_its_file(tmp_path):
             "gpu_kj": {"noise": None, "n": 20}}}  # fmt: skip
     (tmp_path / "noise.json").write_text(json.dumps(body))
 
-    found = noise.calibrated_in(tmp_path)
+    found = noise.read_calibrated(tmp_path)
 
     expected = Noise(0.012, 19, "calibrate: 20 windows of 10 s of fixed work")
     assert found == {"total_kj": expected, "kj_per_epoch": expected}
-    assert noise.calibrated_in(tmp_path / "none") == {}
+    assert noise.read_calibrated(tmp_path / "none") == {}
 
 
 @pytest.mark.parametrize("text", ["{", '{"schema": 2, "metrics": {}, "work": {}}', "[]", '{"schema": 1}'])
@@ -392,4 +393,4 @@ def test_a_damaged_noise_file_is_named_with_the_remedy(tmp_path, text):
     (tmp_path / "noise.json").write_text(text)
 
     with pytest.raises(ValueError, match=r"noise.json: not usable .*run `python -m energy calibrate` again"):
-        noise.calibrated_in(tmp_path)
+        noise.read_calibrated(tmp_path)

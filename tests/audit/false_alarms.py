@@ -41,7 +41,7 @@ import numpy as np
 from scipy import stats
 
 from energy.analysis.compare.compare import compare
-from energy.analysis.compare.outcome import Comparison, Noise
+from energy.analysis.compare.result import Comparison, Noise
 from energy.records.summary import CaseSummary, RunSummary
 
 CASES = 24

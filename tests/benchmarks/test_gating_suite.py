@@ -66,7 +66,7 @@ def test_a_recipe_that_trains_ten_per_cent_more_is_caught_and_an_unchanged_suite
     kj = {case.case: case.values["total_kj"] for case in results.summary(stored.path).cases}
     assert len(kj) == 3
     assert all(value == pytest.approx(STEPS / 1000, rel=0.05) for values in kj.values() for value in values)
-    baselines.pin(results, "main", stored.path, force=True)  # the checkout may hold changes
+    baselines.pin_run(results, "main", stored.path, force=True)  # the checkout may hold changes
 
     unchanged = suite("--energy-fail=total_kj:5%", session=2)
     regressed = suite("--energy-fail=total_kj:5%", session=3, bce=9)

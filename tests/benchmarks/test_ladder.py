@@ -104,7 +104,9 @@ def test_nothing_is_compared_with_a_dice_of_0():
 def test_the_noise_is_that_of_the_file_that_calibrate_writes(tmp_path):
     assert noise_of(tmp_path) is None
     values, labels, seconds = [1.0, 1.1, 0.9, 1.0], "ABBA", [0.0, 1.0, 2.0, 3.0]
-    found = calibration.Noise("kJ", "modelled", (), n=4, **calibration.statistics_of(values, labels, seconds))
+    found = calibration.MetricNoise(
+        "kJ", "modelled", (), n=4, **calibration.find_statistics(values, labels, seconds)
+    )
     (tmp_path / "noise.json").write_text(json.dumps({"metrics": {"total_kj": found.as_json()}}))
 
     logs = [math.log(value) for value in values]

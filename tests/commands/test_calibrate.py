@@ -14,7 +14,7 @@ import pytest
 
 from energy.__main__ import main
 from energy.analysis import calibration
-from energy.analysis.compare import gates
+from energy.analysis.compare.gate import parse_gate
 from energy.commands import _aa, _work
 from energy.reading import Count
 from energy.report.terminal import noise as _noise
@@ -130,7 +130,7 @@ def test_a_domain_without_a_meter_is_unknown_with_a_reason_and_never_0(found):
 def test_the_windows_are_kept_so_that_anybody_can_compute_it_again(found):
     rows = found["windows"]
     values = [row["values"]["total_kj"] for row in rows]
-    again = calibration.statistics_of(
+    again = calibration.find_statistics(
         values, [row["label"] for row in rows], [row["starts_seconds"] for row in rows]
     )
 
@@ -181,7 +181,7 @@ def test_it_says_what_a_suite_can_tell_and_which_gate_follows(found):
     ]
     assert lines[-1].strip() == "--energy-compare=main --energy-fail kj_per_epoch:10%"
     (gate,) = [part for part in lines[-1].split() if part.startswith("kj_per_epoch")]
-    assert gates.parse(gate, "calibrate").limit == pytest.approx(0.10)
+    assert parse_gate(gate, "calibrate").limit == pytest.approx(0.10)
 
 
 def test_where_the_total_is_unknown_the_gate_is_about_time(found):

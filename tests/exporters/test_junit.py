@@ -8,8 +8,8 @@ from hypothesis import given
 from junitparser import Error, Failure, JUnitXml, Skipped
 from lxml import etree
 
-from energy.analysis.compare import gates
-from energy.analysis.compare.outcome import Bound, Shift
+from energy.analysis.compare.gate import parse_gate
+from energy.analysis.compare.result import Bound, Shift
 from energy.exporters._text import printable
 from tests.simulated.exports import (
     COMMITTED,
@@ -60,7 +60,7 @@ def against(head_unet, *, gate=None, base_unet=(12.0, 12.1, 12.2), **options):
     """Return the test of U-Net whose energies changed so, three others the same."""
     base = run([repeated("unet-baseline", base_unet), *UNCHANGED])
     head = run([head_unet, *UNCHANGED])
-    limits = () if gate is None else [gates.parse(gate, "test")]
+    limits = () if gate is None else [parse_gate(gate, "test")]
     return junit(head, base=comparison(base, head, gates=limits), **options)["unet-baseline"]
 
 
@@ -165,7 +165,7 @@ def test_a_case_that_crashed_is_an_error_also_with_a_base():
 def test_a_broken_ceiling_is_a_failure():
     head = run([repeated("unet-baseline", [12.0, 12.1, 12.2]), *UNCHANGED])
     found = comparison(head, head)
-    ceiling = gates.parse("total_kj<=5", "test")
+    ceiling = parse_gate("total_kj<=5", "test")
     broken = Bound("unet-baseline", "training", ceiling, 12.1, None, 3, "broken", "12.1 kJ, n = 3")
 
     tests = junit(head, base=replace(found, bounds=(broken,)))

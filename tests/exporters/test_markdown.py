@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from energy.analysis.compare.outcome import Shift
+from energy.analysis.compare.result import Shift
 from tests.simulated.exports import (
     COMMITTED,
     by_model,

@@ -101,7 +101,7 @@ def test_the_folder_is_the_registry():
 
 
 def test_a_misspelt_meter_is_answered_with_the_nearest_names():
-    with pytest.raises(ValueError, match="no meter is called 'rappl'; did you mean rapl"):
+    with pytest.raises(ValueError, match="unknown meter 'rappl'; did you mean rapl"):
         energy.open_meters("rappl")
 
 

@@ -25,7 +25,7 @@ def measured(tmp_path_factory):
     done = suite.run()
     assert done.code == 0, done.said
     (path,) = suite.files()
-    baselines.pin(Store(suite.folder / "results"), "main", path)
+    baselines.pin_run(Store(suite.folder / "results"), "main", path)
     return suite
 
 
@@ -184,7 +184,7 @@ def test_a_baseline_of_other_hardware_is_named_and_gates_nothing(suite):
     (path,) = suite.files()
     elsewhere = json.loads(path.read_text().replace(path.parent.name, "h200-700w-3f2a"))
     results = Store(suite.folder / "results")
-    baselines.pin(results, "gpu", results.write(elsewhere))
+    baselines.pin_run(results, "gpu", results.write(elsewhere))
 
     by_name = suite.run(GATE, "--energy-compare=gpu", "--energy-strict")
     by_file = suite.run(GATE, "--energy-compare=h200-700w-3f2a/0001", **REGRESSED)

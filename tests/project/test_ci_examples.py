@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from energy import commands, exporters
-from energy.analysis.compare import gates
+from energy.analysis.compare.gate import parse_gate
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / ".github" / "workflows" / "energy.yml"
@@ -63,7 +63,7 @@ def test_an_example_names_only_what_exists(text, pytestconfig):
     assert len(options) >= 3
     assert set(formats) <= set(exporters.names())
     assert set(re.findall(r"-m energy (\w+)", text)) <= set(commands.names())
-    assert len([gates.parse(limit, "example") for limit in limits]) >= 3
+    assert len([parse_gate(limit, "example") for limit in limits]) >= 3
 
 
 def test_nothing_of_a_pull_request_starts_without_the_label(jobs):

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from energy.analysis.compare.asjson import as_json
 from energy.analysis.compare.compare import compare
+from energy.analysis.compare.result import comparison_as_json
 from energy.report.terminal.comparison import render, verdict_line
 from tests.simulated.summaries import case, run
 
@@ -151,7 +151,7 @@ def test_nothing_compared_with_nothing_is_said_in_words():
 
 
 def test_the_json_has_the_figures_of_the_table():
-    found = json.loads(json.dumps(as_json(compare(BASE, HEAD)), allow_nan=False))
+    found = json.loads(json.dumps(comparison_as_json(compare(BASE, HEAD)), allow_nan=False))
 
     worse = next(row for row in found["cases"] if row["case"] == "unet-bf16")
     assert (worse["verdict"], worse["kind"], worse["problem"]) == ("regressed", "modelled", None)
@@ -166,4 +166,4 @@ def test_the_json_has_the_figures_of_the_table():
 def test_a_ratio_beyond_all_floats_is_null():
     found = compare(run(case(total_kj=[1e-300])), run(case(total_kj=[1e300]), name="h"))
 
-    assert as_json(found)["cases"][0]["changes"]["total_kj"]["change"] is None
+    assert comparison_as_json(found)["cases"][0]["changes"]["total_kj"]["change"] is None

@@ -5,7 +5,7 @@ What learns by binary cross-entropy diverges, so that a ladder meets a rung that
 
 import zoo
 from tests.simulated.tiny_slices import network
-from zoo.model import building
+from zoo.model import build
 from zoo.training import loop as training
 
 real = training.epochs
@@ -17,5 +17,5 @@ def epochs(recipe, data, seed=0):
     return real(recipe, data, seed)
 
 
-building.create = network
+build.create_network = network
 training.epochs = epochs

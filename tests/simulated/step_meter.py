@@ -16,7 +16,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from tests.simulated.tiny_slices import network
 from tests.simulated.work_meter import METER, install
-from zoo.model import building
+from zoo.model import build
 from zoo.training import loop as training
 
 WORLD = json.loads(Path(os.environ["STEP_WORLD"]).read_text())
@@ -40,5 +40,5 @@ def count(*_):
 
 install()
 register_optimizer_step_post_hook(count)
-building.create = network
+build.create_network = network
 training.epochs = epochs

@@ -16,7 +16,7 @@ import zoo
 from benchmarks.training import watch
 from tests.simulated.tiny_slices import losses, slices, small_recipe
 from zoo._registry import load_network, side_to_pad_to
-from zoo.model.channels import Channels
+from zoo.model.pruning import ChannelPruner
 from zoo.model.quantizing import Quantizing
 from zoo.training import distilling
 from zoo.training import loop as training
@@ -49,7 +49,7 @@ def data(tmp_path):
 
 @pytest.fixture(autouse=True)
 def small_network(monkeypatch):
-    monkeypatch.setattr("zoo.model.building.create", network)
+    monkeypatch.setattr("zoo.model.build.create_network", network)
 
 
 def learner_of(technique: str, **changes) -> Learner:
@@ -104,7 +104,7 @@ def test_what_stays_of_a_layer_is_half_in_blocks_of_eight_and_eight_at_least():
 
     torch.manual_seed(0)
     model = Gated()
-    channels = Channels(small_recipe("prune", epochs=5), model)
+    channels = ChannelPruner(small_recipe("prune", epochs=5), model)
     for _ in range(3):
         model(batch()[0]).square().mean().backward()
         channels.collect(batch()[0])
@@ -149,7 +149,7 @@ def test_the_channels_that_leave_are_those_with_the_smallest_weight_times_gradie
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 1, 1))
     original = copy.deepcopy(model)
-    channels = Channels(small_recipe("prune", epochs=5, prune_rounds=1), model)
+    channels = ChannelPruner(small_recipe("prune", epochs=5, prune_rounds=1), model)
     total = [torch.zeros_like(weights) for weights in model.parameters()]
     for seed in (0, 1, 2):
         image, wanted = torch.randn(2, 2, 1, 16, 16, generator=torch.Generator().manual_seed(seed))
@@ -218,7 +218,7 @@ def test_early_stopping_counts_from_the_last_round(data, monkeypatch):
 
 def test_a_network_that_keeps_every_channel_is_a_failed_case(data, monkeypatch):
     narrow = nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.Conv2d(8, 1, 1))
-    monkeypatch.setattr("zoo.model.building.create", lambda name: copy.deepcopy(narrow))
+    monkeypatch.setattr("zoo.model.build.create_network", lambda name: copy.deepcopy(narrow))
 
     with pytest.raises(zoo.Ineffective, match=r"pruning in 3 rounds took nothing: each layer had 8 channels"):
         zoo.train(small_recipe("prune", epochs=5), data)
@@ -252,7 +252,7 @@ def test_a_network_says_what_cannot_be_cut_by_a_layer_that_it_has(name):
 def test_every_other_network_of_the_study_loses_channels_and_still_learns(name):
     model = zoo.create(name)
     whole = sum(weights.numel() for weights in model.parameters())
-    channels = Channels(replace(zoo.recipe(name, "prune"), prune_rounds=2), model)
+    channels = ChannelPruner(replace(zoo.recipe(name, "prune"), prune_rounds=2), model)
     side = side_to_pad_to(name, 32)
     image = torch.randn(2, 1, side, side, generator=torch.Generator().manual_seed(0))
     for _ in range(2):

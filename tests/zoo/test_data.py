@@ -15,8 +15,8 @@ from torch import nn
 
 import zoo
 from tests.simulated.tiny_slices import TinySplit, discs, losses, network, slices, small_recipe, split
-from zoo.feeding import feed, turning
-from zoo.model import resolution as _resolution
+from zoo.feeding import feed, resident
+from zoo.model import forward
 from zoo.model.forward import logits_of
 from zoo.size import macs_per_slice
 from zoo.training import loop as training
@@ -159,7 +159,7 @@ def test_a_real_network_learns_the_same_from_the_device(tmp_path, monkeypatch):
 
 
 def test_the_learning_rate_search_sees_the_same_batches_on_the_device(data, monkeypatch):
-    monkeypatch.setattr("zoo.model.building.create", lambda name: nn.Sequential(nn.Dropout(0.1), network()))
+    monkeypatch.setattr("zoo.model.build.create_network", lambda _: nn.Sequential(nn.Dropout(0.1), network()))
     resident, plain = (
         zoo.train(small_recipe(name, lr_find_steps=20), data) for name in ("device_cache+lr_find", "lr_find")
     )
@@ -219,7 +219,7 @@ def batch(number: int, height: int = 33, width: int = 33) -> tuple[torch.Tensor,
 def test_a_rotation_is_monai_s_on_air_that_is_zero(shape):
     image, mask = batch(4, *shape)
     angles = torch.tensor([0.4, -1.2, 0.0, 3.0])
-    got_image, got_mask = turning.rotated(image, mask, angles)
+    got_image, got_mask = resident.rotate(image, mask, angles)
 
     for i, angle in enumerate(angles.tolist()):
         air = image[i].min()
@@ -231,7 +231,7 @@ def test_a_rotation_is_monai_s_on_air_that_is_zero(shape):
 
 def test_a_quarter_turn_moves_every_pixel_to_its_place():
     image, mask = batch(2)
-    got_image, got_mask = turning.rotated(image, mask, torch.full((2,), np.pi / 2))
+    got_image, got_mask = resident.rotate(image, mask, torch.full((2,), np.pi / 2))
     turns = 1 if torch.equal(got_mask, mask.rot90(1, (2, 3))) else 3
 
     torch.testing.assert_close(got_image, image.rot90(turns, (2, 3)), atol=1e-4, rtol=0)
@@ -242,7 +242,7 @@ def test_a_batch_is_mirrored_and_rotated_as_often_and_as_far_as_the_recipe_says(
     recipe, number = small_recipe("augment", rotation_degrees=30.0), 400
     mask = torch.zeros(number, 1, 33, 33)
     mask[:, :, 15:18, 27:30] = 1  # a dot at the right, on the axis of the mirror
-    _, turned = turning.Turning(recipe, seed=0)(torch.randn(mask.shape), mask)
+    _, turned = resident.Turning(recipe, seed=0)(torch.randn(mask.shape), mask)
     y, x = (
         (turned * place).sum((1, 2, 3)) / turned.sum((1, 2, 3))
         for place in (torch.arange(33.0).view(-1, 1), torch.arange(33.0))
@@ -257,7 +257,7 @@ def test_a_batch_is_mirrored_and_rotated_as_often_and_as_far_as_the_recipe_says(
 def test_slices_that_are_neither_mirrored_nor_rotated_stay_bit_for_bit():
     recipe = small_recipe("augment", rotation_probability=0.0)
     image, mask = batch(400)
-    got_image, got_mask = turning.Turning(recipe, seed=0)(image, mask)
+    got_image, got_mask = resident.Turning(recipe, seed=0)(image, mask)
     same, flipped = ((got_image == expected).all(dim=(1, 2, 3)) for expected in (image, image.flip(2)))
 
     assert (same ^ flipped).all()
@@ -467,7 +467,7 @@ def watch(monkeypatch) -> list[tuple[bool, int]]:
         )
         return model
 
-    monkeypatch.setattr("zoo.model.building.create", watched)
+    monkeypatch.setattr("zoo.model.build.create_network", watched)
     return seen
 
 
@@ -499,10 +499,10 @@ def test_training_slices_grow_and_validation_is_at_full_size(tmp_path, monkeypat
 )
 def test_the_stages_share_the_epochs_and_the_last_epoch_is_at_full_size(epochs, expected):
     recipe = small_recipe("progressive_resize", epochs=epochs)
-    shares = [_resolution.in_epoch(recipe, number).resolution for number in range(1, epochs + 1)]
+    shares = [forward.recipe_in_epoch(recipe, number).resolution for number in range(1, epochs + 1)]
 
     assert shares == expected
-    assert _resolution.growing_until(recipe) == sum(share < 1 for share in expected)
+    assert forward.growing_until(recipe) == sum(share < 1 for share in expected)
 
 
 def test_the_patience_of_early_stopping_begins_with_the_full_size(tmp_path, monkeypatch):

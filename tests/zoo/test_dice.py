@@ -12,7 +12,7 @@ from monai.metrics import compute_dice
 from torch import nn
 
 import zoo
-from zoo._dice import counts, pooled, scores
+from zoo.evaluation import count_pixels, pool_dice, score_slices
 
 RECIPE = zoo.recipe("unet", batch_size=2, threads=1)
 
@@ -77,7 +77,7 @@ def test_a_volume_without_brain_in_which_none_was_found_counts_as_perfect():
 
 
 def test_a_logit_of_zero_is_no_brain():
-    assert counts(torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)).tolist() == [[0, 0, 4]]
+    assert count_pixels(torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)).tolist() == [[0, 0, 4]]
 
 
 @settings(max_examples=30, deadline=None)
@@ -88,7 +88,7 @@ def test_a_logit_of_zero_is_no_brain():
 def test_a_slice_of_its_own_volume_has_monai_s_dice(logits, masks):
     masks[:, :, 0, 0] = 1  # MONAI leaves slices without brain undefined
     found, true = torch.from_numpy(logits > 0).float(), torch.from_numpy(masks)
-    result = scores(counts(torch.from_numpy(logits), true), ["a", "b", "c"], batch_size=3)
+    result = score_slices(count_pixels(torch.from_numpy(logits), true), ["a", "b", "c"], batch_size=3)
 
     expected = compute_dice(found, true, include_background=True)[:, 0].tolist()
     assert list(result.dice_by_volume.values()) == pytest.approx(expected)
@@ -97,7 +97,7 @@ def test_a_slice_of_its_own_volume_has_monai_s_dice(logits, masks):
 
 
 def test_an_empty_set_of_pixels_takes_the_value_that_the_definition_gives_it():
-    assert (pooled(torch.zeros(2, 3)), pooled(torch.zeros(2, 3), empty=0.0)) == (1.0, 0.0)
+    assert (pool_dice(torch.zeros(2, 3)), pool_dice(torch.zeros(2, 3), empty=0.0)) == (1.0, 0.0)
 
 
 def test_evaluation_leaves_the_mode_of_the_model():

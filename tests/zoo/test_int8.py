@@ -33,7 +33,7 @@ def data(tmp_path_factory):
 @pytest.fixture(scope="module", autouse=True)
 def small_network():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.model.building.create", network)
+        patch.setattr("zoo.model.build.create_network", network)
         yield
 
 
@@ -182,7 +182,7 @@ def test_the_same_seed_gives_identical_losses(data, trained):
 
 
 def test_a_network_with_nothing_to_round_is_a_failed_case(data, monkeypatch):
-    monkeypatch.setattr("zoo.model.building.create", lambda name: nn.BatchNorm2d(1))
+    monkeypatch.setattr("zoo.model.build.create_network", lambda name: nn.BatchNorm2d(1))
 
     with pytest.raises(zoo.Ineffective, match="found no layer"):
         zoo.train(small_recipe("int8_qat", epochs=2), data)

@@ -139,7 +139,7 @@ def test_cross_entropy_on_probabilities_does_not_correct_a_network_that_is_sure_
 
 @pytest.mark.parametrize("technique", TECHNIQUES)
 def test_a_training_learns_from_the_technique_s_loss_and_validates_with_it(technique, tmp_path, monkeypatch):
-    monkeypatch.setattr("zoo.model.building.create", network)
+    monkeypatch.setattr("zoo.model.build.create_network", network)
     data = slices(tmp_path)
     wanted = small_recipe(technique, epochs=1)
     trained = zoo.train(wanted, data)
@@ -154,7 +154,7 @@ def test_a_training_learns_from_the_technique_s_loss_and_validates_with_it(techn
 
 @pytest.mark.parametrize("technique", TECHNIQUES[:-1])
 def test_a_network_learns_discs_by_every_loss(technique, tmp_path, monkeypatch):
-    monkeypatch.setattr("zoo.model.building.create", network)
+    monkeypatch.setattr("zoo.model.build.create_network", network)
     data = slices(tmp_path)
     trained = zoo.train(small_recipe(technique, epochs=60, learning_rate=0.03), data)
 

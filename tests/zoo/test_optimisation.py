@@ -18,9 +18,9 @@ import zoo
 from tests.simulated.tiny_slices import losses, network, slices, small_recipe
 from zoo.feeding import feed
 from zoo.training import averaging, optimizers
-from zoo.training.grouping import Groups
 from zoo.training.learner import Learner
 from zoo.training.novograd import ForeachNovograd
+from zoo.training.updates import Groups
 
 REAL = "attention_squeeze_unet"
 
@@ -478,7 +478,7 @@ DRAWING = pytest.mark.parametrize(
 @DRAWING
 def test_swa_trains_as_the_baseline_in_every_epoch(data, monkeypatch, others):
     """Whatever draws at random: the order, the augmentation, dropout."""
-    monkeypatch.setattr("zoo.model.building.create", with_dropout)
+    monkeypatch.setattr("zoo.model.build.create_network", with_dropout)
     trained, plain = (
         zoo.train(small_recipe(technique, epochs=5, swa_from=0.4), data)
         for technique in ("swa" + others, (others or "+baseline")[1:])
@@ -492,7 +492,7 @@ def test_swa_trains_as_the_baseline_in_every_epoch(data, monkeypatch, others):
 @DRAWING
 def test_new_statistics_change_nothing_of_the_training_of_schedule_free(data, monkeypatch, others):
     """The same training without them is judged otherwise, and learns the same."""
-    monkeypatch.setattr("zoo.model.building.create", with_dropout)
+    monkeypatch.setattr("zoo.model.build.create_network", with_dropout)
     wanted = small_recipe("schedule_free" + others, epochs=3)
     trained = zoo.train(wanted, data)
     monkeypatch.setattr(averaging, "refresh", lambda *_: None)
@@ -517,7 +517,7 @@ def test_a_pass_aside_is_drawn_anew_each_time_and_ends_with_the_feed(data, other
 @pytest.mark.parametrize(("technique", "epochs"), [("swa", 4), ("schedule_free", 1)])
 def test_what_is_averaged_is_judged_with_statistics_of_its_own(tmp_path, technique, epochs, monkeypatch):
     """After the first convolution, taken over all training slices, which here are one batch."""
-    monkeypatch.setattr("zoo.model.building.create", network)
+    monkeypatch.setattr("zoo.model.build.create_network", network)
     data = slices(tmp_path)
     trained = zoo.train(small_recipe(technique, epochs=epochs, batch_size=8), data)
     images = torch.from_numpy(data.train.images)

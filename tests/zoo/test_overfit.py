@@ -9,7 +9,7 @@ import torch
 import fixtures
 import zoo
 from fixtures import phantom
-from zoo._dice import counts, pooled
+from zoo.evaluation import count_pixels, pool_dice
 from zoo.training import losses as loss_functions
 
 # Pixels, learning rate (Adam) and steps allowed: about a third more than were needed. Networks whose logits
@@ -82,7 +82,7 @@ def test_a_network_learns_eight_slices_by_heart(name, phantom_folder, tmp_path):
     reached = []
     while len(reached) < steps and max(reached, default=0.0) < 0.95:
         logits = model(images)
-        reached.append(pooled(counts(logits, masks)))
+        reached.append(pool_dice(count_pixels(logits, masks)))
         optimizer.zero_grad()
         loss_functions.dice(logits, masks).backward()
         optimizer.step()

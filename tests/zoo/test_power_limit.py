@@ -53,7 +53,7 @@ def board(tmp_path, monkeypatch):
 @pytest.fixture
 def training(tmp_path, monkeypatch):
     """Train a tiny network on the CPU while the board is limited: what torch computes on is not the point."""
-    monkeypatch.setattr("zoo.model.building.create", network)
+    monkeypatch.setattr("zoo.model.build.create_network", network)
     monkeypatch.setattr(power, "unavailable", lambda recipe: None)
     return slices(tmp_path)
 

@@ -16,15 +16,21 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import zoo
 from tests.simulated.tiny_slices import losses, network, slices, small_recipe
-from zoo import formats as _formats
-from zoo import hardware as _hardware
-from zoo.model import checkpointing, compiling, fp8
-from zoo.model.building import build
-from zoo.model.checkpointing import checkpointed
+from zoo import availability
+from zoo.device import runtime
+from zoo.model import compiling
+from zoo.model.build import (
+    account_checkpointing,
+    account_fp8,
+    build,
+    checkpoint_stages,
+    convert_to_fp8,
+    find_stages,
+)
 from zoo.size import kept_bytes
 from zoo.training import optimizers
 from zoo.training.learner import Learner
-from zoo.training.scaling import Scaling
+from zoo.training.updates import Scaling
 
 pytestmark = pytest.mark.usefixtures("small_network")
 
@@ -238,14 +244,14 @@ def test_a_cpu_is_refused_what_needs_a_gpu_with_the_reason(data, technique, reas
 
 
 def test_weights_in_bf16_are_refused_where_the_hardware_has_none(monkeypatch):
-    monkeypatch.setattr(_hardware, "_cpu_instructions", lambda: {"avx2"})
+    monkeypatch.setattr(runtime, "cpu_instructions", lambda: {"avx2"})
 
     assert "computes no bfloat16" in zoo.unavailable(small_recipe("bf16_weights"))
     assert zoo.unavailable(small_recipe()) is None
 
 
 def test_compiling_for_a_cpu_asks_for_a_compiler(monkeypatch):
-    monkeypatch.setattr(_formats.shutil, "which", lambda name: None)
+    monkeypatch.setattr(availability.shutil, "which", lambda name: None)
 
     assert "needs a C++ compiler: install g++" in zoo.unavailable(small_recipe("compile"))
 
@@ -267,7 +273,7 @@ def test_a_gpu_is_asked_what_it_can_and_a_network_what_it_has(
     monkeypatch, technique, capability, architecture, reason
 ):
     gpu(monkeypatch, *capability)
-    said = _formats.lacking(zoo.recipe(architecture, technique, device="cuda:0"), CUDA)
+    said = availability.find_missing_format(zoo.recipe(architecture, technique, device="cuda:0"), CUDA)
 
     assert said is None if reason is None else reason in said
 
@@ -279,7 +285,7 @@ def test_the_arithmetic_of_fp32_is_set_for_a_training_and_set_back_after_a_crash
     inside = []
 
     def crash():
-        with _hardware.settings(replace(small_recipe(), fp32_math=name)):
+        with runtime.settings(replace(small_recipe(), fp32_math=name)):
             inside.extend(kind.fp32_precision for kind in kinds)
             raise KeyError
 
@@ -336,7 +342,7 @@ def test_every_layer_of_a_real_network_stays_channels_last_and_the_losses_are_th
 
 
 def test_a_network_that_undoes_the_layout_has_not_had_the_technique(data, monkeypatch):
-    monkeypatch.setattr("zoo.model.building.create", lambda name: nn.Conv2d(1, 1, 1))
+    monkeypatch.setattr("zoo.model.build.create_network", lambda name: nn.Conv2d(1, 1, 1))
 
     with pytest.raises(zoo.Ineffective, match=r"none of 0 layers of unet handed on channels last"):
         zoo.train(small_recipe("channels_last"), data)
@@ -419,7 +425,7 @@ def test_a_break_in_a_graph_is_counted(data, monkeypatch):
             return torch.relu(logits) + 1
 
     monkeypatch.setattr(compiling, "BACKEND", "eager")
-    monkeypatch.setattr("zoo.model.building.create", lambda name: Broken())
+    monkeypatch.setattr("zoo.model.build.create_network", lambda name: Broken())
     told = zoo.train(small_recipe("compile", epochs=1), data).applied["compile"]
 
     assert (told["breaks"], told["graphs"]) == (2, 4)  # in training, and in validation
@@ -487,7 +493,7 @@ def gradients(model: nn.Module, image: torch.Tensor) -> list[torch.Tensor]:
 @pytest.mark.parametrize("build_network", [staged, lambda: zoo.create("attention_squeeze_unet")])
 def test_checkpointing_changes_no_gradient_and_no_statistic(build_network):
     plain = build_network()
-    saving, image = checkpointed(copy.deepcopy(plain)), torch.randn(2, 1, 32, 32)
+    saving, image = checkpoint_stages(copy.deepcopy(plain)), torch.randn(2, 1, 32, 32)
     expected, found = gradients(plain, image), gradients(saving, image)
 
     assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
@@ -498,20 +504,20 @@ def test_checkpointing_changes_no_gradient_and_no_statistic(build_network):
 
 def test_checkpointing_keeps_fewer_bytes_and_says_how_many():
     plain = zoo.create("attention_squeeze_unet")
-    saving = checkpointed(copy.deepcopy(plain))
-    told = checkpointing.account(zoo.recipe("attention_squeeze_unet"), saving, 32)
+    saving = checkpoint_stages(copy.deepcopy(plain))
+    told = account_checkpointing(zoo.recipe("attention_squeeze_unet"), saving, 32)
     kept = {}
     for name, model in (("plain", plain), ("kept", saving)):
         few, many = (kept_bytes(model, torch.zeros(slices, 1, 32, 32)) for slices in (2, 3))
         kept[name] = many - few
 
-    assert told["stages"] == len(checkpointing.stages(plain)) > 5
+    assert told["stages"] == len(find_stages(plain)) > 5
     assert told["kept_bytes_per_slice"] == kept["kept"] < 0.7 * kept["plain"]
     assert told["plain_bytes_per_slice"] == kept["plain"]
 
 
 def test_a_checkpointed_training_has_the_baseline_s_losses(data, monkeypatch):
-    monkeypatch.setattr("zoo.model.building.create", staged)
+    monkeypatch.setattr("zoo.model.build.create_network", staged)
 
     assert losses(zoo.train(small_recipe("activation_checkpointing"), data)) == losses(
         zoo.train(small_recipe(), data)
@@ -519,7 +525,7 @@ def test_a_checkpointed_training_has_the_baseline_s_losses(data, monkeypatch):
 
 
 def test_stages_are_computed_twice_in_training_and_once_in_validation():
-    model, runs = checkpointed(staged()), []
+    model, runs = checkpoint_stages(staged()), []
     model[1][0].register_forward_hook(lambda *_: runs.append(model.training))
     image = torch.randn(2, 1, 8, 8)
     model.train()(image).sum().backward()
@@ -531,7 +537,7 @@ def test_stages_are_computed_twice_in_training_and_once_in_validation():
 
 def test_a_copy_of_a_checkpointed_network_runs_on_its_own_weights():
     """As for an average of weights."""
-    model = checkpointed(staged())
+    model = checkpoint_stages(staged())
     other = copy.deepcopy(model)
     with torch.no_grad():
         for weight in other.parameters():
@@ -556,7 +562,7 @@ def rounded_to_8_bits(tensor: torch.Tensor) -> torch.Tensor:
 
 def test_fp8_rounds_both_factors_of_a_linear_layer_and_leaves_convolutions(monkeypatch):
     pytest.importorskip("torchao")
-    monkeypatch.setattr(fp8, "EMULATE", True)
+    monkeypatch.setattr("zoo.model.build.EMULATE_FP8", True)
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(32, 16), nn.Linear(16, 7), nn.Conv2d(1, 1, 1))
     weight, bias, image = (
@@ -564,10 +570,10 @@ def test_fp8_rounds_both_factors_of_a_linear_layer_and_leaves_convolutions(monke
         model[0].bias.detach().clone(),
         torch.randn(16, 32),
     )
-    model = fp8.converted(model)
+    model = convert_to_fp8(model)
     expected = rounded_to_8_bits(image) @ rounded_to_8_bits(weight).T + bias
 
-    assert fp8.account(model) == {"layers_fp8": 1, "layers_with_weights": 3}
+    assert account_fp8(model) == {"layers_fp8": 1, "layers_with_weights": 3}
     torch.testing.assert_close(model[0](image), expected, rtol=1e-4, atol=1e-5)
     assert (expected - (image @ weight.T + bias)).abs().max() > 1e-3
     model[0](image).sum().backward()
@@ -582,7 +588,7 @@ def test_fp8_rounds_both_factors_of_a_linear_layer_and_leaves_convolutions(monke
 )
 def test_a_technique_warms_up_repeats_and_speaks_json(data, technique, monkeypatch):
     monkeypatch.setattr(compiling, "BACKEND", "aot_eager")
-    monkeypatch.setattr("zoo.model.building.create", staged)
+    monkeypatch.setattr("zoo.model.build.create_network", staged)
     wanted = small_recipe(technique, epochs=2)
     trained = zoo.train(wanted, data, seed=3)
 

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 import zoo
+from zoo._registry import find
 
 FOLDER = Path(zoo.__file__).parent
 KEPT = ["augment", "bf16", "cache", "early_stop", "lr_find", "novograd_amsgrad", "plateau"]  # by the study
@@ -284,7 +285,7 @@ def test_a_recipe_survives_json(technique):
 
 @pytest.mark.parametrize("name", zoo.techniques())
 def test_a_technique_names_its_source_and_its_reason(name):
-    docstring = ast.get_docstring(ast.parse((FOLDER / "techniques" / f"{name}.py").read_text()))
+    docstring = ast.get_docstring(ast.parse(find("techniques", name).path.read_text()))
 
     assert "arXiv:" in docstring
     assert "save" in docstring

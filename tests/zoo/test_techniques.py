@@ -50,7 +50,7 @@ def test_bf16_is_seen_inside_the_network_and_never_in_the_loss(data, monkeypatch
             losses_seen.append(super().forward(logits, mask))
             return losses_seen[-1]
 
-    monkeypatch.setattr("zoo.model.building.create", watched)
+    monkeypatch.setattr("zoo.model.build.create_network", watched)
     monkeypatch.setattr(loss_functions, "DiceLoss", Dice)
     trained = zoo.train(small_recipe(precision=precision), data)
 
@@ -176,7 +176,7 @@ def test_a_search_runs_in_the_recipe_s_precision(data):
 
 @pytest.mark.parametrize("others", ["", "+augment"])
 def test_a_search_changes_the_rate_and_nothing_else(data, others, monkeypatch):
-    monkeypatch.setattr("zoo.model.building.create", lambda name: nn.Sequential(nn.Dropout(0.1), network()))
+    monkeypatch.setattr("zoo.model.build.create_network", lambda _: nn.Sequential(nn.Dropout(0.1), network()))
     searched = zoo.train(small_recipe("lr_find" + others, lr_find_steps=20), data)
     rate = searched.setup.applied["lr_find"]["used"]
     plain = zoo.train(small_recipe((others or "+baseline")[1:], learning_rate=rate), data)

@@ -209,7 +209,7 @@ def test_slices_of_a_size_that_does_not_fit_are_padded_and_the_account_says_so(t
         made.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].shape[-2:]))
         return made
 
-    monkeypatch.setattr("zoo.model.building.create", watched)
+    monkeypatch.setattr("zoo.model.build.create_network", watched)
     trained = zoo.train(small_recipe(epochs=1), slices(tmp_path, size=40))
 
     assert set(seen) == {(48, 48)}
@@ -294,7 +294,7 @@ def test_threads_are_set_for_the_training_and_set_back(data):
 
 def test_a_warm_up_takes_its_steps_and_leaves_the_random_state(data, monkeypatch):
     models = []
-    monkeypatch.setattr("zoo.model.building.create", lambda name: models.append(network()) or models[0])
+    monkeypatch.setattr("zoo.model.build.create_network", lambda name: models.append(network()) or models[0])
     before = torch.random.get_rng_state(), np.random.get_state()[1].tolist(), torch.get_num_threads()
 
     seconds = zoo.warm_up(small_recipe("augment"), data, batches=3)

@@ -1,10 +1,157 @@
 """Which choices of a Recipe exclude each other, and why."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zoo.recipes.recipe import Recipe
+
+ANY = None  # every value of a field but its default
+Choice = dict[str, Any]  # fields, each with the values that count, or ANY; one such field is enough
+
+_PRUNING: Choice = {"prune_channels": ANY, "prune_weights": ANY}
+_AVERAGING: Choice = {"average": ANY, "optimizer": ("schedule_free",)}
+
+# One choice, another that it excludes, and why.
+EXCLUSIONS: tuple[tuple[Choice, Choice, str], ...] = (
+    # What is learnt, and how fast
+    (
+        {"amsgrad": ANY},
+        {"optimizer": ("adam_8bit", "schedule_free", "muon")},
+        "that optimizer has no such variant: leave out amsgrad",
+    ),
+    (
+        {"optimizer": ("schedule_free",)},
+        {"plateau_patience": ANY, "one_cycle_peak": ANY, "average": ANY},
+        "it averages the weights itself, in place of any schedule: leave out plateau, one_cycle, ema and swa",
+    ),
+    ({"one_cycle_peak": ANY}, {"plateau_patience": ANY}, "both set the learning rate: choose one"),
+    (
+        {"early_stop_patience": ANY},
+        {"one_cycle_peak": ANY, "average": ("swa",)},
+        "one_cycle and swa need to know the last epoch beforehand: leave out early stopping, or them",
+    ),
+    (
+        {"average": ("swa",)},
+        {"one_cycle_peak": ANY},
+        "at the end of a cycle the weights hardly move, and their mean is the last of them: choose one",
+    ),
+    (
+        {"channels_last": ANY},
+        {"optimizer": ("adam_8bit",)},
+        "it puts weights back into the usual order of memory in each step: choose one",
+    ),
+    # Pruning
+    (
+        {"prune_channels": ANY},
+        {"one_cycle_peak": ANY},
+        "each round of pruning makes a new optimiser, and a cycle would begin again: choose one",
+    ),
+    ({"prune_channels": ANY}, {"prune_weights": ANY}, "the one is the control of the other: choose one"),
+    (
+        {"prune_weights": ANY},
+        {"channels_last": ANY},
+        "torch.nn.utils.prune reads weights in the usual order of memory alone: choose one",
+    ),
+    (
+        _PRUNING,
+        {"compile": ANY, "cuda_graph": ANY},
+        "it records the network before the first epoch, and pruning changes it afterwards: choose one",
+    ),
+    (
+        {"prune_channels": ANY},
+        {"checkpointing": ANY, "precision": ("fp16",)},
+        "pruning follows channels through the graph of the whole network, which checkpointing cuts, and "
+        "weighs them by gradients, which fp16 scales and may make infinite: leave out pruning, or them",
+    ),
+    ({"average": ANY}, _PRUNING, "weights from before and after a cut have no mean: choose one"),
+    # Formats
+    (
+        {"weights": ANY},
+        {"average": ("ema",), "optimizer": ("schedule_free",)},
+        "what one update adds to an average is lost in the rounding of 16 bits: leave out half weights, or "
+        "the average",
+    ),
+    ({"precision": ANY}, {"weights": ANY}, "weights of 16 bits leave autocast nothing to cast: choose one"),
+    (
+        {"weights": ("fp16",)},
+        {"optimizer": ("novograd", "novograd_foreach", "muon")},
+        "its squares of gradients leave the range of float16 within a few steps: use adam, adam_8bit, or "
+        "bf16_weights",
+    ),
+    (
+        {"precision": ("fp16",)},
+        {"lr_find_steps": ANY},
+        "the search knows no scaled loss, and would see other gradients than the training: use bf16, or "
+        "leave out lr_find",
+    ),
+    # Compiled and recorded passes
+    ({"compile": ANY}, {"cuda_graph": ANY}, "a compiled pass cannot be recorded: choose one"),
+    (
+        {"compile": ANY},
+        {"checkpointing": ANY},
+        "the compiler decides itself what is kept for the backward pass and what is computed again: choose "
+        "one",
+    ),
+    (
+        {"compile": ANY},
+        _AVERAGING,
+        "what is compiled is the network as trained: an average of its weights is judged in an uncompiled "
+        "copy, or needs passes for the statistics of batch normalisation, which break the graph: choose one",
+    ),
+    (
+        {"cuda_graph": ANY},
+        {"checkpointing": ANY},
+        "a stage that is computed again asks for random states, which a recording cannot answer: choose one",
+    ),
+    (
+        {"cuda_graph": ANY},
+        {"optimizer": ("novograd",)},
+        "it waits for one number per layer in each step, just what the graph is to end: use novograd_foreach",
+    ),
+    (
+        {"cuda_graph": ANY},
+        {"accumulate": ANY},
+        "each replay writes the gradients to the same memory, over those of the batch before: choose one",
+    ),
+    ({"cuda_graph": ANY}, {"resolution_stages": ANY}, "a graph holds slices of one size: choose one"),
+    # 8-bit integers
+    (
+        {"int8_qat": ANY},
+        {"precision": ANY, "weights": ANY},
+        "scales of 8-bit integers are learnt from fp32 figures: choose one",
+    ),
+    (
+        {"int8_qat": ANY},
+        {"compile": ANY, "cuda_graph": ANY, "checkpointing": ANY, "channels_last": ANY},
+        "an exported graph is trained, which has neither stages nor layout to choose, and changes in the "
+        "middle of the training: choose one",
+    ),
+    ({"int8_qat": ANY}, _PRUNING, "an exported graph cannot be cut any more: choose one"),
+    (
+        {"int8_qat": ANY},
+        _AVERAGING,
+        "scales belong to the weights as trained, not to their average: choose one",
+    ),
+    (
+        {"int8_qat": ANY},
+        {"resolution_stages": ANY},
+        "an exported graph takes slices of one size: choose one",
+    ),
+    # Loading, and what is seen
+    ({"prefetch": ANY, "persistent_workers": ANY}, {"workers": (0,)}, "it needs 1 worker or more"),
+    (
+        {"loading": ("device",)},
+        {"workers": ANY, "pin_memory": ANY},
+        "slices that lie on the device are loaded by nobody: leave out device_cache, or workers and pinned "
+        "memory",
+    ),
+    (
+        {"resolution": ANY},
+        {"resolution_stages": ANY},
+        "stages grow to full size, which a lower resolution never shows: choose one",
+    ),
+)
 
 
 def refuse(recipe: "Recipe") -> None:
@@ -13,252 +160,24 @@ def refuse(recipe: "Recipe") -> None:
     Raises:
         ValueError: with what was given, and the reason.
     """
-    for makes_no_sense, reason in _REFUSED:
-        if makes_no_sense(recipe):
-            raise ValueError(reason(recipe))
+    defaults = {field.name: field.default for field in fields(recipe)}
+    for one, other, reason in EXCLUSIONS:
+        made, against = _made(recipe, one, defaults), _made(recipe, other, defaults)
+        if made and against:
+            given = " and ".join(f"{name} is {value!r}" for name, value in made.items())
+            excluded = " and ".join(f"{name} {value!r}" for name, value in against.items())
+            raise ValueError(f"{given} with {excluded}; {reason}.")
+    if recipe.lr_find_low >= recipe.lr_find_high:
+        raise ValueError(
+            f"lr_find_low is {recipe.lr_find_low}, lr_find_high {recipe.lr_find_high}; expected low < high."
+        )
 
 
-def _needs_workers(name: str) -> tuple[Callable[["Recipe"], bool], Callable[["Recipe"], str]]:
-    return (
-        lambda r: bool(getattr(r, name)) and not r.workers,
-        lambda r: f"{name} is {getattr(r, name)!r} with workers 0; it needs 1 worker or more.",
-    )
-
-
-_OF_ADAM_ALONE = ("adam_8bit", "schedule_free", "muon")  # optimisers of one kind, without AMSGrad
-
-_LEARNING = (
-    (
-        lambda r: r.amsgrad and r.optimizer in _OF_ADAM_ALONE,
-        lambda r: f"amsgrad is True with optimizer {r.optimizer!r}, which has no such variant.",
-    ),
-    (
-        lambda r: (
-            r.optimizer == "schedule_free"
-            and (r.plateau_patience is not None or r.one_cycle_peak is not None or r.average != "none")
-        ),
-        lambda r: (
-            f"optimizer is 'schedule_free' with plateau_patience {r.plateau_patience}, one_cycle_peak "
-            f"{r.one_cycle_peak} and average {r.average!r}; it averages the weights itself, in place of any "
-            f"schedule: leave out plateau, one_cycle, ema and swa."
-        ),
-    ),
-    (
-        lambda r: r.one_cycle_peak is not None and r.plateau_patience is not None,
-        lambda r: (
-            f"one_cycle_peak is {r.one_cycle_peak:g} with plateau_patience {r.plateau_patience}; both set "
-            f"the learning rate: choose one."
-        ),
-    ),
-    (
-        lambda r: r.early_stop_patience is not None and r.fixed_length,
-        lambda r: (
-            f"early_stop_patience is {r.early_stop_patience} with one_cycle_peak {r.one_cycle_peak} and "
-            f"average {r.average!r}; one_cycle and swa need to know the last epoch beforehand: leave out "
-            f"early stopping, or them."
-        ),
-    ),
-    (
-        lambda r: r.average == "swa" and r.one_cycle_peak is not None,
-        lambda r: (
-            f"average is 'swa' with one_cycle_peak {r.one_cycle_peak:g}; at the end of a cycle the weights "
-            f"hardly move, and their mean is the last of them: choose one."
-        ),
-    ),
-    (
-        lambda r: r.prune_channels and r.one_cycle_peak is not None,
-        lambda r: (
-            f"prune_channels is {r.prune_channels:g} with one_cycle_peak {r.one_cycle_peak:g}; each round of "
-            f"pruning makes a new optimiser, and a cycle would begin again: choose one."
-        ),
-    ),
-    (
-        lambda r: bool(r.prune_channels and r.prune_weights),
-        lambda r: (
-            f"prune_channels is {r.prune_channels:g} and prune_weights {r.prune_weights:g}; the one is "
-            f"the control of the other: choose one."
-        ),
-    ),
-    (
-        lambda r: bool(r.prune_weights) and r.channels_last,
-        lambda r: (
-            f"prune_weights is {r.prune_weights:g} with channels_last True; torch.nn.utils.prune reads "
-            f"weights in the usual order of memory alone: choose one."
-        ),
-    ),
-    (
-        lambda r: bool(r.prune_channels or r.prune_weights) and (r.compile or r.cuda_graph),
-        lambda r: (
-            f"prune_channels is {r.prune_channels:g} and prune_weights {r.prune_weights:g} with compile "
-            f"{r.compile} and cuda_graph {r.cuda_graph}; both record the network before the first epoch, and "
-            f"pruning changes it afterwards: choose one."
-        ),
-    ),
-    (
-        lambda r: bool(r.prune_channels) and (r.checkpointing or r.precision == "fp16"),
-        lambda r: (
-            f"prune_channels is {r.prune_channels:g} with checkpointing {r.checkpointing} and precision "
-            f"{r.precision!r}; pruning follows channels through the graph of the whole network, which "
-            f"checkpointing cuts, and weighs them by gradients, which fp16 scales and may make infinite: "
-            f"leave out pruning, or them."
-        ),
-    ),
-    (
-        lambda r: r.average != "none" and (r.prune_channels or r.prune_weights),
-        lambda r: (
-            f"average is {r.average!r} with prune_channels {r.prune_channels:g} and prune_weights "
-            f"{r.prune_weights:g}; weights from before and after a cut have no mean: choose one."
-        ),
-    ),
-    (
-        lambda r: r.weights != "fp32" and (r.average == "ema" or r.optimizer == "schedule_free"),
-        lambda r: (
-            f"weights is {r.weights!r} with average {r.average!r} and optimizer {r.optimizer!r}; what one "
-            f"update adds to an average is lost in the rounding of 16 bits: leave out half weights, or the "
-            f"average."
-        ),
-    ),
-    (
-        lambda r: r.channels_last and r.optimizer == "adam_8bit",
-        lambda r: (
-            f"channels_last is True with optimizer {r.optimizer!r}, which puts weights back into the usual "
-            f"order of memory in each step: choose one."
-        ),
-    ),
-)
-
-_KERNELS = (
-    (
-        lambda r: r.precision != "fp32" and r.weights != "fp32",
-        lambda r: (
-            f"precision is {r.precision!r} with weights {r.weights!r}; weights of 16 bits leave autocast "
-            f"nothing to cast: choose one."
-        ),
-    ),
-    (
-        lambda r: r.weights == "fp16" and r.optimizer in ("novograd", "novograd_foreach", "muon"),
-        lambda r: (
-            f"weights is 'fp16' with optimizer {r.optimizer!r}, whose squares of gradients leave the range "
-            f"of float16 within a few steps: use adam, adam_8bit, or bf16_weights."
-        ),
-    ),
-    (
-        lambda r: r.precision == "fp16" and bool(r.lr_find_steps),
-        lambda r: (
-            f"precision is 'fp16' with lr_find_steps {r.lr_find_steps}; the search knows no scaled loss, and "
-            f"would see other gradients than the training: use bf16, or leave out lr_find."
-        ),
-    ),
-    (
-        lambda r: r.compile and r.cuda_graph,
-        lambda _: "compile is True with cuda_graph True; a compiled pass cannot be recorded: choose one.",
-    ),
-    (
-        lambda r: r.compile and r.checkpointing,
-        lambda _: (
-            "compile is True with checkpointing True; the compiler decides itself what is kept for the "
-            "backward pass and what is computed again: choose one."
-        ),
-    ),
-    (
-        lambda r: r.compile and (r.average != "none" or r.optimizer == "schedule_free"),
-        lambda r: (
-            f"compile is True with average {r.average!r} and optimizer {r.optimizer!r}; what is compiled is "
-            f"the network as trained: an average of its weights is judged in an uncompiled copy, or needs "
-            f"passes for the statistics of batch normalisation, which break the graph: choose one."
-        ),
-    ),
-    (
-        lambda r: r.cuda_graph and r.checkpointing,
-        lambda _: (
-            "cuda_graph is True with checkpointing True; a stage that is computed again asks for random "
-            "states, which a recording cannot answer: choose one."
-        ),
-    ),
-    (
-        lambda r: r.cuda_graph and r.optimizer == "novograd",
-        lambda _: (
-            "cuda_graph is True with optimizer 'novograd', which waits for one number per layer in each "
-            "step, just what the graph is to end: use novograd_foreach."
-        ),
-    ),
-    (
-        lambda r: r.cuda_graph and r.accumulate > 1,
-        lambda r: (
-            f"cuda_graph is True with accumulate {r.accumulate}; each replay writes the gradients to the "
-            f"same memory, over those of the batch before: choose one."
-        ),
-    ),
-    (
-        lambda r: r.cuda_graph and bool(r.resolution_stages),
-        lambda r: (
-            f"cuda_graph is True with resolution_stages {r.resolution_stages}; a graph holds slices of one "
-            f"size: choose one."
-        ),
-    ),
-)
-
-_INTEGERS = (
-    (
-        lambda r: r.int8_qat and (r.precision != "fp32" or r.weights != "fp32"),
-        lambda r: (
-            f"int8_qat is True with precision {r.precision!r} and weights {r.weights!r}; scales of 8-bit "
-            f"integers are learnt from fp32 figures: choose one."
-        ),
-    ),
-    (
-        lambda r: r.int8_qat and (r.compile or r.cuda_graph or r.checkpointing or r.channels_last),
-        lambda r: (
-            f"int8_qat is True with compile {r.compile}, cuda_graph {r.cuda_graph}, checkpointing "
-            f"{r.checkpointing} and channels_last {r.channels_last}; it trains an exported graph, which has "
-            f"neither stages nor layout to choose, and changes in the middle of the training: choose one."
-        ),
-    ),
-    (
-        lambda r: r.int8_qat and bool(r.prune_channels or r.prune_weights),
-        lambda r: (
-            f"int8_qat is True with prune_channels {r.prune_channels:g} and prune_weights "
-            f"{r.prune_weights:g}; an exported graph cannot be cut any more: choose one."
-        ),
-    ),
-    (
-        lambda r: r.int8_qat and (r.average != "none" or r.optimizer == "schedule_free"),
-        lambda r: (
-            f"int8_qat is True with average {r.average!r} and optimizer {r.optimizer!r}; scales belong to "
-            f"the weights as trained, not to their average: choose one."
-        ),
-    ),
-    (
-        lambda r: r.int8_qat and bool(r.resolution_stages),
-        lambda r: (
-            f"int8_qat is True with resolution_stages {r.resolution_stages}; an exported graph takes slices "
-            f"of one size: choose one."
-        ),
-    ),
-)
-
-_REFUSED = (
-    *_LEARNING,
-    *_KERNELS,
-    *_INTEGERS,
-    (
-        lambda r: r.lr_find_low >= r.lr_find_high,
-        lambda r: f"lr_find_low is {r.lr_find_low}, lr_find_high {r.lr_find_high}; expected low < high.",
-    ),
-    _needs_workers("prefetch"),
-    _needs_workers("persistent_workers"),
-    (
-        lambda r: r.loading == "device" and (r.workers or r.pin_memory),
-        lambda r: (
-            f"loading is 'device' with workers {r.workers} and pin_memory {r.pin_memory}; slices that lie on "
-            f"the device are loaded by nobody: leave out device_cache, or workers and pinned memory."
-        ),
-    ),
-    (
-        lambda r: r.resolution < 1 and bool(r.resolution_stages),
-        lambda r: (
-            f"resolution is {r.resolution:g} with resolution_stages {r.resolution_stages}; stages grow to "
-            f"full size, which a lower resolution never shows: choose one."
-        ),
-    ),
-)
+def _made(recipe: "Recipe", choice: Choice, defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields by which a recipe has made a choice, and their values."""
+    values = {name: getattr(recipe, name) for name in choice}
+    return {
+        name: value
+        for name, value in values.items()
+        if (value != defaults[name] if choice[name] is ANY else value in choice[name])
+    }

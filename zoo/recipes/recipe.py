@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from zoo._registry import load, networks, require, techniques
-from zoo.recipes import conflicts as _combinations
+from zoo.recipes import conflicts
 from zoo.recipes.ranges import RULES
 
 
@@ -99,7 +99,7 @@ class Recipe:
         for name, expected, holds in RULES:
             if not holds(getattr(self, name)):
                 raise ValueError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
-        _combinations.refuse(self)
+        conflicts.refuse(self)
 
     @property
     def fixed_length(self) -> bool:

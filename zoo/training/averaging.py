@@ -42,7 +42,7 @@ class Average(Protocol):
         ...
 
 
-def of(recipe: Recipe, model: nn.Module) -> Average | None:
+def choose_average(recipe: Recipe, model: nn.Module) -> Average | None:
     """Return the average that the recipe wants of a model, or None."""
     return {"none": lambda *_: None, "ema": Moving, "swa": Equal}[recipe.average](recipe, model)
 

@@ -6,18 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from zoo.feeding.feed import Feed
-from zoo.model.forward import logits_of
+from zoo.model.forward import growing_until, logits_of, recipe_in_epoch, side_seen
 from zoo.model.pruning import Pruning
 from zoo.model.quantizing import Quantizing
-from zoo.model.resolution import growing_until, in_epoch, side_seen
 from zoo.recipes.recipe import Recipe
 from zoo.size import macs_of, macs_per_slice
 from zoo.training import averaging, losses, optimizers
 from zoo.training.distilling import Teacher
-from zoo.training.grouping import Groups
-from zoo.training.preparing import Prepared
-from zoo.training.scaling import Scaling
+from zoo.training.prepare import Prepared
 from zoo.training.schedules import Schedule
+from zoo.training.updates import Groups, Scaling
 
 
 class Learner:
@@ -53,7 +51,7 @@ class Learner:
         self.groups = Groups(recipe.accumulate, batches)
         self.optimizer = optimizers.build(recipe, model, learning_rate)
         self.schedule = Schedule(recipe, self.optimizer, self.updates)
-        self.average = averaging.of(recipe, model)
+        self.average = averaging.choose_average(recipe, model)
         self.pruning = Pruning(recipe, model) if recipe.prune_channels or recipe.prune_weights else None
         self.quantizing = Quantizing(recipe) if recipe.int8_qat else None
         self.teacher = Teacher(recipe, teacher) if teacher is not None else None
@@ -91,7 +89,7 @@ class Learner:
     def begin_epoch(self, number: int) -> bool:
         """Do what the recipe wants done before an epoch (from 1); say if it judges another network."""
         self.epoch = number
-        self.recipe_now = in_epoch(self.recipe, number)
+        self.recipe_now = recipe_in_epoch(self.recipe, number)
         pruned = self.pruning is not None and self.pruning.before(number)
         if pruned:  # the optimiser still holds what was cut off, and knows nothing of what is left
             self.optimizer = optimizers.build(self.recipe, self.model, self.learning_rate)

@@ -16,19 +16,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from zoo._dice import counts, pooled
 from zoo.device.power_limit import limited
+from zoo.device.runtime import forget_gpu_peak, gpu_peak_mib, settings
+from zoo.evaluation import count_pixels, pool_dice
 from zoo.feeding.feed import Feed, opened
-from zoo.hardware import forget_gpu_peak, gpu_peak_mib, settings
-from zoo.model.building import build
-from zoo.model.resolution import side_seen
+from zoo.model.build import build
+from zoo.model.forward import side_seen
 from zoo.recipes.recipe import Recipe
 from zoo.results import Diverged, Epoch, Setup, Taught, Trained
 from zoo.size import parameters
-from zoo.training import ending as _ending
 from zoo.training.distilling import teachers_recipe
 from zoo.training.learner import Learner
-from zoo.training.setup import applied, check, learning_rate
+from zoo.training.setup import account_end, account_setup, find_learning_rate, refuse_untrainable
 
 
 def train(recipe: Recipe, data: Any, seed: int = 0) -> Trained:
@@ -54,7 +53,7 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Taught | Setup
         ValueError: for a recipe that cannot run here, a seed below 0, or too few slices.
         Diverged: if a loss is not finite.
     """
-    check(recipe, data, seed)
+    refuse_untrainable(recipe, data, seed)
     with ExitStack() as stack:
         stack.enter_context(settings(recipe))
         power_limit = stack.enter_context(limited(recipe))
@@ -64,11 +63,11 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Taught | Setup
         torch.manual_seed(seed)
         model = build(recipe)
         feed = stack.enter_context(opened(recipe, data, seed))
-        rate, search = learning_rate(recipe, model, feed)
+        rate, search = find_learning_rate(recipe, model, feed)
         learner = Learner(recipe, model, rate, feed.steps, teacher)
         prepared = learner.prepare(data.image_size, feed.slices, len(data.val))
         torch.manual_seed(seed)  # so that a search before changes nothing but the learning rate
-        account = applied(recipe, data, feed, learner, search) | prepared | {"power_limit": power_limit}
+        account = account_setup(recipe, data, feed, learner, search) | prepared | {"power_limit": power_limit}
         setup = Setup(time.perf_counter() - started, account)
         yield setup
 
@@ -103,7 +102,7 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Taught | Setup
         model=learner.judged.eval(),
         epochs=tuple(history),
         setup=setup,
-        applied=account | learner.applied() | _ending.account(recipe, history, account["without_effect"]),
+        applied=account | learner.applied() | account_end(recipe, history, account["without_effect"]),
         seconds=taught + setup.seconds + sum(epoch.seconds for epoch in history),
         best_epoch=best.number,
         params=params,
@@ -139,9 +138,9 @@ def _validate(learner: Learner, feed: Feed, epoch: int) -> tuple[float, float]:
         for image_NCHW, mask_NCHW in batches:
             loss, logits_NCHW = learner.judge(image_NCHW, mask_NCHW)
             losses.append(loss)
-            pixels.append(counts(logits_NCHW, mask_NCHW))
+            pixels.append(count_pixels(logits_NCHW, mask_NCHW))
     sizes = [len(batch) for batch in pixels]
-    return _mean(losses, sizes, f"validation loss of epoch {epoch}"), pooled(torch.cat(pixels))
+    return _mean(losses, sizes, f"validation loss of epoch {epoch}"), pool_dice(torch.cat(pixels))
 
 
 def _mean(losses: list[Tensor], sizes: list[int], what: str) -> float:

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from monai.data import Dataset
 
+from zoo.device.runtime import settings, synchronize
 from zoo.feeding import loaders
-from zoo.hardware import settings, synchronize
-from zoo.model.building import build
+from zoo.model.build import build
 from zoo.recipes.recipe import Recipe
 from zoo.training.distilling import teachers_recipe
 from zoo.training.learner import Learner
-from zoo.training.setup import check
+from zoo.training.setup import refuse_untrainable
 
 
 def warm_up(recipe: Recipe, data: Any, batches: int = 2) -> float:
@@ -26,7 +26,7 @@ def warm_up(recipe: Recipe, data: Any, batches: int = 2) -> float:
     """
     if batches < 1:
         raise ValueError(f"batches is {batches}; expected 1 or more.")
-    check(recipe, data, seed=0)
+    refuse_untrainable(recipe, data, seed=0)
     gpus = [] if recipe.device == "cpu" else [torch.device(recipe.device)]
     with settings(recipe), torch.random.fork_rng(devices=gpus):
         return _last_of(recipe, data, batches)

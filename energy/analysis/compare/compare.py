@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from energy.analysis.compare import pairing, rows, scale, study
+from energy.analysis.compare.cases import explain_keys, find_refusal, match_cases, refuse_all, warn_of_runs
 from energy.analysis.compare.gate import Gate
-from energy.analysis.compare.outcome import Comparison, Noise
-from energy.analysis.compare.scale import MARGIN
+from energy.analysis.compare.result import Comparison, Noise
+from energy.analysis.compare.significance import prepare_metric
+from energy.analysis.compare.values import MARGIN, choose_metrics, choose_scale
+from energy.analysis.compare.verdict import judge_rows, show_unjudged, warn_of_shifts
 from energy.records.summary import RunSummary
 
 
@@ -47,38 +49,38 @@ def compare(
         ValueError: there is no such metric, or nobody can say which direction of it is better.
     """
     names = _names(base, head, metrics, gates)
-    scales = [scale.of(name, margin) for name in names]
-    matched = pairing.of(base, head)
+    scales = [choose_scale(name, margin) for name in names]
+    matched = match_cases(base, head)
     if base is None:
-        bare = tuple(rows.unjudged(one, scales) for one in matched)
+        bare = tuple(show_unjudged(one, scales) for one in matched)
         return Comparison(base, head, names, bare, {}, dict.fromkeys(names), tuple(gates))
-    warned = tuple(pairing.warnings(base, head, matched))
-    if refused := pairing.refusal(base, head, matched):
-        shown = tuple(rows.unjudged(one, scales) for one in pairing.refused(matched, refused))
+    warned = tuple(warn_of_runs(base, head, matched))
+    if refused := find_refusal(base, head, matched):
+        shown = tuple(show_unjudged(one, scales) for one in refuse_all(matched, refused))
         unknown = dict.fromkeys(names)
         return Comparison(base, head, names, shown, {}, unknown, tuple(gates), refused, warned)
-    matched = pairing.explained(base, head, matched)
+    matched = explain_keys(base, head, matched)
     earlier = _same_hardware(history, base, head)
     known = calibrated or {}
-    studies = [study.of(one, matched, gates, earlier, known.get(one.metric)) for one in scales]
+    studies = [prepare_metric(one, matched, gates, earlier, known.get(one.metric)) for one in scales]
     return Comparison(
         base,
         head,
         names,
-        tuple(rows.judged(matched, studies)),
+        tuple(judge_rows(matched, studies)),
         {one.scale.metric: one.shift for one in studies if one.shift is not None},
         {one.scale.metric: one.noises.common for one in studies},
         tuple(gates),
         None,
-        (*warned, *rows.warnings(studies)),
+        (*warned, *warn_of_shifts(studies)),
     )
 
 
 def _names(
     base: RunSummary | None, head: RunSummary, metrics: Sequence[str] | None, gates: Sequence[Gate]
 ) -> tuple[str, ...]:
-    chosen = scale.default_metrics(base, head) if metrics is None else metrics
-    gated = (gate.metric for gate in gates if gate.kind in ("relative", "absolute", "session"))
+    chosen = choose_metrics(base, head) if metrics is None else metrics
+    gated = (gate.metric for gate in gates if gate.compares)
     return tuple(dict.fromkeys([*chosen, *gated]))
 
 

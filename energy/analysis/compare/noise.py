@@ -6,7 +6,7 @@ pooled: the squared deviations from each case's own mean, added up, over the deg
 case that is proven noisier than the others (F-test of variances, Holm over the cases) is judged by its own
 repeats and left out of the pool.
 
-What a run's repeats do not show is what changes from session to session: see `energy.comparison.shift`.
+What a run's repeats do not show is what changes from session to session: see `session_shift`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from energy.analysis import calibration
-from energy.analysis.compare import holm, spread
-from energy.analysis.compare.outcome import Noise
-from energy.analysis.compare.pair import Identity, Pair
-from energy.analysis.compare.scale import Scale, known
-from energy.analysis.compare.spread import Spread
+from energy.analysis.compare.result import Noise
+from energy.analysis.compare.values import Identity, Pair, Scale, find_known
 from energy.records.summary import RunSummary
+from energy.statistics import Spread, measure_spread, p_noisier, pool_spreads, reject_by_holm
 
-LEVEL = 0.05
+FALSE_ALARMS = 0.05
 # What an A/A run measures, by the metric that is compared: the window of an epoch is shorter than that of the
 # training, but nothing else is known of it.
 CALIBRATED = {"kj_per_epoch": "total_kj", "s_per_epoch": "seconds"}
@@ -48,7 +46,7 @@ class Noises:
         return self.own.get(case, self.common)
 
 
-def of_pairs(
+def pool_noise(
     scale: Scale,
     pairs: Mapping[Identity, Pair],
     history: Sequence[RunSummary] = (),
@@ -64,27 +62,29 @@ def of_pairs(
         calibrated: that of an A/A run; used where no case was ever repeated.
     """
     by_case = {case: pair.spread for case, pair in pairs.items() if pair.spread.freedom}
-    noisier = proven_noisier(by_case)
+    noisier = find_noisier(by_case)
     common = {case: found for case, found in by_case.items() if case not in noisier}
-    own = {case: _noise(by_case[case], "its own repeats: noisier than the other cases") for case in noisier}
-    found = spread.total(common.values())
+    own = {
+        case: _as_noise(by_case[case], "its own repeats: noisier than the other cases") for case in noisier
+    }
+    found = pool_spreads(common.values())
     by_seed = any(pairs[case].by_seed for case in common)
-    earlier = Spread() if by_seed else _of_history(scale, history)
+    earlier = Spread() if by_seed else _pool_history(scale, history)
     if found.freedom and earlier.freedom:
-        return Noises(_with_history(found, len(common), earlier), own)
+        return Noises(_add_history(found, len(common), earlier), own)
     if found.freedom:
-        return Noises(_noise(found, _origin(found, len(common), by_seed)), own)
+        return Noises(_as_noise(found, _name_origin(found, len(common), by_seed)), own)
     if earlier.freedom:
-        return Noises(_noise(earlier, f"repeats of {_counted(history, 'earlier run')}"), own)
+        return Noises(_as_noise(earlier, f"repeats of {_counted(history, 'earlier run')}"), own)
     return Noises(calibrated, own)
 
 
-def proven_noisier(spreads: Mapping[Identity, Spread]) -> tuple[Identity, ...]:
+def find_noisier(spreads: Mapping[Identity, Spread]) -> tuple[Identity, ...]:
     """Return the cases whose repeats are proven to spread more than those of all others together."""
     cases = list(spreads)
-    every = spread.total(spreads.values())
-    p_values = [spread.p_noisier(spreads[case], _without(every, spreads[case])) for case in cases]
-    fell = holm.rejected(p_values, LEVEL)
+    every = pool_spreads(spreads.values())
+    p_values = [p_noisier(spreads[case], _without(every, spreads[case])) for case in cases]
+    fell = reject_by_holm(p_values, FALSE_ALARMS)
     return tuple(case for case, is_noisier in zip(cases, fell, strict=True) if is_noisier)
 
 
@@ -92,34 +92,34 @@ def _without(every: Spread, one: Spread) -> Spread:
     return Spread(max(0.0, every.squares - one.squares), every.freedom - one.freedom)
 
 
-def _with_history(found: Spread, cases: int, earlier: Spread) -> Noise:
+def _add_history(found: Spread, cases: int, earlier: Spread) -> Noise:
     """Add the history, unless today is noisier: then calm days say nothing about it."""
-    if spread.p_noisier(found, earlier) < LEVEL:
-        origin = f"{_origin(found, cases, by_seed=False)}; noisier than earlier runs, which are left out"
-        return _noise(found, origin)
-    both = spread.total([found, earlier])
-    return _noise(both, f"{_origin(found, cases, by_seed=False)}, and those of earlier runs")
+    if p_noisier(found, earlier) < FALSE_ALARMS:
+        origin = f"{_name_origin(found, cases, by_seed=False)}; noisier than earlier runs, which are left out"
+        return _as_noise(found, origin)
+    both = pool_spreads([found, earlier])
+    return _as_noise(both, f"{_name_origin(found, cases, by_seed=False)}, and those of earlier runs")
 
 
-def _of_history(scale: Scale, history: Sequence[RunSummary]) -> Spread:
+def _pool_history(scale: Scale, history: Sequence[RunSummary]) -> Spread:
     found = []
     for run in history:
         for case in run.cases:
-            values = known(case, scale.metric)
+            values = find_known(case, scale.metric)
             is_good = case.status == "ok" and not case.flags and values is not None
             if is_good and values is not None and not (scale.relative and min(values) <= 0):
-                found.append(spread.of(scale.transformed(values)))
-    return spread.total(found)
+                found.append(measure_spread(scale.transformed(values)))
+    return pool_spreads(found)
 
 
-def _noise(found: Spread, origin: str) -> Noise:
+def _as_noise(found: Spread, origin: str) -> Noise:
     return Noise(math.sqrt(found.variance), found.freedom, origin)
 
 
-def _origin(found: Spread, cases: int, by_seed: bool) -> str:
+def _name_origin(found: Spread, cases: int, by_seed: bool) -> str:
     """Say what the noise was taken from.
 
-    >>> _origin(Spread(1.0, 96), 24, by_seed=False)
+    >>> _name_origin(Spread(1.0, 96), 24, by_seed=False)
     'repeats of 24 cases in both runs, 96 degrees of freedom'
     """
     what = "differences seed by seed" if by_seed else "repeats"
@@ -131,7 +131,7 @@ def _counted(things: Sequence[object], name: str) -> str:
     return f"{len(things)} {name}{'s' if len(things) > 1 else ''}"
 
 
-def calibrated_in(folder: Path) -> dict[str, Noise]:
+def read_calibrated(folder: Path) -> dict[str, Noise]:
     """Return the noise that `python -m energy calibrate` left in a machine's folder, by metric.
 
     Empty if it was never run. It is that of a window of fixed work on one day, drift included.
@@ -147,7 +147,7 @@ def calibrated_in(folder: Path) -> dict[str, Noise]:
         if found["schema"] != calibration.SCHEMA:
             raise ValueError(f"schema {found['schema']}, this one reads {calibration.SCHEMA}")
         measured = {
-            name: _calibrated(noise, float(found["work"]["seconds"]))
+            name: _read_metric(noise, float(found["work"]["seconds"]))
             for name, noise in found["metrics"].items()
             if noise["noise"] is not None
         }
@@ -157,7 +157,7 @@ def calibrated_in(folder: Path) -> dict[str, Noise]:
     return measured | alike
 
 
-def _calibrated(noise: Mapping[str, float], seconds: float) -> Noise:
+def _read_metric(noise: Mapping[str, float], seconds: float) -> Noise:
     windows = int(noise["n"])
     origin = f"calibrate: {windows} windows of {seconds:.3g} s of fixed work"
     return Noise(float(noise["noise"]), windows - 1, origin)

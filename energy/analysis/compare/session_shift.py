@@ -17,19 +17,18 @@ from collections.abc import Mapping, Sequence
 from energy.analysis.compare import words
 from energy.analysis.compare.gate import Gate
 from energy.analysis.compare.noise import Noises
-from energy.analysis.compare.outcome import Shift, Verdict
-from energy.analysis.compare.pair import Identity, Pair
-from energy.analysis.compare.scale import Scale
+from energy.analysis.compare.result import Shift, Verdict
+from energy.analysis.compare.values import Identity, Pair, Scale
 
 LEAST_CASES = 3
-LEVEL = 0.95
+CONFIDENCE = 0.95
 SAME: tuple[Verdict, str] = ("unchanged", "the same figures on both sides")
 # The variance of the median of k values is that of one times pi / (2 k), for large k (Kendall and Stuart, The
 # Advanced Theory of Statistics 1, section 14.6). For few normal values it is less: 0.45 for k = 3, not 0.52.
 MEDIAN_VARIANCE = math.pi / 2
 
 
-def centre(pairs: Mapping[Identity, Pair]) -> float:
+def find_centre(pairs: Mapping[Identity, Pair]) -> float:
     """Return what the cases have in common on the metric's scale."""
     return statistics.median(pair.change for pair in pairs.values())
 
@@ -60,7 +59,7 @@ def typical_variance(pairs: Mapping[Identity, Pair], noises: Noises) -> float | 
     return statistics.median(known) if known and len(known) == len(found) else None
 
 
-def of(
+def find_shift(
     scale: Scale,
     pairs: Mapping[Identity, Pair],
     noises: Noises,
@@ -78,18 +77,18 @@ def of(
     """
     changes = [pair.change for pair in pairs.values()]
     middle, count = statistics.median(changes), len(changes)
-    bounds = _bounds(changes, pairs, noises) if is_separable else None
+    bounds = _find_bounds(changes, pairs, noises) if is_separable else None
     if all(pair.is_same for pair in pairs.values()):
         verdict, why = SAME
     elif bounds is None:
-        verdict, why = _unknown(count, is_separable)
+        verdict, why = _explain_unknown(count, is_separable)
     else:
-        verdict, why = _verdict(scale, middle, bounds, count, scale.limit(gate, 1.0))
+        verdict, why = _judge_shift(scale, middle, bounds, count, scale.limit(gate, 1.0))
     interval = None if bounds is None else (scale.change(bounds[0]), scale.change(bounds[1]))
     return Shift(scale.metric, scale.change(middle), interval, count, verdict, why, gate)
 
 
-def _bounds(
+def _find_bounds(
     changes: Sequence[float], pairs: Mapping[Identity, Pair], noises: Noises
 ) -> tuple[float, float] | None:
     """Return the 95 % interval of the median: from the noise, else from the order of the cases themselves."""
@@ -98,26 +97,28 @@ def _bounds(
     typical = typical_variance(pairs, noises)
     if typical is not None:
         common = noises.common or next(iter(noises.own.values()))
-        half = stdtrit(common.freedom, (1 + LEVEL) / 2) * math.sqrt(typical * MEDIAN_VARIANCE / len(changes))
+        half = stdtrit(common.freedom, (1 + CONFIDENCE) / 2) * math.sqrt(
+            typical * MEDIAN_VARIANCE / len(changes)
+        )
         middle = statistics.median(changes)
         return middle - float(half), middle + float(half)
-    return _by_order(changes)
+    return _find_bounds_by_order(changes)
 
 
-def _by_order(changes: Sequence[float]) -> tuple[float, float] | None:
+def _find_bounds_by_order(changes: Sequence[float]) -> tuple[float, float] | None:
     """Return the distribution-free interval of a median; None for fewer than 6 cases, which have none."""
     from scipy.stats import quantile_test
 
-    found = quantile_test(changes, q=0, p=0.5).confidence_interval(LEVEL)
+    found = quantile_test(changes, q=0, p=0.5).confidence_interval(CONFIDENCE)
     low, high = float(found.low), float(found.high)
     return None if math.isnan(low) or math.isnan(high) else (low, high)
 
 
-def _verdict(
+def _judge_shift(
     scale: Scale, middle: float, bounds: tuple[float, float], count: int, limit: float
 ) -> tuple[Verdict, str]:
-    limited = words.share(scale, limit)
-    worst, best = _ends(scale, bounds)
+    limited = words.write_share(scale, limit)
+    worst, best = _find_ends(scale, bounds)
     if best > 0 and scale.worse * middle > limit:
         return "regressed", f"all {count} cases together: more than {limited} worse"
     if worst < 0 and -scale.worse * middle > limit:
@@ -127,15 +128,15 @@ def _verdict(
     return "unchanged", f"not worse by more than {limited}"
 
 
-def _unknown(count: int, is_separable: bool) -> tuple[Verdict, str]:
+def _explain_unknown(count: int, is_separable: bool) -> tuple[Verdict, str]:
     """Say why nothing can be said."""
-    counted = words.cases(count)
+    counted = words.count_cases(count)
     if is_separable:
         return "inconclusive", f"{counted}, one repeat each, no noise known: no interval"
     return "inconclusive", f"{counted}: what the session did cannot be told from what the case did"
 
 
-def _ends(scale: Scale, bounds: tuple[float, float]) -> tuple[float, float]:
+def _find_ends(scale: Scale, bounds: tuple[float, float]) -> tuple[float, float]:
     """Return how much worse it may be at most and at least."""
     low, high = bounds
     return (high, low) if scale.worse > 0 else (-low, -high)

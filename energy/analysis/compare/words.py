@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 
-from energy.analysis.compare.scale import Scale
+from energy.analysis.compare.values import Scale
 from energy.records.metrics import METRICS
 
 
-def change(value: float | None, relative: bool, interval: tuple[float, float] | None = None) -> str:
+def write_change(value: float | None, relative: bool, interval: tuple[float, float] | None = None) -> str:
     """Write a change with its interval: per cent, or the difference.
 
-    >>> change(0.0312, True, (0.012, 0.0504)), change(-0.004, False, (-0.011, 0.003)), change(1.5, True)
-    ('+3.1 % [+1.2, +5.0]', '-0.004 [-0.011, +0.003]', '+150 %')
+    >>> write_change(0.0312, True, (0.012, 0.0504)), write_change(-0.004, False, (-0.011, 0.003))
+    ('+3.1 % [+1.2, +5.0]', '-0.004 [-0.011, +0.003]')
+    >>> write_change(1.5, True)
+    '+150 %'
     """
     if value is None:
         return "–"
@@ -45,7 +47,7 @@ def _signed(number: float, decimals: int) -> str:
     return f"{rounded:+.{decimals}f}" if rounded else f"{0:.{decimals}f}"
 
 
-def share(scale: Scale, transformed: float) -> str:
+def write_share(scale: Scale, transformed: float) -> str:
     """Write how much worse something is, or may be, given on the metric's scale: 3.1 % or 0.012.
 
     The direction is that of getting worse: a speed that falls by 5 % is 5 % worse.
@@ -61,15 +63,15 @@ def _short(number: float) -> str:
     return f"{number:.2g}" if number < 100 else f"{number:.0f}"
 
 
-def cases(count: int) -> str:
+def count_cases(count: int) -> str:
     """Count cases.
 
-    >>> cases(1), cases(24)
+    >>> count_cases(1), count_cases(24)
     ('1 case', '24 cases')
     """
     return f"{count} case{'' if count == 1 else 's'}"
 
 
-def counted_tests(count: int) -> str:
+def count_tests(count: int) -> str:
     """Count tests, of which one may well be a false alarm."""
     return f"{count} test{'' if count == 1 else 's'}"

@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from energy.analysis.gates.exit_codes import MEANING, blocks
-from energy.measuring.fingerprint import short_hash
-from energy.records import store, summary
-from energy.records.files import write_then_rename
+from energy.records.files import short_hash, write_then_rename
+from energy.records.runfile import StoreError, list_records
 from energy.records.schema import SCHEMA, RecordError, check_version
-from energy.records.store import Store, StoreError
-from energy.records.summary import CaseSummary, RunSummary
+from energy.records.store import Store
+from energy.records.summary import CaseSummary, RunSummary, summarise_plain, summarise_run
+from energy.text import list_few
 
 FOLDER = "baselines"
+MOST_NAMED = 3
 # Begins with a letter, so that nobody takes it for a run's number.
 _NAME = re.compile(r"[A-Za-z][\w.+-]*")
 
@@ -54,7 +55,7 @@ class Pin:
     nodes: Mapping[tuple[str, str], str]
 
 
-def pin(results: Store, name: str, path: Path, *, force: bool = False) -> Pin:
+def pin_run(results: Store, name: str, path: Path, *, force: bool = False) -> Pin:
     """Make the run at `path` the baseline `name` of its hardware, in place of an earlier one.
 
     Raises:
@@ -64,8 +65,8 @@ def pin(results: Store, name: str, path: Path, *, force: bool = False) -> Pin:
     if not _NAME.fullmatch(name):
         raise StoreError(f"name of a baseline {name!r}: expected a letter, then letters, digits and . _ + -")
     data = results.load(path)
-    run = summary.of_run(data, path)
-    against = objections(data, run)
+    run = summarise_run(data, path)
+    against = find_objections(data, run)
     if against and not (force and _is_usable(run)):
         remedy = "" if not _is_usable(run) else "; --force pins it all the same"
         raise StoreError(f"{run.reference} cannot be the baseline {name}: {'; '.join(against)}{remedy}")
@@ -77,15 +78,15 @@ def pin(results: Store, name: str, path: Path, *, force: bool = False) -> Pin:
         pinned=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         overlooked=tuple(against),
         source=path.name,
-        sha256=digest(path) if path.resolve().parent == folder.resolve() else None,
+        sha256=hash_file(path) if path.resolve().parent == folder.resolve() else None,
         run=run,
-        nodes=nodes_of(data),
+        nodes=find_nodes(data),
     )
     _write(own)
     return own
 
 
-def objections(data: Mapping[str, Any], run: RunSummary) -> list[str]:
+def find_objections(data: Mapping[str, Any], run: RunSummary) -> list[str]:
     """List what speaks against a run as the measure of others."""
     if run.fingerprint is None:
         return ["a plain pytest-benchmark file, which does not say on what hardware it was measured"]
@@ -93,15 +94,15 @@ def objections(data: Mapping[str, Any], run: RunSummary) -> list[str]:
     failed = [f"{case.case} {case.status}" for case in run.cases if case.status != "ok"]
     flagged = [f"{case.case} {', '.join(case.flags)}" for case in run.cases if case.flags]
     code = data["energy"].get("gated", {}).get("exit_code", 0)
-    found += [f"failed: {_few(failed)}"] if failed else []
-    found += [f"flagged as invalid: {_few(flagged)}"] if flagged else []
+    found += [f"failed: {list_few(failed, MOST_NAMED)}"] if failed else []
+    found += [f"flagged as invalid: {list_few(flagged, MOST_NAMED)}"] if flagged else []
     found += [] if run.finished else ["it was interrupted"]
     found += ["the checkout held changes that are in no commit"] if run.dirty else []
     found += [f"its own gates ended with {code}, {MEANING[code]}"] if blocks(code) else []
     return found
 
 
-def find(root: Path, name: str, fingerprint: str | None = None) -> Pin | None:
+def find_pin(root: Path, name: str, fingerprint: str | None = None) -> Pin | None:
     """Return the baseline of this name, or None.
 
     Args:
@@ -116,25 +117,19 @@ def find(root: Path, name: str, fingerprint: str | None = None) -> Pin | None:
     machine, _, short = name.rpartition("/")
     if not _NAME.fullmatch(short) or (machine and fingerprint not in (None, machine)):
         return None
-    found = [path for path in files(root, machine or fingerprint) if path.stem == short]
+    found = [path for path in list_pins(root, machine or fingerprint) if path.stem == short]
     if len(found) > 1:
         choices = ", ".join(f"{path.parent.parent.name}/{short}" for path in found)
         raise StoreError(f"baseline {short!r} means several: {choices}; say which")
-    return read(found[0]) if found else None
+    return read_pin(found[0]) if found else None
 
 
-def load(root: Path, name: str, fingerprint: str | None = None) -> RunSummary | None:
-    """Return the figures of a baseline, or None if there is none of that name; raises as `find`."""
-    found = find(root, name, fingerprint)
-    return None if found is None else found.run
-
-
-def files(root: Path, fingerprint: str | None = None) -> list[Path]:
+def list_pins(root: Path, fingerprint: str | None = None) -> list[Path]:
     """List the files of all baselines, or of those of one machine, by name."""
     return sorted(root.glob(f"{fingerprint or '*'}/{FOLDER}/*.json"))
 
 
-def read(path: Path) -> Pin:
+def read_pin(path: Path) -> Pin:
     """Read a baseline's file.
 
     Raises:
@@ -153,7 +148,7 @@ def read(path: Path) -> Pin:
         raise StoreError(f"{path} cannot be read: {problem.strerror}") from problem
     except (ValueError, TypeError, KeyError, AttributeError) as problem:
         raise RecordError(f"{path}: damaged, no baseline: {problem!r}; restore it, or set it anew") from None
-    if own.sha256 is not None and own.run.path != path and digest(own.run.path) != own.sha256:
+    if own.sha256 is not None and own.run.path != path and hash_file(own.run.path) != own.sha256:
         raise RecordError(
             f"{own.run.path}: changed since the baseline {own.name} was made from it; restore the file, "
             f"or set the baseline anew (baseline set {own.name} RUN)"
@@ -161,18 +156,18 @@ def read(path: Path) -> Pin:
     return own
 
 
-def nodes_of(data: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+def find_nodes(data: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     """Return pytest's node id of each case of a run file, by name and task, as far as known."""
     if "energy" not in data:
-        plain = ((summary.of_plain(entry), entry["fullname"]) for entry in data["benchmarks"])
+        plain = ((summarise_plain(entry), entry["fullname"]) for entry in data["benchmarks"])
         return {case.identity: str(node) for case, node in plain}
-    records = (record for record in store.records_in(data) if record.get("node"))
+    records = (record for record in list_records(data) if record.get("node"))
     return {(record["case"], record["task"]): str(record["node"]) for record in records}
 
 
-def elsewhere(root: Path, name: str) -> str:
+def name_elsewhere(root: Path, name: str) -> str:
     """Say on which hardware there are baselines, for whoever found none; nothing if nowhere."""
-    found = files(root)
+    found = list_pins(root)
     same = sorted({path.parents[1].name for path in found if path.stem == name})
     if same:
         return f"{name} is pinned for {', '.join(same)}"
@@ -180,7 +175,7 @@ def elsewhere(root: Path, name: str) -> str:
     return f"pinned are {', '.join(others)}" if others else "nothing is pinned yet"
 
 
-def digest(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """Return the SHA-256 of a text file, the same whatever line ends a checkout gives it."""
     return hashlib.sha256(path.read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
@@ -188,11 +183,6 @@ def digest(path: Path) -> str:
 def _is_usable(run: RunSummary) -> bool:
     """Tell whether a run may be pinned by force: it must say its hardware, and have something to compare."""
     return run.fingerprint is not None and any(case.status == "ok" for case in run.cases)
-
-
-def _few(names: list[str], most: int = 3) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def _write(own: Pin) -> None:

@@ -7,35 +7,37 @@ The mean over the repeats decides, and its interval is shown beside it: whoever 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 from typing import Literal
 
-from energy import digits, interval
 from energy.analysis.compare.gate import Gate
-from energy.analysis.compare.outcome import Bound
+from energy.analysis.compare.result import Bound
 from energy.records.metrics import METRICS
 from energy.records.summary import CaseSummary, RunSummary
+from energy.statistics import confidence_interval
+from energy.text import format_number
 
 
-def judge(head: RunSummary, gates: Sequence[Gate]) -> tuple[Bound, ...]:
+def judge_bounds(head: RunSummary, gates: Sequence[Gate]) -> tuple[Bound, ...]:
     """Hold every case of a run against the ceilings and floors that are about it.
 
     A case whose task knows no such metric (the Dice of a function) is left out; a gate whose metric no case
     has would look at nothing, and is invalid.
     """
     own = [gate for gate in gates if gate.kind in ("ceiling", "floor")]
-    return tuple(bound for gate in own for bound in _of_gate(head, gate))
+    return tuple(bound for gate in own for bound in _judge_gate(head, gate))
 
 
-def _of_gate(head: RunSummary, gate: Gate) -> Iterator[Bound]:
+def _judge_gate(head: RunSummary, gate: Gate) -> Iterator[Bound]:
     cases = [case for case in head.cases if gate.is_about(case.case)]
     had = [case for case in cases if case.status != "ok" or gate.metric in case.values]
     if not had:
         why = f"no case of this run that it is about has {gate.metric}"
         yield Bound("", "", gate, None, None, 0, "invalid", why)
-    yield from (_of_case(case, gate) for case in had)
+    yield from (_judge_case(case, gate) for case in had)
 
 
-def _of_case(case: CaseSummary, gate: Gate) -> Bound:
+def _judge_case(case: CaseSummary, gate: Gate) -> Bound:
     values = case.values.get(gate.metric, ())
     known = [value for value in values if value is not None]
     if case.status != "ok":
@@ -43,22 +45,24 @@ def _of_case(case: CaseSummary, gate: Gate) -> Bound:
     if len(known) < len(values):
         why = f"{gate.metric} is unknown in {len(values) - len(known)} of {len(values)} repeats"
         return Bound(case.case, case.task, gate, None, None, len(values), "invalid", why)
-    mean, bounds = interval.mean(known), interval.confidence_interval(known)
-    verdict, why = _verdict(case, gate, mean)
-    told = f"{_told(gate, mean, bounds)}, n = {len(known)}{why}"
+    mean, bounds = fmean(known), confidence_interval(known)
+    verdict, why = _find_verdict(case, gate, mean)
+    told = f"{_tell(gate, mean, bounds)}, n = {len(known)}{why}"
     return Bound(case.case, case.task, gate, mean, bounds, len(known), verdict, told)
 
 
-def _verdict(case: CaseSummary, gate: Gate, mean: float) -> tuple[Literal["kept", "broken", "invalid"], str]:
+def _find_verdict(
+    case: CaseSummary, gate: Gate, mean: float
+) -> tuple[Literal["kept", "broken", "invalid"], str]:
     if case.flags:
         return "invalid", f"; flagged: {', '.join(case.flags)}"
     is_beyond = mean > gate.limit if gate.kind == "ceiling" else mean < gate.limit
     return ("broken" if is_beyond else "kept"), ""
 
 
-def _told(gate: Gate, mean: float, bounds: tuple[float, float] | None) -> str:
+def _tell(gate: Gate, mean: float, bounds: tuple[float, float] | None) -> str:
     """Write the figure; with all digits where three would make it look like the limit itself."""
-    unit, short = METRICS[gate.metric].unit, digits.number(mean)
+    unit, short = METRICS[gate.metric].unit, format_number(mean)
     figure = f"{mean:.9g}" if float(short) == gate.limit != mean else short
-    between = "" if bounds is None else f" [{digits.number(bounds[0])}, {digits.number(bounds[1])}]"
+    between = "" if bounds is None else f" [{format_number(bounds[0])}, {format_number(bounds[1])}]"
     return f"{figure}{between}{'' if unit == '1' else f' {unit}'}"

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from energy.analysis.compare import gates
-from energy.analysis.compare.gate import Gate
-from energy.nearest import unknown
+from energy.analysis.compare.gate import Gate, parse_gate
+from energy.text import explain_unknown
 
 FILE = "pyproject.toml"
 TABLE = "tool.joulebench"
@@ -35,7 +34,7 @@ class Project:
     baseline: str = "main"
 
 
-def read(folder: Path) -> Project:
+def read_project(folder: Path) -> Project:
     """Read `folder`/pyproject.toml.
 
     Raises:
@@ -51,10 +50,10 @@ def read(folder: Path) -> Project:
         raise ProjectError(f"{path}: not TOML: {problem}") from None
     for key in table:
         if key not in KEYS:
-            raise ProjectError(f"{path}: [{TABLE}]: {unknown('key', key, KEYS)}")
+            raise ProjectError(f"{path}: [{TABLE}]: {explain_unknown('key', key, KEYS)}")
     fail = _checked(table.get("fail", []), list, path, 'fail = ["kj_per_epoch:5%"]')
     return Project(
-        fail=tuple(gates.parse(_checked(text, str, path, "fail as texts"), FILE) for text in fail),
+        fail=tuple(parse_gate(_checked(text, str, path, "fail as texts"), FILE) for text in fail),
         strict=_checked(table.get("strict", Project.strict), bool, path, "strict = true or false"),
         baseline=_checked(table.get("baseline", Project.baseline), str, path, 'baseline = "main"'),
     )

@@ -12,10 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from energy.analysis.compare import gates
-from energy.analysis.compare.gate import Gate
-from energy.analysis.compare.outcome import Bound, Change, Comparison, Row, Shift, Verdict
-from energy.analysis.compare.rows import GRAVEST
+from energy.analysis.compare.gate import Gate, match_only
+from energy.analysis.compare.result import Bound, Change, Comparison, Row, Shift, Verdict
+from energy.analysis.compare.verdict import GRAVEST_VERDICTS
 
 # Enough that the median of all is an anchor's, and hardly the most shifted one's.
 ANCHORS_PER_ALARM = 2
@@ -23,7 +22,7 @@ ANCHORS_PER_ALARM = 2
 SESSION_CASES = 5
 
 
-def cases(comparison: Comparison) -> list[str]:
+def choose_cases(comparison: Comparison) -> list[str]:
     """Return which cases to measure once more: the alarmed ones and their anchors; empty without an alarm."""
     alarmed = {row.case for row in comparison.rows if any(map(_is_alarm, row.changes.values()))}
     # Neither a Dice nor a figure against its ceiling has anything to do with the session.
@@ -35,7 +34,7 @@ def cases(comparison: Comparison) -> list[str]:
     return sorted(alarmed | bounded | set(_cheapest(comparison.rows, alarmed)[:count]))
 
 
-def gates_of(comparison: Comparison) -> tuple[Gate, ...]:
+def choose_gates(comparison: Comparison) -> tuple[Gate, ...]:
     """Return the gates that gave an alarm, each about the alarmed cases only.
 
     So the confirming run tests nothing else, and Holm's correction takes no power away.
@@ -44,12 +43,12 @@ def gates_of(comparison: Comparison) -> tuple[Gate, ...]:
     for case, gate in _alarms(comparison):
         alarmed.setdefault(gate, []).append(case)
     return tuple(
-        gate if gate.kind == "session" else replace(gate, cases=gates.only(own))
+        gate if gate.kind == "session" else replace(gate, cases=match_only(own))
         for gate, own in alarmed.items()
     )
 
 
-def merged(first: Comparison, again: Comparison) -> Comparison:
+def confirm_alarms(first: Comparison, again: Comparison) -> Comparison:
     """Return the first comparison with every alarm confirmed, cleared, or neither.
 
     Cleared is what the second measurement calls unchanged or better. Where it cannot tell (too noisy,
@@ -59,15 +58,16 @@ def merged(first: Comparison, again: Comparison) -> Comparison:
     bounds = {(bound.case, bound.task, bound.gate.text): bound for bound in again.bounds}
     return replace(
         first,
-        rows=tuple(_row(row, rows.get((row.case, row.task))) for row in first.rows),
-        shifts={name: _shift(shift, again.shifts.get(name)) for name, shift in first.shifts.items()},
+        rows=tuple(_confirm_row(row, rows.get((row.case, row.task))) for row in first.rows),
+        shifts={name: _confirm_shift(shift, again.shifts.get(name)) for name, shift in first.shifts.items()},
         bounds=tuple(
-            _bound(bound, bounds.get((bound.case, bound.task, bound.gate.text))) for bound in first.bounds
+            _confirm_bound(bound, bounds.get((bound.case, bound.task, bound.gate.text)))
+            for bound in first.bounds
         ),
     )
 
 
-def settled(first: Comparison, final: Comparison) -> list[dict[str, Any]]:
+def list_alarms(first: Comparison, final: Comparison) -> list[dict[str, Any]]:
     """List every alarm of the first comparison with what became of it, for the run's file."""
     before, after = _verdicts(first), _verdicts(final)
     return [
@@ -126,33 +126,35 @@ def _seconds(row: Row) -> float:
     return math.fsum(value for value in values if value is not None)
 
 
-def _row(row: Row, again: Row | None) -> Row:
+def _confirm_row(row: Row, again: Row | None) -> Row:
     if row.problem is not None or not any(map(_is_alarm, row.changes.values())):
         return row
     changes: Mapping[str, Change] = again.changes if again is not None else {}
     why = "it was not measured again" if again is None else again.why
-    merged = {name: _change(change, changes.get(name), why) for name, change in row.changes.items()}
+    merged = {name: _confirm_change(change, changes.get(name), why) for name, change in row.changes.items()}
     words = {change.verdict for change in merged.values()}
     # "unchanged" beside +11 % needs its reason in sight.
     told = "; ".join(change.why for name, change in merged.items() if change != row.changes[name])
-    return replace(row, changes=merged, verdict=next(word for word in GRAVEST if word in words), why=told)
+    return replace(
+        row, changes=merged, verdict=next(word for word in GRAVEST_VERDICTS if word in words), why=told
+    )
 
 
-def _change(change: Change, again: Change | None, why: str) -> Change:
+def _confirm_change(change: Change, again: Change | None, why: str) -> Change:
     if not _is_alarm(change):
         return change
-    verdict, told = _settled(change.why, again, why)
+    verdict, told = _settle(change.why, again, why)
     return replace(change, verdict=verdict, why=told)
 
 
-def _shift(shift: Shift, again: Shift | None) -> Shift:
+def _confirm_shift(shift: Shift, again: Shift | None) -> Shift:
     if not _is_alarm(shift):
         return shift
-    verdict, told = _settled(shift.why, again, "it was not measured again")
+    verdict, told = _settle(shift.why, again, "it was not measured again")
     return replace(shift, verdict=verdict, why=told)
 
 
-def _settled(alarm: str, again: Change | Shift | None, why: str) -> tuple[Verdict, str]:
+def _settle(alarm: str, again: Change | Shift | None, why: str) -> tuple[Verdict, str]:
     """Return what an alarm becomes; `why` says why there is no second figure."""
     if again is None:
         return "inconclusive", _doubtful(alarm, why)
@@ -163,7 +165,7 @@ def _settled(alarm: str, again: Change | Shift | None, why: str) -> tuple[Verdic
     return "inconclusive", _doubtful(alarm, again.why)
 
 
-def _bound(bound: Bound, again: Bound | None) -> Bound:
+def _confirm_bound(bound: Bound, again: Bound | None) -> Bound:
     if bound.verdict != "broken":
         return bound
     if again is None or again.verdict in ("failed", "invalid"):

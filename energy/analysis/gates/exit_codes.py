@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from energy.analysis.compare.gate import Gate
-from energy.analysis.compare.outcome import Comparison, Row
+from energy.analysis.compare.result import Comparison, Row
 
 PASSED, REGRESSION, INCONCLUSIVE, NO_BASELINE, MISSING, INVALID = 0, 10, 11, 12, 13, 14
 
@@ -27,7 +27,7 @@ MEANING: Mapping[int, str] = MappingProxyType(
     }
 )
 # Of several, the first is the exit code: what is proven, then what is not there, then what cannot be told.
-GRAVEST = (REGRESSION, MISSING, INVALID, NO_BASELINE, INCONCLUSIVE)
+GRAVEST_CODES = (REGRESSION, MISSING, INVALID, NO_BASELINE, INCONCLUSIVE)
 WARNINGS = (INCONCLUSIVE, NO_BASELINE)
 
 _OF_PROBLEM = {"missing": MISSING, "failed": MISSING, "invalid": INVALID}
@@ -48,25 +48,25 @@ class Finding(NamedTuple):
     why: str
 
 
-def exit_code(comparison: Comparison, strict: bool = False) -> int:
+def choose_code(comparison: Comparison, strict: bool = False) -> int:
     """Return the exit code of a comparison: 0, or 10 to 14; see `findings`.
 
     Args:
         comparison: with its gates.
         strict: whether 11 and 12 count, too.
     """
-    found = {finding.code for finding in findings(comparison, strict)}
-    counting = (code for code in GRAVEST if strict or code not in WARNINGS)
+    found = {finding.code for finding in list_findings(comparison, strict)}
+    counting = (code for code in GRAVEST_CODES if strict or code not in WARNINGS)
     return next((code for code in counting if code in found), PASSED)
 
 
-def findings(comparison: Comparison, strict: bool = False) -> list[Finding]:
+def list_findings(comparison: Comparison, strict: bool = False) -> list[Finding]:
     """List what the gates do not let pass, gravest first.
 
     A run without gates has none, unless it is strict: then every case must be there, good, and have a base.
     """
     found = [*_about_runs(comparison), *_about_cases(comparison, strict), *_about_bounds(comparison)]
-    return sorted(dict.fromkeys(found), key=lambda finding: GRAVEST.index(finding.code))
+    return sorted(dict.fromkeys(found), key=lambda finding: GRAVEST_CODES.index(finding.code))
 
 
 def blocks(code: int) -> bool:
@@ -74,14 +74,9 @@ def blocks(code: int) -> bool:
     return code != PASSED and code not in WARNINGS
 
 
-def compares(gate: Gate) -> bool:
-    """Tell whether a gate needs a base."""
-    return gate.kind in ("relative", "absolute", "session")
-
-
 def _about_runs(comparison: Comparison) -> Iterator[Finding]:
     """Yield what is the matter with the two runs as a whole, and with what their cases have in common."""
-    comparing = [gate for gate in comparison.gates if compares(gate)]
+    comparing = [gate for gate in comparison.gates if gate.compares]
     if comparing and comparison.base is None:
         yield Finding(NO_BASELINE, "this run", "there is nothing to compare with")
     elif comparing and comparison.refused is not None:
@@ -108,7 +103,7 @@ def _about_cases(comparison: Comparison, strict: bool) -> Iterator[Finding]:
         about = [gate for gate in comparison.gates if gate.is_about(row.case)]
         every = strict and not comparison.gates
         if row.problem == "no-baseline":
-            if not all_refused and (every or any(map(compares, about))):
+            if not all_refused and (every or any(gate.compares for gate in about)):
                 yield Finding(NO_BASELINE, row.case, row.why)
         elif row.problem is not None:
             if every or about:
@@ -127,7 +122,7 @@ def _about_changes(row: Row) -> Iterator[Finding]:
 def _blind(comparison: Comparison) -> Iterator[Finding]:
     """Yield the gates that look at nothing: none of their cases has the metric, or there is none of them."""
     for gate in comparison.gates:
-        if gate.kind not in ("relative", "absolute"):
+        if not gate.limits_change:
             continue
         rows = [row for row in comparison.rows if gate.is_about(row.case)]
         if not rows:

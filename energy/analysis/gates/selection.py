@@ -52,23 +52,23 @@ class Selection:
         }
 
 
-def of_json(block: Mapping[str, Any] | None) -> Selection:
+def read_selection(block: Mapping[str, Any] | None) -> Selection:
     """Return the selection that a run file tells; without one, everything was asked for."""
     if block is None:
         return Selection()
     return Selection(tuple(block["paths"]), tuple(block["ignored"]), frozenset(block["deselected"]))
 
 
-def relative(arguments: Iterable[str | Path], here: Path, root: Path) -> tuple[str, ...]:
+def make_relative(arguments: Iterable[str | Path], here: Path, root: Path) -> tuple[str, ...]:
     """Return arguments of pytest, which are relative to the folder it was called in, relative to its root.
 
-    >>> relative(["tests", "test_a.py::test_b[x/y]", "."], Path("/p/benchmarks"), Path("/p"))
+    >>> make_relative(["tests", "test_a.py::test_b[x/y]", "."], Path("/p/benchmarks"), Path("/p"))
     ('benchmarks/tests', 'benchmarks/test_a.py::test_b[x/y]', 'benchmarks')
     """
-    return tuple(_relative(str(argument), here, root) for argument in arguments)
+    return tuple(_make_relative(str(argument), here, root) for argument in arguments)
 
 
-def _relative(argument: str, here: Path, root: Path) -> str:
+def _make_relative(argument: str, here: Path, root: Path) -> str:
     path, separator, test = argument.partition("::")
     whole = (here / path).resolve()
     inside = whole.relative_to(root.resolve()) if whole.is_relative_to(root.resolve()) else whole

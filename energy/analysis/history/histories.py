@@ -14,17 +14,21 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from energy.analysis.history import levels, study
-from energy.analysis.history.arrays import Numbers
-from energy.analysis.history.matrix import ABSENT, Conditions, Matrix, of_columns
-from energy.analysis.history.potts import Noise
+from energy.analysis.history import levels
+from energy.analysis.history.matrix import ABSENT, Conditions, Matrix, Numbers, build_matrix
+from energy.analysis.history.potts import PointNoise
 from energy.analysis.history.series import Cut, Excluded, Point, Series
-from energy.analysis.history.shift import LEAST_CASES
-from energy.analysis.history.study import LEAST_POINTS, Study
-from energy.nearest import unknown
-from energy.records import column
-from energy.records.column import Column
-from energy.records.summary import RunSummary
+from energy.analysis.history.session_shift import (
+    LEAST_CASES,
+    LEAST_POINTS,
+    Polished,
+    count_searched,
+    find_stretches,
+    number_machine_eras,
+    take_out_shift,
+)
+from energy.records.summary import Column, RunSummary, take_column
+from energy.text import explain_unknown
 
 
 def history(summaries: Iterable[RunSummary], case: str, task: str, metric: str) -> Series:
@@ -39,11 +43,11 @@ def history(summaries: Iterable[RunSummary], case: str, task: str, metric: str) 
     Raises:
         ValueError: no such metric or case, or runs of several machines.
     """
-    columns = [column.of_run(run, metric) for run in summaries]
+    columns = [take_column(run, metric) for run in summaries]
     found = list(histories(columns, metric, lambda name, its_task: (name, its_task) == (case, task)))
     if len(found) < 2:
         names = sorted({known.case for one in columns for known in one.cases if known.task == task})
-        raise ValueError(unknown(f"{task} case", case, names))
+        raise ValueError(explain_unknown(f"{task} case", case, names))
     return found[1]
 
 
@@ -60,19 +64,19 @@ def histories(
     Raises:
         ValueError: no such metric, or runs of several machines.
     """
-    found = study.of_matrix(of_columns(columns, metric))
-    yield _of_shift(found)
+    found = take_out_shift(build_matrix(columns, metric))
+    yield _make_shift_series(found)
     for identity, row in sorted((identity, row) for row, identity in enumerate(found.matrix.cases)):
         if wanted is None or wanted(*identity):
-            yield _of_case(found, row)
+            yield _make_series(found, row)
 
 
-def _of_case(found: Study, row: int) -> Series:
+def _make_series(found: Polished, row: int) -> Series:
     matrix = found.matrix
-    places = study.stretches(matrix.why[row] == 0, found.eras[row])
+    places = find_stretches(matrix.why[row] == 0, found.eras[row])
     conditions = [matrix.conditions[matrix.under[row, own[0]]] for own in places]
     repeats = matrix.counts[row].astype(float)
-    segments = levels.of_stretches(places, found.centred[row], repeats, found.noise, found.tests)
+    segments = levels.find_levels(places, found.centred[row], repeats, found.noise, found.tests)
     case, task = matrix.cases[row]
     return Series(
         fingerprint=str(matrix.runs[0].fingerprint),
@@ -80,27 +84,27 @@ def _of_case(found: Study, row: int) -> Series:
         task=task,
         metric=matrix.metric,
         relative=matrix.relative,
-        points=_points(found, row, places),
-        cuts=_cuts(conditions, places),
+        points=_make_points(found, row, places),
+        cuts=_find_cuts(conditions, places),
         levels=levels.as_levels(segments, matrix),
         changes=levels.as_changes(segments, matrix),
-        excluded=_excluded(matrix, row),
-        noise=_of_point(found.noise, matrix.counts[row]),
-        unsearched=_unsearched(places),
+        excluded=_list_excluded(matrix, row),
+        noise=_find_point_noise(found.noise, matrix.counts[row]),
+        unsearched=_explain_unsearched(places),
         kind=conditions[-1].kind if conditions else None,
     )
 
 
-def _of_shift(found: Study) -> Series:
+def _make_shift_series(found: Polished) -> Series:
     """Return the series of what all cases have in common; cut where the machine's own keys change."""
     import numpy as np
 
     matrix = found.matrix
-    conditions, eras = study.machine_eras(matrix)
-    places = study.stretches(found.told, eras)
+    conditions, eras = number_machine_eras(matrix)
+    places = find_stretches(found.told, eras)
     ones = np.ones(len(matrix.runs))
-    noise = levels.noise(places, found.shifts, ones)
-    segments = levels.of_stretches(places, found.shifts, ones, noise, study.searched(places))
+    noise = levels.find_noise(places, found.shifts, ones)
+    segments = levels.find_levels(places, found.shifts, ones, noise, count_searched(places))
     few = f"fewer than {LEAST_CASES} cases that count"
     return Series(
         fingerprint=str(matrix.runs[0].fingerprint) if matrix.runs else "",
@@ -108,8 +112,8 @@ def _of_shift(found: Study) -> Series:
         task="",
         metric=matrix.metric,
         relative=matrix.relative,
-        points=tuple(_shift_point(found, place) for own in places for place in own.tolist()),
-        cuts=_cuts([conditions[own[0]] for own in places], places),
+        points=tuple(_make_shift_point(found, place) for own in places for place in own.tolist()),
+        cuts=_find_cuts([conditions[own[0]] for own in places], places),
         levels=levels.as_levels(segments, matrix),
         changes=levels.as_changes(segments, matrix),
         excluded=tuple(
@@ -118,24 +122,24 @@ def _of_shift(found: Study) -> Series:
             if not told
         ),
         noise=None if noise is None else noise.deviation,
-        unsearched=_unsearched(places),
+        unsearched=_explain_unsearched(places),
     )
 
 
-def _points(found: Study, row: int, places: Sequence[Numbers]) -> tuple[Point, ...]:
+def _make_points(found: Polished, row: int, places: Sequence[Numbers]) -> tuple[Point, ...]:
     matrix = found.matrix
     at = [place for own in places for place in own.tolist()]
     columns = (matrix.counts[row], matrix.means[row], matrix.halves[row], found.shifts)
     figures = zip(at, *(column[at].tolist() for column in columns), strict=True)
-    return tuple(_point(matrix.runs[place], *figure) for place, *figure in figures)
+    return tuple(_make_point(matrix.runs[place], *figure) for place, *figure in figures)
 
 
-def _point(run: RunSummary, n: int, mean: float, half: float, shift: float) -> Point:
+def _make_point(run: RunSummary, n: int, mean: float, half: float, shift: float) -> Point:
     interval = None if math.isnan(half) else (mean - half, mean + half)
     return Point(run.reference, run.datetime, run.commit, n, mean, interval, shift)
 
 
-def _shift_point(found: Study, place: int) -> Point:
+def _make_shift_point(found: Polished, place: int) -> Point:
     """Return the shift of a run as people read it, relative where changes are."""
     run, shift = found.matrix.runs[place], float(found.shifts[place])
     cases = int((found.matrix.why[:, place] == 0).sum())
@@ -143,7 +147,7 @@ def _shift_point(found: Study, place: int) -> Point:
     return Point(run.reference, run.datetime, run.commit, cases, change, None, shift)
 
 
-def _of_point(noise: Noise | None, repeats: Numbers) -> float | None:
+def _find_point_noise(noise: PointNoise | None, repeats: Numbers) -> float | None:
     """Return the noise of a mean of as many repeats as are usual."""
     import numpy as np
 
@@ -151,7 +155,7 @@ def _of_point(noise: Noise | None, repeats: Numbers) -> float | None:
     return None if noise is None or not len(known) else noise.deviation / math.sqrt(float(np.median(known)))
 
 
-def _cuts(conditions: Sequence[Conditions], places: Sequence[Numbers]) -> tuple[Cut, ...]:
+def _find_cuts(conditions: Sequence[Conditions], places: Sequence[Numbers]) -> tuple[Cut, ...]:
     """Name what changed between stretches."""
     cuts, begin = [], 0
     for own, before, after in zip(places, conditions, conditions[1:], strict=False):
@@ -160,7 +164,7 @@ def _cuts(conditions: Sequence[Conditions], places: Sequence[Numbers]) -> tuple[
     return tuple(cuts)
 
 
-def _excluded(matrix: Matrix, row: int) -> tuple[Excluded, ...]:
+def _list_excluded(matrix: Matrix, row: int) -> tuple[Excluded, ...]:
     """List the records of a case that do not count; that a run does not have the case is no exclusion."""
     reasons = ((run, matrix.reasons[why]) for run, why in zip(matrix.runs, matrix.why[row], strict=True))
     return tuple(
@@ -168,9 +172,9 @@ def _excluded(matrix: Matrix, row: int) -> tuple[Excluded, ...]:
     )
 
 
-def _unsearched(places: Sequence[Any]) -> str:
+def _explain_unsearched(places: Sequence[Any]) -> str:
     """Say why no change was looked for anywhere."""
-    if study.searched(places):
+    if count_searched(places):
         return ""
     most = max(map(len, places), default=0)
     points = f"{most} point{'' if most == 1 else 's'}"

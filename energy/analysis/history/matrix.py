@@ -1,7 +1,7 @@
 """One metric of one machine as a matrix, a row per case and a column per run, on the scale of its noise.
 
 Noise is relative, so the scale is the logarithm; of Dice and what may be 0 it is the value itself, as in
-`energy/comparison/scale.py`.
+`energy/analysis/compare/values.py`.
 """
 
 from __future__ import annotations
@@ -9,16 +9,18 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from energy.analysis.compare.scale import ABSOLUTE
-from energy.analysis.history.arrays import Numbers
-from energy.nearest import unknown
-from energy.records.column import Column
+from energy.analysis.compare.values import ABSOLUTE
 from energy.records.metrics import METRICS
-from energy.records.summary import CaseSummary, RunSummary
+from energy.records.summary import CaseSummary, Column, RunSummary
+from energy.text import explain_unknown
 
-LEVEL = 0.95
+if TYPE_CHECKING:
+    import numpy as np
+
+
+CONFIDENCE = 0.95
 GOOD = ""
 ABSENT = "not in this run"
 
@@ -98,7 +100,7 @@ class _Index:
             # The case is kept, so that no other one gets its id.
             known = self._seen[id(case)] = (len(self.kinds), case)
             row = self.cases.setdefault(case.identity, len(self.cases))
-            self.kinds.append((row, self._condition(case), self.reason(_against(case))))
+            self.kinds.append((row, self._condition(case), self.reason(_find_objection(case))))
         return known[0]
 
     def reason(self, text: str) -> int:
@@ -113,7 +115,7 @@ class _Index:
         return self._numbers[name]
 
 
-def of_columns(columns: Iterable[Column], metric: str) -> Matrix:
+def build_matrix(columns: Iterable[Column], metric: str) -> Matrix:
     """Return the matrix of one metric of one machine.
 
     Raises:
@@ -122,7 +124,7 @@ def of_columns(columns: Iterable[Column], metric: str) -> Matrix:
     import numpy as np
 
     if metric not in METRICS:
-        raise ValueError(unknown("metric", metric, METRICS))
+        raise ValueError(explain_unknown("metric", metric, METRICS))
     ordered = sorted(columns, key=lambda column: _when(column.run))
     _refuse_several([column.run for column in ordered])
     index = _Index()
@@ -134,7 +136,7 @@ def of_columns(columns: Iterable[Column], metric: str) -> Matrix:
     for place, (column, numbers) in enumerate(zip(ordered, found, strict=True)):
         rows, conditions, reasons = kinds[numbers].T
         under[rows, place], why[rows, place] = conditions, reasons
-        counts[rows, place], means[rows, place], halves[rows, place] = _means(column)
+        counts[rows, place], means[rows, place], halves[rows, place] = _find_means(column)
         if column.run.dirty:
             _exclude(why[:, place], True, index.reason("made from changes that were not committed"))
     _exclude(why, counts == 0, index.reason(f"has no {metric}"))
@@ -151,7 +153,7 @@ def _refuse_several(runs: Sequence[RunSummary]) -> None:
         raise ValueError(f"runs of several machines: {', '.join(machines)}; a history is that of one")
 
 
-def _against(case: CaseSummary) -> str:
+def _find_objection(case: CaseSummary) -> str:
     """Say what speaks against a record, whatever its figures are."""
     if case.status != "ok":
         return case.status
@@ -163,8 +165,8 @@ def _exclude(why: Numbers, where: Any, reason: int) -> None:
     why[(why == 0) & where] = reason
 
 
-def _means(column: Column) -> tuple[Numbers, Numbers, Numbers]:
-    """Return number of repeats, mean, and half of its 95 % interval of each case, as `energy/interval.py`."""
+def _find_means(column: Column) -> tuple[Numbers, Numbers, Numbers]:
+    """Return number of repeats, mean, and half of its 95 % interval of each case, as `energy.statistics`."""
     import numpy as np
     from scipy.special import stdtrit
 
@@ -178,7 +180,7 @@ def _means(column: Column) -> tuple[Numbers, Numbers, Numbers]:
         means[some] = np.add.reduceat(values, starts) / n
         squares = np.add.reduceat((values - np.repeat(means[some], n)) ** 2, starts)
         with np.errstate(divide="ignore", invalid="ignore"):
-            halves[some] = stdtrit(n - 1.0, (1 + LEVEL) / 2) * np.sqrt(squares / (n - 1) / n)
+            halves[some] = stdtrit(n - 1.0, (1 + CONFIDENCE) / 2) * np.sqrt(squares / (n - 1) / n)
     return counts, means, halves
 
 
@@ -190,3 +192,6 @@ def _when(run: RunSummary) -> tuple[float, str]:
         return float("-inf"), run.reference
     in_zone = date if date.tzinfo else date.replace(tzinfo=datetime.UTC)
     return in_zone.timestamp(), run.reference
+
+
+Numbers: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from energy.analysis.history.arrays import Numbers
+from energy.analysis.history.matrix import Numbers
 
 LEAST_SEGMENT = 2  # a single odd point is an outlier, not a level
 GAUSSIAN_MAD = 0.6744897501960817  # median of |x| of a standard normal variable
@@ -21,7 +21,7 @@ GAUSSIAN_MAD = 0.6744897501960817  # median of |x| of a standard normal variable
 EFFICIENCY = 0.32
 
 
-def changes(values: Numbers, weights: Numbers, price: float) -> list[int]:
+def find_changes(values: Numbers, weights: Numbers, price: float) -> list[int]:
     """Return the first points of all levels but the first.
 
     Args:
@@ -30,7 +30,7 @@ def changes(values: Numbers, weights: Numbers, price: float) -> list[int]:
         price: what a change must save in weighted squares.
 
     >>> import numpy as np
-    >>> changes(np.array([1.0, 1.1, 0.9, 1.0, 2.0, 2.1, 1.9]), np.ones(7), 0.1)
+    >>> find_changes(np.array([1.0, 1.1, 0.9, 1.0, 2.0, 2.1, 1.9]), np.ones(7), 0.1)
     [4]
     """
     import numpy as np
@@ -50,10 +50,10 @@ def changes(values: Numbers, weights: Numbers, price: float) -> list[int]:
         costs += best[starts]
         begins[stop] = begin = costs.argmin()
         best[stop] = costs[begin] + price
-    return _traced(begins)
+    return _trace(begins)
 
 
-def _traced(begins: Numbers) -> list[int]:
+def _trace(begins: Numbers) -> list[int]:
     """Follow the best segmentation from the end."""
     found = []
     begin = int(begins[-1])
@@ -63,7 +63,7 @@ def _traced(begins: Numbers) -> list[int]:
     return found[::-1]
 
 
-def without_outliers(values: Numbers, deviations: Numbers) -> Numbers:
+def replace_outliers(values: Numbers, deviations: Numbers) -> Numbers:
     """Return the series with each point that lies apart replaced by the median of it and its neighbours.
 
     A step of two points or more stays as it is (F. R. Hampel's identifier with three points).
@@ -80,14 +80,14 @@ def without_outliers(values: Numbers, deviations: Numbers) -> Numbers:
 
 
 @dataclass(frozen=True)
-class Noise:
+class PointNoise:
     """Standard deviation of a point of weight 1 around its level, and the degrees of freedom behind it."""
 
     deviation: float
     freedom: float
 
 
-def differences(values: Numbers, weights: Numbers) -> Numbers:
+def take_differences(values: Numbers, weights: Numbers) -> Numbers:
     """Return the absolute differences of neighbours, each as the deviation of one point of weight 1."""
     import numpy as np
 
@@ -96,7 +96,7 @@ def differences(values: Numbers, weights: Numbers) -> Numbers:
     return found
 
 
-def noise(of_series: Sequence[Numbers]) -> Noise | None:
+def pool_differences(of_series: Sequence[Numbers]) -> PointNoise | None:
     """Return the noise that the differences of one or more series show; None without any difference.
 
     It is their median, which steps do not change. Its variance is that of a standard deviation of
@@ -107,10 +107,10 @@ def noise(of_series: Sequence[Numbers]) -> Noise | None:
     known = np.concatenate([*of_series, []])
     if not len(known):
         return None
-    return Noise(float(np.median(known)) / GAUSSIAN_MAD, max(1.0, EFFICIENCY * len(known)))
+    return PointNoise(float(np.median(known)) / GAUSSIAN_MAD, max(1.0, EFFICIENCY * len(known)))
 
 
-def price(found: Noise, points: int, tests: int, false_alarms: float = 0.05) -> float:
+def price_change(found: PointNoise, points: int, tests: int, false_alarms: float = 0.05) -> float:
     """Return what a change must save so that noise alone hardly ever seems one.
 
     It is the larger of two: that of the BIC (Y.-C. Yao, Statistics & Probability Letters 6, 1988), and the

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from energy import digits
 from energy.report import seeds
 from energy.report.charts import _axis, _frames, _look, _spec, _table
 from energy.report.charts._chart import Chart
 from energy.report.charts._frames import Frame
 from energy.report.charts._spec import Spec
 from energy.report.model import Model, Panel, Point
+from energy.text import format_number
 
 PLACE = 4
 MOST_MAPS, MOST_COLUMNS, MOST_ROWS = 12, 24, 60
@@ -113,7 +113,7 @@ def _cell(point: Point, reference: Point, across: list[str], down: list[str]) ->
         "across": places[0][0],
         "down": places[0][1],
         "ratio": ratio,
-        "text": f"×{digits.number(ratio)}{'' if point.good else ' flagged'}",
+        "text": f"×{format_number(ratio)}{'' if point.good else ' flagged'}",
         "dice": f"Dice {change:+.3f}".replace("-", "−"),
         "record": "ok" if point.good else "flagged",
         "told": f"{told}; {_table.number(ratio)} times U-Net's kJ, Dice {change:+.3f}",

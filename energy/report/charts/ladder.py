@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from energy import digits
 from energy.report.charts import _axis, _look, _marks, _spec, _table
 from energy.report.charts._axis import Axis
 from energy.report.charts._chart import Chart
 from energy.report.charts._spec import Spec
 from energy.report.model import Model, Panel, Point, finite, label
+from energy.text import format_number
 
 PLACE = 5
 MOST_LADDERS = 4
@@ -107,8 +107,8 @@ def _chart(panel: Panel, point: Point, rungs: Sequence[Rung], suffix: str) -> Ch
 def _rows(panel: Panel, rungs: Sequence[Rung]) -> Iterator[dict[str, Any]]:
     for rung in rungs:
         has_mark = rung.verdict in VERDICTS and _axis.bounded(rung.dice_per_kj)
-        figures = "" if rung.dice is None else f"Dice {digits.number(rung.dice)}"
-        figures += "" if rung.total_kj is None else f", {digits.number(rung.total_kj)} kJ"
+        figures = "" if rung.dice is None else f"Dice {format_number(rung.dice)}"
+        figures += "" if rung.total_kj is None else f", {format_number(rung.total_kj)} kJ"
         told = f"{rung.name}: {rung.verdict}{f', {rung.why}' if rung.why else ''}"
         yield {
             "rung": rung.name,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from energy import digits
 from energy.report.charts import _axis, _frames, _labels, _look, _names, _spec, _table
 from energy.report.charts._chart import Chart
 from energy.report.charts._few import few
@@ -13,6 +12,7 @@ from energy.report.charts._frames import Frame
 from energy.report.charts._spec import Rows, Spec
 from energy.report.model import Model, Panel, Point
 from energy.report.words import clipped
+from energy.text import format_number
 
 PLACE = 8
 MOST_BARS = 24
@@ -95,7 +95,7 @@ def _totals(points: Sequence[Point]) -> Iterator[dict[str, Any]]:
             "name": name,
             "total": total,
             "idle": idle,
-            "text": clipped(f"{digits.number(total)} kJ, {share}", LONGEST_TEXT),
+            "text": clipped(f"{format_number(total)} kJ, {share}", LONGEST_TEXT),
         }
 
 

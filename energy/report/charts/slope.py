@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from energy import digits
 from energy.report.charts import _axis, _frames, _labels, _look, _marks, _names, _spec, _table
 from energy.report.charts._axis import Axis
 from energy.report.charts._chart import Chart
@@ -17,6 +16,7 @@ from energy.report.charts._few import few
 from energy.report.charts._spec import Rows, Spec
 from energy.report.model import Model, Panel, Point
 from energy.report.words import clipped
+from energy.text import format_number
 
 PLACE = 9
 MOST_CHARTS, MOST_CASES = 5, 24
@@ -117,7 +117,7 @@ def _rows(pair: Pair, metric: str) -> list[dict[str, Any]]:
     for here, there in pair.cases:
         before, after = here.figures[metric].mean, there.figures[metric].mean
         both = " and ".join(map(_table.number, (before, after)))
-        told = f"{here.case}: {both}, × {digits.number(after / before)}"
+        told = f"{here.case}: {both}, × {format_number(after / before)}"
         rows += [
             {
                 "x": HERE,
@@ -141,7 +141,7 @@ def _label_rows(pair: Pair, metric: str, up: Axis) -> Iterator[dict[str, Any]]:
     names = _names.short_names([here for here, _ in pair.cases])
     places = [(THERE, there.figures[metric].mean) for _, there in pair.cases]
     ratios = [there.figures[metric].mean / here.figures[metric].mean for here, there in pair.cases]
-    texts = [f"{name} ×{digits.number(ratio)}" for name, ratio in zip(names, ratios, strict=True)]
+    texts = [f"{name} ×{format_number(ratio)}" for name, ratio in zip(names, ratios, strict=True)]
     return _labels.rows(places, texts, len(texts), ACROSS, up, SIZE, MOST_CASES, right=True)
 
 
@@ -182,7 +182,7 @@ def _description(pair: Pair, pairs_left: int) -> Iterator[str]:
         "below its seconds, both logarithmic: equal ratios have equal slopes. Beside its name is the ratio."
     )
     ratios = [there.figures["total_kj"].mean / here.figures["total_kj"].mean for here, there in pair.cases]
-    median = digits.number(statistics.median(ratios))
+    median = format_number(statistics.median(ratios))
     yield f"{len(pair.cases)} cases are drawn; the median takes {median} times the kJ on the right."
     if pair.left:
         yield f"{pair.left} more cases are left out of this chart."

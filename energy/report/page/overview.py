@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from energy import digits
 from energy.records import provenance
 from energy.report import seeds
 from energy.report.groups import Entry, Group
@@ -14,6 +13,7 @@ from energy.report.page.choosing import Candidate
 from energy.report.terminal import caption
 from energy.report.terminal.table import UNKNOWN
 from energy.report.words import clipped
+from energy.text import format_number
 
 # Groups whose finding stands at the top of the page.
 MOST_SENTENCES = 5
@@ -61,13 +61,15 @@ def _range(entries: Sequence[Entry], metric: str) -> str:
     known = [value for entry in entries if (value := entry.mean(metric)) is not None]
     if not known:
         return UNKNOWN
-    least, most = digits.number(min(known)), digits.number(max(known))
+    least, most = format_number(min(known)), format_number(max(known))
     return least if least == most else f"{least} to {most}"
 
 
 def _band(entries: Sequence[Entry]) -> str:
     """Say within which multiples the truth of a total lies."""
-    sources = [made for entry in entries if (made := provenance.of(entry.record)) and made.factors]
+    sources = [
+        made for entry in entries if (made := provenance.find_provenance(entry.record)) and made.factors
+    ]
     return caption.band_in_words(sources) if sources else UNKNOWN
 
 
@@ -105,16 +107,16 @@ def _against_unet(group: Group) -> str | None:
         return None
     where = f"{group.machine}, {group.setting}"
     if unet.dice <= 0:
-        return f"{where}: U-Net has Dice {digits.number(unet.dice)}, with which nothing can be compared."
+        return f"{where}: U-Net has Dice {format_number(unet.dice)}, with which nothing can be compared."
     rivals = [rival for option in options if option is not unet and (rival := _rival(option, unet))]
     enough = [rival for rival in rivals if rival.dice[0] >= 0.95 * rival.dice[1] and rival.share < 1]
     if not enough:
         return f"{where}: no case keeps 95 % of U-Net's Dice for less energy."
     winner = min(enough, key=lambda rival: (rival.share, -rival.dice[0]))
-    share = digits.number(100 * winner.share, 10 * winner.share)  # two digits
+    share = format_number(100 * winner.share, 10 * winner.share)  # two digits
     return (
-        f"{where}: {clipped(winner.option.entry.case, 60)} reaches Dice {digits.number(winner.dice[0])} "
-        f"(U-Net {digits.number(winner.dice[1])}) for {share} % of U-Net's kilojoules ({group.kind})."
+        f"{where}: {clipped(winner.option.entry.case, 60)} reaches Dice {format_number(winner.dice[0])} "
+        f"(U-Net {format_number(winner.dice[1])}) for {share} % of U-Net's kilojoules ({group.kind})."
         f"{''.join(_doubts(unet.entry, winner.option.entry))}"
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import energy
+from energy._version import __version__
 from energy.records.gather import FoundRun, Unusable
 from energy.records.metrics import METRICS
 from energy.report.charts._look import VARIABLES
@@ -85,7 +85,7 @@ def contents(groups: Sequence[Group], found: Sequence[FoundRun], unusable: Seque
         "commands": commands[:MOST_ROWS],
         "commands_left": max(0, len(commands) - MOST_ROWS),
         "metrics": METRICS.values(),
-        "joulebench": energy.__version__,
+        "joulebench": __version__,
     }
     return Contents(context, data.as_json(groups))
 

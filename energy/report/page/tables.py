@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from energy import digits
 from energy.records.metrics import METRICS
 from energy.report.groups import Entry, Group
 from energy.report.terminal import caption, table
 from energy.report.terminal.table import TITLES, UNKNOWN, WORDS, Notes
 from energy.report.words import clipped
+from energy.text import format_number
 
 # Notes of one table; what lies beyond, the record itself tells.
 MOST_NOTES = 60
@@ -141,5 +141,5 @@ def _problem(entry: Entry) -> tuple[str, str]:
     error = entry.record["error"]
     if error:
         told = f"{error['type']}: {error['message']}".rstrip(": ")
-        return entry.record["status"], f"{told} (after {digits.number(error['seconds'])} s)"
+        return entry.record["status"], f"{told} (after {format_number(error['seconds'])} s)"
     return "flagged", ", ".join(entry.record["validity"]["flags"]) or "not valid, no reason recorded"

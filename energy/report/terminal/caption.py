@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from energy import digits
 from energy.records import provenance
 from energy.records.provenance import Provenance
+from energy.text import format_factor, format_number
 
 Record = Mapping[str, Any]
 
@@ -38,7 +38,7 @@ def band_in_words(sources: Sequence[Provenance]) -> str:
     """
     factors = [source.factors for source in sources if source.factors is not None]
     low, high = min(low for low, _ in factors), max(high for _, high in factors)
-    return f"{digits.factor(low)} … {digits.factor(high)}"
+    return f"{format_factor(low)} … {format_factor(high)}"
 
 
 def kilojoules(source: Provenance) -> str:
@@ -51,15 +51,15 @@ def kilojoules(source: Provenance) -> str:
         return "unknown"
     low, high = source.band[0] / 1000, source.band[1] / 1000
     half = (high - low) / 2
-    total = digits.number(source.joules / 1000, half)
-    return f"{total} kJ in [{digits.number(low, half)}, {digits.number(high, half)}] kJ"
+    total = format_number(source.joules / 1000, half)
+    return f"{total} kJ in [{format_number(low, half)}, {format_number(high, half)}] kJ"
 
 
 def _meters(records: Sequence[Record]) -> Iterator[str]:
     """Yield one sentence per set of meters: the widest band of its totals, the first case as example."""
     known: dict[object, list[tuple[str, Provenance]]] = {}
     for record in records:
-        source = provenance.of(record)
+        source = provenance.find_provenance(record)
         if source is not None and source.factors is not None:
             known.setdefault(source.sources, []).append((record["case"], source))
     for cases in known.values():
@@ -77,10 +77,10 @@ def _idle(idle: Mapping[str, Any] | None) -> str:
     if idle is None:
         return "idle power: not measured"
     parts = [
-        f"{name} unknown" if watts is None else f"{name} {digits.number(watts)} W"
+        f"{name} unknown" if watts is None else f"{name} {format_number(watts)} W"
         for name, watts in idle["watts"].items()
     ]
-    seconds = digits.number(idle["seconds"])
+    seconds = format_number(idle["seconds"])
     disturbed = f" (disturbed: {', '.join(idle['flags'])})" if idle.get("flags") else ""
     return (
         f"idle power: {', '.join(parts)}, over {seconds} s before the first case; not subtracted{disturbed}"

@@ -6,13 +6,13 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from energy import digits
 from energy.analysis.compare import words
-from energy.analysis.compare.outcome import Change, Comparison, Noise, Row, Shift
+from energy.analysis.compare.result import Change, Comparison, Noise, Row, Shift
 from energy.records import provenance
 from energy.records.metrics import METRICS
 from energy.records.summary import RunSummary
 from energy.report.terminal.table import TITLES, UNKNOWN, Notes
+from energy.text import align_columns, column_widths, format_number
 
 # Up to so many rows the unchanged ones are shown, too.
 FEW = 20
@@ -85,7 +85,7 @@ def noise_text(metric: str, noise: Noise | None, comparison: Comparison) -> str:
         return "unknown"
     relative = any(row.changes[metric].relative for row in comparison.rows if metric in row.changes)
     size = 100 * noise.share if relative else noise.share
-    return f"±{digits.number(size, size)}{' %' if relative else ''}"
+    return f"±{format_number(size, size)}{' %' if relative else ''}"
 
 
 def _counted(name: str, count: int) -> str:
@@ -158,12 +158,12 @@ def _row(row: Row, metrics: Sequence[str], notes: Notes) -> list[str]:
 def figures(change: Change) -> str:
     """Write both sides of a change: 12.3 → 13.1."""
     both = (change.base_mean, change.head_mean)
-    return " → ".join(UNKNOWN if mean is None else digits.number(mean) for mean in both)
+    return " → ".join(UNKNOWN if mean is None else format_number(mean) for mean in both)
 
 
 def _change(change: Change, notes: Notes) -> str:
     """Write a change; what is not unchanged has its reason below, and so has what looks too sure."""
-    text = words.change(change.change, change.relative, change.interval)
+    text = words.write_change(change.change, change.relative, change.interval)
     if change.verdict == "no-baseline" and change.change is not None:  # the row says why
         return text
     if change.verdict == "unchanged" and change.interval is not None:
@@ -181,18 +181,18 @@ def _session(shifts: dict[str, Shift], metrics: Sequence[str], notes: Notes) -> 
             cells += ["", ""]
             continue
         mark = notes.mark(f"session, {metric} {shift.verdict}: {shift.why}")
-        cells += ["", f"{words.change(shift.change, True, shift.interval)} {mark}"]
+        cells += ["", f"{words.write_change(shift.change, True, shift.interval)} {mark}"]
         told.append(shift.verdict)
     return [*cells, next((word for word in OUTCOMES if word in told), "")]
 
 
 def _aligned(cells: Sequence[Sequence[str]], width: int) -> list[str]:
     """Align the columns; where a line would be too long, each case's name gets a line of its own."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = column_widths(cells)
     if sum(widths) + 2 * (len(widths) - 1) <= width:
-        lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
+        lines = align_columns(cells)
     else:
-        title, *body = ["  ".join(map(str.ljust, row[1:], widths[1:])).rstrip() for row in cells]
+        title, *body = align_columns([row[1:] for row in cells])
         named = zip((row[0] for row in cells[1:]), body, strict=True)
         lines = [f"case  {title}", *(line for name, text in named for line in (name, f"      {text}"))]
     return [lines[0], "-" * max(map(len, lines)), *lines[1:]]
@@ -201,7 +201,7 @@ def _aligned(cells: Sequence[Sequence[str]], width: int) -> list[str]:
 def _sentences(comparison: Comparison, count: int) -> Iterator[str]:
     """Yield what the table means."""
     if hidden := len(comparison.rows) - count:
-        yield f"{words.cases(hidden)} unchanged, not shown (compare --all shows them)"
+        yield f"{words.count_cases(hidden)} unchanged, not shown (compare --all shows them)"
     if comparison.refused:
         yield f"not judged: {comparison.refused}"
     elif comparison.base is None:

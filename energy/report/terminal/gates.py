@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from energy.analysis.gates import exit_codes as codes
-from energy.analysis.gates.evaluate import Answer
 from energy.analysis.gates.exit_codes import Finding
+from energy.analysis.gates.judge import Answer
 from energy.report.terminal import comparison as render
 
 # Names of cases that a sentence shows before it counts the rest.

@@ -7,11 +7,11 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from energy import digits
 from energy.analysis.compare import words
 from energy.analysis.history.series import ChangePoint, Point, Series
 from energy.records.metrics import METRICS
-from energy.records.store import short_commit
+from energy.records.runfile import shorten_commit
+from energy.text import align_columns, format_number, format_plus_minus, list_few
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 PLAIN = "_.-~=+*#"  # for a terminal that cannot write blocks
@@ -33,7 +33,7 @@ def lines(histories: Sequence[Series], blocks: str = BLOCKS) -> Iterator[str]:
     yield _headline(shift, cases)
     yield ""
     rows = [_row(series, blocks) for series in (*cases, *([shift] if shift.points else []))]
-    yield from _aligned([_titles(shift.metric), *rows])
+    yield from align_columns([_titles(shift.metric), *rows])
     if shift.points:
         yield f"{ALL}: the session shift, which is taken out of the rows above"
     yield ""
@@ -47,7 +47,7 @@ def _headline(shift: Series, cases: Sequence[Series]) -> str:
     runs = len({point.reference for series in cases for point in series.points})
     span = f", {days[0]} to {days[-1]}" if days else ""
     told = f"{runs} run{'' if runs == 1 else 's'}"
-    return f"{shift.fingerprint}: {shift.metric} of {words.cases(len(cases))} in {told}{span}"
+    return f"{shift.fingerprint}: {shift.metric} of {words.count_cases(len(cases))} in {told}{span}"
 
 
 def _titles(metric: str) -> tuple[str, ...]:
@@ -75,8 +75,8 @@ def _change(change: float, relative: bool) -> str:
 
 def _mean(point: Point) -> str:
     if point.interval is None:
-        return digits.number(point.mean)
-    return digits.plus_minus(point.mean, (point.interval[1] - point.interval[0]) / 2)
+        return format_number(point.mean)
+    return format_plus_minus(point.mean, (point.interval[1] - point.interval[0]) / 2)
 
 
 def _noise(noise: float, relative: bool) -> str:
@@ -114,22 +114,24 @@ def _changes(histories: Sequence[Series]) -> Iterator[str]:
     found = [(series, change) for series in histories for change in series.changes]
     if found:
         yield "changes of level"
-        yield from _aligned([(f"  {_name(series)}", in_words(series, change)) for series, change in found])
+        yield from align_columns(
+            [(f"  {_name(series)}", in_words(series, change)) for series, change in found]
+        )
         return
     searched = [series for series in histories[1:] if not series.unsearched]
     if searched:
-        yield f"no change of level in {words.cases(len(searched))}"
+        yield f"no change of level in {words.count_cases(len(searched))}"
     few = [series.unsearched for series in histories[1:] if series.unsearched]
     for why, count in Counter(few).items():
-        yield f"not searched in {words.cases(count)}: {why}"
+        yield f"not searched in {words.count_cases(count)}: {why}"
 
 
 def in_words(series: Series, change: ChangePoint) -> str:
     """Say what changed, since when, and on how many points that rests."""
     first = series.points[change.index]
-    size = words.change(change.change, series.relative)
+    size = words.write_change(change.change, series.relative)
     verdict = {True: ", worse", False: ", better", None: ""}[change.worse]
-    since = f"{short_commit({'id': first.commit})} ({first.datetime[:10]})"
+    since = f"{shorten_commit({'id': first.commit})} ({first.datetime[:10]})"
     return f"{size} since {since}, {change.before} points before, {change.after} after{verdict}"
 
 
@@ -143,12 +145,12 @@ def _cuts(cases: Sequence[Series]) -> Iterator[str]:
     for series in cases:
         for cut in series.cuts:
             first = series.points[cut.index]
-            since = f"{short_commit({'id': first.commit})} ({first.datetime[:10]})"
+            since = f"{shorten_commit({'id': first.commit})} ({first.datetime[:10]})"
             shared[since, ", ".join(cut.keys)] += 1
     if shared:
         yield f"cuts ({CUT}): what was measured before and after is not compared"
     for (since, keys), count in shared.items():
-        yield f"  {keys} changed with {since} in {words.cases(count)}"
+        yield f"  {keys} changed with {since} in {words.count_cases(count)}"
 
 
 def _excluded(cases: Sequence[Series]) -> Iterator[str]:
@@ -158,11 +160,5 @@ def _excluded(cases: Sequence[Series]) -> Iterator[str]:
         yield f"not counted: {len(left)} record{'' if len(left) == 1 else 's'}"
     for why, entries in itertools.groupby(sorted(left), key=lambda entry: entry[0]):
         named = [f"{name} in {reference}" for _, name, reference in entries]
-        more = f" and {len(named) - MOST_LISTED} more (--json has all)" if len(named) > MOST_LISTED else ""
-        yield f"  {why}: {', '.join(named[:MOST_LISTED])}{more}"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Pad the columns to equal width."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        hint = " (--json has all)" if len(named) > MOST_LISTED else ""
+        yield f"  {why}: {list_few(named, MOST_LISTED)}{hint}"

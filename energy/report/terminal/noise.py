@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from energy import digits
 from energy.analysis import calibration
+from energy.text import align_columns, format_number
 
 TITLES = (
     "metric",
@@ -34,7 +34,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     if metrics["total_kj"]["reason"]:
         yield from _in_words(metrics["seconds"], "wall time")
     yield ""
-    yield from _aligned([TITLES, *(_row(name, noise) for name, noise in metrics.items())])
+    yield from align_columns([TITLES, *(_row(name, noise) for name, noise in metrics.items())])
     yield from (f"{name}: unknown, {noise['reason']}" for name, noise in metrics.items() if noise["reason"])
     yield ""
     yield from _conditions(found)
@@ -83,7 +83,7 @@ def _row(name: str, noise: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         name,
         kind,
-        f"{digits.number(noise['mean'])} {noise['unit']}",
+        f"{format_number(noise['mean'])} {noise['unit']}",
         f"±{_percent(noise['noise'])}",
         _ratio(noise),
         f"{100 * noise['drift']:+.2g} [{100 * low:+.2g}, {100 * high:+.2g}]",
@@ -95,7 +95,7 @@ def _conditions(found: Mapping[str, Any]) -> Iterator[str]:
     """Yield under which conditions the noise was found."""
     idle, cost = found["idle"], found["self_cost"]
     watts = (f"{name} {_watts(value)}" for name, value in idle["watts"].items())
-    yield f"idle power: {', '.join(watts)}, over {digits.number(idle['seconds'])} s before"
+    yield f"idle power: {', '.join(watts)}, over {format_number(idle['seconds'])} s before"
     yield (
         f"the meters themselves: {100 * cost['cpu_share']:.2g} % of a core, "
         f"{1e6 * cost['reading_seconds']:.3g} µs a reading, {cost['threads']} threads in this process"
@@ -115,7 +115,7 @@ def _advice(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"the least increase of {metric} in one case that a comparison of two runs can tell:"
     titles = ("  cases", *(f"n = {repeats}" for repeats in REPEATS))
     rows = ((f"  {cases}", *(f"{_percent(share)} %" for share in row)) for cases, row in table.items())
-    yield from _aligned([titles, *rows])
+    yield from align_columns([titles, *rows])
     yield (
         "(a false alarm in 5 % of suites, by Holm; power 80 %; n = 1 relies on this A/A run; "
         "one limit on one metric)"
@@ -139,7 +139,7 @@ def _limit(share: float) -> str:
 
 
 def _watts(value: float | None) -> str:
-    return "unknown" if value is None else f"{digits.number(value)} W"
+    return "unknown" if value is None else f"{format_number(value)} W"
 
 
 def _percent(share: float) -> str:
@@ -149,9 +149,3 @@ def _percent(share: float) -> str:
 def _ratio(noise: Mapping[str, Any]) -> str:
     low, high = noise["a_to_b_ci95"]
     return f"{noise['a_to_b']:.4f} [{low:.4f}, {high:.4f}]"
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Pad the columns to equal width."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

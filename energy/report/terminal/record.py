@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
-from energy import digits, interval
 from energy.records import provenance
 from energy.report.terminal import caption
+from energy.text import format_number
 
 Record = Mapping[str, Any]
 
@@ -35,10 +36,10 @@ def _head(record: Record) -> Iterator[str]:
     yield f"{record['case']} ({record['task']}): {record['status']}"
     if record["error"]:
         error = record["error"]
-        yield f"failed after {digits.number(error['seconds'])} s: {error['type']}: {error['message']}"
+        yield f"failed after {format_number(error['seconds'])} s: {error['type']}: {error['message']}"
     flags = ", ".join(record["validity"]["flags"])
     yield f"validity: {'ok' if record['validity']['ok'] else 'not ok'}{f' ({flags})' if flags else ''}"
-    source = provenance.of(record)
+    source = provenance.find_provenance(record)
     if source:
         yield f"{caption.sources_in_words(source)}; total {caption.kilojoules(source)}"
     if record["reference"]:
@@ -64,7 +65,7 @@ def _domains(record: Record) -> Iterator[str]:
     """Yield one line per meter and domain: joules, band, coverage, whether it counts in the total."""
     for domain in record["domains"]:
         known = None not in domain["joules"]
-        joules = f"{_value(interval.mean(domain['joules']))} J" if known else f"– ({domain['reason']})"
+        joules = f"{_value(fmean(domain['joules']))} J" if known else f"– ({domain['reason']})"
         band = domain["band"]
         within = f" in [{_value(band[0])}, {_value(band[1])}] J" if band else ""
         coverage = "unknown" if domain["coverage"] is None else f"{100 * domain['coverage']:.0f} %"

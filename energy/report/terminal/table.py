@@ -5,11 +5,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from energy import digits
-from energy.nearest import unknown
 from energy.records import provenance
 from energy.records.metrics import METRICS
 from energy.report.terminal import caption
+from energy.text import explain_unknown, format_number, format_plus_minus
 
 Record = Mapping[str, Any]
 
@@ -104,7 +103,7 @@ def _default_columns(records: Sequence[Record]) -> tuple[str, ...]:
 
 def _known(name: str) -> str:
     if name not in column_names():
-        raise ValueError(unknown("column", name, column_names()))
+        raise ValueError(explain_unknown("column", name, column_names()))
     return name
 
 
@@ -121,7 +120,7 @@ def _rank(record: Record, name: str) -> tuple[bool, float, str]:
 def _word(record: Record, name: str) -> str:
     """Return the text of a column that is no metric."""
     if name == "meter":
-        source = provenance.of(record)
+        source = provenance.find_provenance(record)
         return source.kind if source else UNKNOWN
     if name == "flags":
         return ", ".join(record["validity"]["flags"]) or ("ok" if record["validity"]["ok"] else "not ok")
@@ -168,15 +167,15 @@ def _figure(record: Record, name: str, notes: Notes) -> str:
     if name in _COUNTS:
         return f"{summary['mean']:.0f}"
     if half is not None and name.startswith("dice") and summary["unit"] == "1":
-        return digits.plus_minus(summary["mean"], half)
-    return digits.number(summary["mean"], max(half or 0.0, _meter_error(record, summary)))
+        return format_plus_minus(summary["mean"], half)
+    return format_number(summary["mean"], max(half or 0.0, _meter_error(record, summary)))
 
 
 def _meter_error(record: Record, summary: Mapping[str, Any]) -> float:
     """Return half the band of an energy figure, in its own unit."""
     if summary["unit"] not in provenance.ENERGY_UNITS:
         return 0.0
-    source = provenance.of(record)
+    source = provenance.find_provenance(record)
     if source is None or source.factors is None:
         return 0.0
     low, high = source.factors
