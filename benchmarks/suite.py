@@ -15,9 +15,9 @@ from typing import Any
 import energy
 import fixtures
 import zoo
-from energy.measuring import fingerprint
 from energy.measuring.case import Case
 from energy.measuring.run import Device
+from energy.records.files import short_hash
 
 # Whose versions can change a result; part of each record's software key.
 LIBRARIES = ("torch", "monai", "numpy", "nibabel", "codecarbon")
@@ -118,9 +118,9 @@ class Suite:
         }
         return {
             "hardware": hardware,
-            "software": fingerprint.short_hash(software()),
+            "software": short_hash(software()),
             "data": self.slices.key,
-            "case": fingerprint.short_hash(case),
+            "case": short_hash(case),
         }
 
 

@@ -14,9 +14,9 @@ from benchmarks.ladder_rule import RULE, noise_of
 from benchmarks.rungs import Rungs
 from benchmarks.suite import Suite
 from energy.measuring.case import Case
-from energy.measuring.fingerprint import short_hash
 from energy.measuring.run import Session
 from energy.plugin.live import Live
+from energy.records.files import short_hash
 
 OF_THE_RUNGS = (
     "total_kj", "gpu_kj", "cpu_kj", "ram_kj", "codecarbon_kj", "idle_kj", "co2_g", "mean_watts",

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import NoReturn
 
+from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.records.store import StoreError
 from energy.text import explain_unknown
 
 

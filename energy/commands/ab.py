@@ -119,7 +119,7 @@ def _judged(
 def _pooled(runs: Sequence[dict[str, Any]], letter: str) -> Side:
     """Put the repeats of all visits of a revision together."""
     from energy.analysis.gates.reference import pool_runs
-    from energy.records import summary
+    from energy.records.summary import summarise_run
 
     names = [Path(letter, f"visit {number}") for number in range(1, len(runs) + 1)]
-    return pool_runs([summary.of_run(run, name) for run, name in zip(runs, names, strict=True)])
+    return pool_runs([summarise_run(run, name) for run, name in zip(runs, names, strict=True)])

@@ -15,8 +15,9 @@ from energy.analysis.gates import baseline as baselines
 from energy.analysis.gates.baseline import Pin
 from energy.commands import UsageError
 from energy.commands._storage import add_storage
+from energy.records.runfile import shorten_commit
 from energy.records.schema import RecordError
-from energy.records.store import Store, short_commit
+from energy.records.store import Store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -124,5 +125,5 @@ def _unknown(results: Store, name: str) -> str:
 def _told(own: Pin) -> str:
     run = own.run
     good = sum(case.status == "ok" for case in run.cases)
-    commit = short_commit({"id": run.commit}) + ("+dirty" if run.dirty else "")
+    commit = shorten_commit({"id": run.commit}) + ("+dirty" if run.dirty else "")
     return f"{run.reference} ({run.datetime[:10]}, {commit}, {good} of {len(run.cases)} cases good)"

@@ -21,9 +21,9 @@ from energy.analysis.gates.judge import CONFIRMING, Judge
 from energy.analysis.gates.reference import is_pinned_somewhere
 from energy.commands import UsageError
 from energy.commands._storage import add_storage, tell
-from energy.records import store, summary
+from energy.records.runfile import list_records
 from energy.records.store import Store
-from energy.records.summary import RunSummary
+from energy.records.summary import RunSummary, summarise_record, summarise_run
 from energy.report.terminal import checklist as validity
 from energy.report.terminal import gates as report
 
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     results = Store(args.storage)
     path = results.find(args.run)
     data = results.load(path)
-    head, records = summary.of_run(data, path), store.records_in(data)
+    head, records = summarise_run(data, path), list_records(data)
     if head.fingerprint is None:
         raise UsageError(f"{path} holds no energy records; there is nothing to check")
     print(f"{path}\n")
@@ -97,7 +97,7 @@ def _again(data: dict[str, Any], head: RunSummary) -> RunSummary | None:
         return None
     again = data["energy"]["confirmation"]["records"]
     return replace(
-        head, path=Path(CONFIRMING), reference=CONFIRMING, cases=tuple(map(summary.of_record, again))
+        head, path=Path(CONFIRMING), reference=CONFIRMING, cases=tuple(map(summarise_record, again))
     )
 
 

@@ -25,7 +25,7 @@ from energy.text import explain_unknown
 
 if TYPE_CHECKING:
     from energy.analysis.history import Series
-    from energy.records.column import Column
+    from energy.records.summary import Column
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from energy.commands import UsageError
 from energy.commands._storage import add_storage, tell
-from energy.records import column, journal, store
+from energy.records import journal
 from energy.records.index import Index
+from energy.records.runfile import StoreError, shorten_commit
 from energy.records.schema import RecordError
-from energy.records.store import RunFile, Store, StoreError
-from energy.records.summary import CaseSummary, of_record
+from energy.records.store import RunFile, Store
+from energy.records.summary import CaseSummary, pack_values, summarise_record
 from energy.text import align_columns, format_number
 
 Row = tuple[str, ...]
@@ -49,7 +50,7 @@ def _sources(results: Store, index: Index) -> Iterator[Callable[[], list[Row]]]:
     for stored in results.runs():
         yield partial(_stored, stored, index)
     for path in results.journals():
-        yield partial(_validated_if_odd, partial(_unfinished, path), partial(journal.check, path))
+        yield partial(_validated_if_odd, partial(_unfinished, path), partial(journal.check_journal, path))
 
 
 def _validated_if_odd(describe: Callable[[], list[Row]], validate: Callable[[], object]) -> list[Row]:
@@ -69,7 +70,7 @@ def _stored(stored: RunFile, index: Index) -> list[Row]:
     """Describe one run file."""
     energy = index.column(stored.path, "total_kj")
     run = energy.run
-    label = f"{store.short_commit({'id': run.commit})}{' dirty' if run.dirty else ''}"
+    label = f"{shorten_commit({'id': run.commit})}{' dirty' if run.dirty else ''}"
     date = _minute(run.datetime)
     if run.fingerprint is None:
         count = len(energy.cases)
@@ -80,13 +81,13 @@ def _stored(stored: RunFile, index: Index) -> list[Row]:
 
 def _unfinished(path: Path) -> list[Row]:
     """Describe the runs of a journal that have begun and not ended."""
-    left = [run for run in journal.runs(path) if run.end is None]
+    left = [run for run in journal.list_runs(path) if run.end is None]
     return [_cut_off(path, run) for run in left]
 
 
-def _cut_off(path: Path, run: journal.Run) -> Row:
-    cases = [of_record(record) for record in run.records]
-    energy = column.packed([case.values.get("total_kj", ()) for case in cases])
+def _cut_off(path: Path, run: journal.JournalRun) -> Row:
+    cases = [summarise_record(record) for record in run.records]
+    energy = pack_values([case.values.get("total_kj", ()) for case in cases])
     told = "unfinished: --energy-resume goes on with it"
     return (path.parent.name, _minute(run.start.get("time")), "", *_summary(cases, *energy), told)
 

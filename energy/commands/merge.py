@@ -41,9 +41,9 @@ def run(args: argparse.Namespace) -> int:
     runs = {str(path): store.load(path) for path in paths}
     if len(runs) < len(paths):
         raise UsageError("the same run is named twice; name each once")
-    whole = merging.merge(runs, partial=args.partial)
+    whole = merging.merge_runs(runs, partial=args.partial)
     if args.output is not None:
-        runfile.write(whole, args.output)
+        runfile.write_run(whole, args.output)
     written = args.output or store.write(whole, args.save)
     print(f"{len(runs)} runs, {len(whole['benchmarks'])} cases: {written}")
     for path, part in zip(paths, whole["energy"]["merged"], strict=True):

@@ -7,7 +7,7 @@ from typing import Any
 
 from energy.commands import UsageError
 from energy.commands._storage import add_storage
-from energy.records import store
+from energy.records.runfile import list_records
 from energy.records.store import Store
 from energy.report.terminal import record as detail
 from energy.report.terminal import table
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     results = Store(args.storage)
     path = results.find(args.run)
     data = results.load(path)
-    records = _selected(store.records_in(data), args.case, str(path))
+    records = _selected(list_records(data), args.case, str(path))
     if args.json:
         print(json.dumps(records, indent=1, allow_nan=False))
     elif args.case:

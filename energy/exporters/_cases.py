@@ -9,7 +9,8 @@ from typing import Any
 from energy.analysis.compare.result import Comparison, Row
 from energy.exporters import ExportError, Request
 from energy.exporters._text import printable
-from energy.records import provenance, store
+from energy.records import provenance
+from energy.records.runfile import list_records
 from energy.report.terminal import caption
 
 Record = Mapping[str, Any]
@@ -28,7 +29,7 @@ def records(request: Request) -> list[dict[str, Any]]:
     Raises:
         ExportError: there are none, as in a plain pytest-benchmark file.
     """
-    found = store.records_in(request.run)
+    found = list_records(request.run)
     if not found:
         raise ExportError(f"{request.reference} holds no energy records: there is nothing to export")
     return found
@@ -78,7 +79,7 @@ def problem(record: Record) -> str | None:
 
 def sources(record: Record) -> str:
     """Say how the joules of a record were got: "measured: nvml_counter + rapl"."""
-    made_of = provenance.of(record)
+    made_of = provenance.find_provenance(record)
     return "nothing was metered" if made_of is None else printable(caption.sources_in_words(made_of))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from energy.exporters import Request
 from energy.exporters._cases import kinds, names, problem, records
 from energy.exporters._markdown import Page, bullets, code, commands, folded, prose, table
-from energy.records import store
+from energy.records.runfile import shorten_commit
 from energy.report.terminal import caption
 from energy.report.terminal import table as terminal
 
@@ -67,7 +67,7 @@ def _head(request: Request, found: Sequence[Record]) -> str:
     mark = "✓" if set(counts) == {"ok"} else "✗"
     block = request.run["energy"]
     finished = "" if block["finished"] else ", interrupted: not all cases are there"
-    commit = store.short_commit(request.run["commit_info"])
+    commit = shorten_commit(request.run["commit_info"])
     dirty = " with changes" if request.run["commit_info"]["dirty"] else ""
     return (
         f"{mark} **{len(found)} cases: {told}**{finished} – {code(block['fingerprint'])}, "

@@ -17,8 +17,8 @@ from energy.analysis.compare.result import Change
 from energy.exporters import Exported, Request
 from energy.exporters._cases import TRACKED, hardware, names, problem, records, row_of, sources
 from energy.exporters._text import printable
-from energy.records import store
 from energy.records.provenance import kind_of
+from energy.records.runfile import shorten_commit
 from energy.text import format_number
 
 OPTIONS = ("base",)
@@ -77,7 +77,7 @@ def _extra(request: Request, record: Mapping[str, Any], metric: str, kind: str |
     if seeds:
         yield f"seeds {', '.join(map(str, seeds))}"
     yield sources(record) if kind else "no energy"
-    yield f"commit {printable(store.short_commit(request.run['commit_info']))}"
+    yield f"commit {printable(shorten_commit(request.run['commit_info']))}"
     yield from _against_base(request, record, metric)
 
 

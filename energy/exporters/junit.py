@@ -24,7 +24,8 @@ from energy.analysis.compare.result import Change, Comparison, Row, Shift
 from energy.exporters import Exported, Request
 from energy.exporters._cases import hardware, names, problem, records, row_of, sources
 from energy.exporters._text import printable
-from energy.records import provenance, store
+from energy.records import provenance
+from energy.records.runfile import shorten_commit
 
 OPTIONS = ("base",)
 
@@ -92,7 +93,7 @@ def _number(tests: Sequence[Test], kind: Kind) -> int:
 
 def _of_run(request: Request) -> Iterator[tuple[str, str]]:
     yield "hardware", hardware(request.run)
-    yield "commit", store.short_commit(request.run["commit_info"])
+    yield "commit", shorten_commit(request.run["commit_info"])
     if request.base is not None and request.base.base is not None:
         yield "base", request.base.base.reference
 

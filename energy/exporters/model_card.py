@@ -87,7 +87,7 @@ def _grid(request: Request) -> list[str]:
 
 
 def _band(request: Request, record: Mapping[str, Any]) -> list[str]:
-    made_of, per_kwh = provenance.of(record), factor(request)
+    made_of, per_kwh = provenance.find_provenance(record), factor(request)
     if made_of is None or made_of.band is None or per_kwh is None:
         return []
     low, high = (format_number(joules / 1000 / KJ_PER_KWH * per_kwh) for joules in made_of.band)

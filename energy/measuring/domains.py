@@ -7,10 +7,9 @@ from statistics import fmean
 from typing import Any
 
 from energy.reading import DomainEnergy, Energy
+from energy.records.repeats import NOT_ALWAYS
 
 Key = tuple[str, str, str]
-
-NOT_ALWAYS = "this source was not there in every repeat"
 
 
 def of(energies: Sequence[Energy]) -> list[dict[str, Any]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from energy.measuring.case import Repeat
 from energy.measuring.window import Mark, Window
 from energy.reading import Energy
+from energy.records.metrics import JOULES_PER_KJ
 
-JOULES_PER_KJ = 1000.0
 JOULES_PER_KWH = 3.6e6
 
 NO_METER = "no meter read the {domain} in this run"

@@ -64,12 +64,6 @@ def name(hardware: Mapping[str, Any]) -> str:
     return f"{_readable(hardware)}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
 
 
-def short_hash(value: Any) -> str:
-    """Hash any JSON-able value to 12 hexadecimal digits, the same for the same value on every machine."""
-    text = json.dumps(value, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
 def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """Return the processor's name as the system gives it."""
     try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import re
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -84,26 +84,3 @@ def _blocks(
 
 def _leave(block: list[int]) -> None:
     """Keep the order in which the cases were collected."""
-
-
-def as_collected(names: Iterable[str], collected: Sequence[str]) -> list[int]:
-    """Return the places of `names`, in the order of measuring, once they are in the order of collection.
-
-    What was measured without being collected (a reference that a case asked for) stands before the case that
-    asked for it; what was measured before any case had ended stands first.
-
-    >>> as_collected(["u", "b", "rung", "a"], ["a", "b"])
-    [0, 2, 3, 1]
-    """
-    measured = list(names)
-    place = {name: number for number, name in enumerate(collected)}
-    keys: list[int] = []
-    asker = len(collected)
-    for name in reversed(measured):
-        asker = place.get(name, asker)
-        keys.append(asker)
-    keys.reverse()
-    first = next((number for number, name in enumerate(measured) if name in place), len(measured))
-    keys[:first] = [-1] * first
-    # A stable sort: what was asked for stays before its asker.
-    return sorted(range(len(measured)), key=keys.__getitem__)

@@ -71,7 +71,7 @@ def _metrics(case: Case, idle_watts: float | None, grid_g_per_kwh: float | None)
             continue
         reasons = [reason for value, reason in cells if value is None]
         reason = case.unknown.get(name, reasons[0]) if reasons else None
-        summary[name] = metrics.summarise(name, [value for value, _ in cells], reason)
+        summary[name] = metrics.summarise_metric(name, [value for value, _ in cells], reason)
         if all(name in band for band in bands):
             known = summary[name]["mean"] is not None
             summary[name]["band"] = domains.mean_band([band[name] for band in bands]) if known else None

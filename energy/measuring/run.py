@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from energy._version import __version__
-from energy.measuring import fingerprint, ordering, record
+from energy.measuring import fingerprint, record
 from energy.measuring.case import Case
 from energy.measuring.cooling import Cooler
 from energy.measuring.figures import total_joules
 from energy.measuring.window import Window
 from energy.meters import Meters, close, open_meters
-from energy.records import journal, repeats, runfile, schema
+from energy.records import journal, runfile, schema
 from energy.records.files import prove_writable
-from energy.records.repeats import Repeats
-from energy.records.store import Store, StoreError
+from energy.records.repeats import Repeats, list_in_a_row, list_measured
+from energy.records.runfile import StoreError, sort_as_collected
+from energy.records.store import Store
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Session:
         if self.settings.idle_seconds > 0:
             self.idle = self._measure_idle()
         if self.settings.save:
-            journal.append(
+            journal.append_event(
                 self.journal_path, {"event": "start", "run": self.run, "time": _now(), "energy": self.block()}
             )
 
@@ -159,7 +160,7 @@ class Session:
         schema.check_record(finished, finished["case"])
         if case.of > 1:
             return self._finish_repeat(case, finished)
-        self.sequence += repeats.in_a_row(finished)
+        self.sequence += list_in_a_row(finished)
         return self._keep(finished)
 
     def _finish_repeat(self, case: Case, part: dict[str, Any]) -> dict[str, Any]:
@@ -176,7 +177,7 @@ class Session:
 
     def _journal(self, event: dict[str, Any]) -> None:
         if self.settings.save:
-            journal.append(self.journal_path, event)
+            journal.append_event(self.journal_path, event)
 
     def reuse_repeat(self, case: Case, keys: dict[str, str], code: str | None = None) -> bool:
         """Take over the good record that the run to be resumed left of this repeat, if there is one."""
@@ -212,11 +213,11 @@ class Session:
         if self.settings.save:
             self.written = self.store.write(run, self.settings.name)
             if not interrupted:
-                journal.append(
+                journal.append_event(
                     self.journal_path, {"event": "end", "run": self.run, "file": self.written.name}
                 )
         if self.settings.json_path is not None:
-            runfile.write(run, self.settings.json_path)
+            runfile.write_run(run, self.settings.json_path)
         return self.written
 
     def adopt_the_rest(self) -> None:
@@ -230,7 +231,7 @@ class Session:
         again = {record["case"] for record in new}
         earlier = (record for record in self.finished_before if record["status"] == "ok")
         kept = [*(record for record in earlier if record["case"] not in again), *new]
-        places = ordering.as_collected([record["case"] for record in kept], self.collected)
+        places = sort_as_collected([record["case"] for record in kept], self.collected)
         self.records = [kept[place] for place in places]
 
     @property
@@ -267,12 +268,12 @@ class Session:
     def _resume(self) -> None:
         if not self.settings.resume:
             return
-        unfinished = journal.unfinished(self.journal_path)
+        unfinished = journal.find_unfinished(self.journal_path)
         if unfinished is None:
             self.say(f"--energy-resume: no unfinished run in {self.journal_path}; starting a new one")
             return
         self.run, self.finished_before = unfinished.id, unfinished.records
-        self.repeats, self.sequence = Repeats(unfinished.repeats), repeats.measured(unfinished.events)
+        self.repeats, self.sequence = Repeats(unfinished.repeats), list_measured(unfinished.events)
         ended = {done["case"] for done in self.finished_before}
         begun = {event["record"]["case"] for event in unfinished.repeats} - ended
         more = f", some repeats of {len(begun)} more" if begun else ""

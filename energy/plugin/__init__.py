@@ -22,8 +22,9 @@ from energy.meters import MeterUnavailable
 from energy.plugin import dry_run as dryrun
 from energy.plugin import hookspecs
 from energy.plugin.live import Live
+from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.records.store import StoreError, check_name
+from energy.records.store import check_name
 from energy.report.terminal import table
 
 # Gates, the order of measuring and its limit have their own hooks, after those here.

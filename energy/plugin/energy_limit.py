@@ -12,11 +12,12 @@ from collections.abc import Generator
 
 import pytest
 
-from energy.measuring.figures import JOULES_PER_KJ, total_joules
+from energy.measuring.figures import total_joules
 from energy.measuring.run import Session
 from energy.meters import read
 from energy.plugin import SESSION, USAGE_ERROR, is_measured
 from energy.reading import Reading
+from energy.records.metrics import JOULES_PER_KJ
 
 OPENED = pytest.StashKey[Reading]()
 STOPPED = pytest.StashKey[bool]()

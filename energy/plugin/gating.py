@@ -27,8 +27,9 @@ from energy.analysis.gates.reference import check_reference
 from energy.analysis.gates.selection import Selection
 from energy.measuring.run import Session
 from energy.plugin import SESSION, USAGE_ERROR, case_name, confirming, is_measured, storage
+from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.records.store import Store, StoreError
+from energy.records.store import Store
 from energy.records.summary import summarise_unwritten
 from energy.report.terminal import gates as report
 

@@ -44,15 +44,16 @@ def frame(source: str | Path | Sequence[str | Path] = "results") -> pandas.DataF
         ImportError: the extra `report` is not installed.
     """
     # Whoever measures has no use for these.
-    from energy.records import gather, summary
+    from energy.records import gather
     from energy.records.schema import RecordError
+    from energy.records.summary import summarise_run
 
     pandas = _pandas()
     sources = [source] if isinstance(source, (str, Path)) else source
-    runs, unusable = gather.read(sources)
+    runs, unusable = gather.read_runs(sources)
     if unusable:
         raise RecordError("; ".join(file.reason for file in unusable))
-    rows = [row for run in runs for row in _rows(summary.of_run(run.data, run.path), run)]
+    rows = [row for run in runs for row in _rows(summarise_run(run.data, run.path), run)]
     table = pandas.DataFrame(rows, columns=[*FRONT, *_metrics(rows), *BACK])
     return table.astype(_types(table.columns)).assign(
         datetime=pandas.to_datetime(table["datetime"], utc=True, format="ISO8601", errors="coerce")

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from energy.records import journal, schema, store
+from energy.records.runfile import StoreError, list_records, read_run
 from energy.records.schema import RecordError
-from energy.records.store import Store, StoreError
+from energy.records.store import Store
 
 
 class NothingFoundError(StoreError):
@@ -44,7 +45,7 @@ class Unusable:
     reason: str
 
 
-def files(sources: Sequence[str | Path]) -> list[Path]:
+def list_files(sources: Sequence[str | Path]) -> list[Path]:
     """Return the run files and journals that `sources` mean, each once, in their order.
 
     Args:
@@ -53,11 +54,11 @@ def files(sources: Sequence[str | Path]) -> list[Path]:
     Raises:
         NothingFoundError: one of them means nothing.
     """
-    found = (path for source in sources for path in _files(source))
+    found = (path for source in sources for path in _list_source(source))
     return list(dict.fromkeys(found))
 
 
-def read(sources: Sequence[str | Path]) -> tuple[list[FoundRun], list[Unusable]]:
+def read_runs(sources: Sequence[str | Path]) -> tuple[list[FoundRun], list[Unusable]]:
     """Read all runs that `sources` mean; a file that is damaged or too new costs no other one.
 
     Raises:
@@ -65,25 +66,25 @@ def read(sources: Sequence[str | Path]) -> tuple[list[FoundRun], list[Unusable]]
     """
     runs: list[FoundRun] = []
     unusable: list[Unusable] = []
-    for path in files(sources):
+    for path in list_files(sources):
         try:
-            runs += _unfinished(path) if path.name == store.JOURNAL else [_stored(path)]
+            runs += _read_unfinished(path) if path.name == store.JOURNAL else [_read_stored(path)]
         except (RecordError, StoreError) as problem:
             unusable.append(Unusable(path, str(problem)))
     return runs, unusable
 
 
-def _files(source: str | Path) -> Iterator[Path]:
+def _list_source(source: str | Path) -> Iterator[Path]:
     path = Path(source)
     if path.is_dir():
-        yield from _in_folder(path)
+        yield from _list_folder(path)
     elif path.is_file():
         yield path
     else:
-        yield from _by_glob(str(source))
+        yield from _list_glob(str(source))
 
 
-def _in_folder(folder: Path) -> list[Path]:
+def _list_folder(folder: Path) -> list[Path]:
     """List the runs of a results folder, or of one machine's folder in it."""
     machine = Store(folder.absolute().parent)
     inside = [run.path for run in Store(folder).runs()] or [run.path for run in machine.runs(folder.name)]
@@ -96,7 +97,7 @@ def _in_folder(folder: Path) -> list[Path]:
     return [*inside, *journals]
 
 
-def _by_glob(pattern: str) -> Iterator[Path]:
+def _list_glob(pattern: str) -> Iterator[Path]:
     matches = sorted(glob.glob(pattern))  # noqa: PTH207 (Path.glob takes no absolute pattern)
     if not matches:
         raise NothingFoundError(
@@ -104,25 +105,25 @@ def _by_glob(pattern: str) -> Iterator[Path]:
         )
     for match in matches:
         path = Path(match)
-        yield from _in_folder(path) if path.is_dir() else [path]
+        yield from _list_folder(path) if path.is_dir() else [path]
 
 
-def _stored(path: Path) -> FoundRun:
-    data = store.parse(path)
+def _read_stored(path: Path) -> FoundRun:
+    data = read_run(path)
     schema.check_run(data, path)
-    for record in store.records_in(data):
+    for record in list_records(data):
         _check_size(record, str(path))
     finished = "energy" not in data or data["energy"]["finished"] is not None
     return FoundRun(path, f"{path.absolute().parent.name}/{path.stem}", data, finished)
 
 
-def _unfinished(path: Path) -> list[FoundRun]:
+def _read_unfinished(path: Path) -> list[FoundRun]:
     """Return the runs of a journal that have begun, have a case, and have not ended."""
-    left = [run for run in journal.runs(path) if run.end is None and run.records]
+    left = [run for run in journal.list_runs(path) if run.end is None and run.records]
     return [_as_run(path, run) for run in left]
 
 
-def _as_run(path: Path, run: journal.Run) -> FoundRun:
+def _as_run(path: Path, run: journal.JournalRun) -> FoundRun:
     """Give what a journal has of a run the form of a run file."""
     for record in run.records:
         if not schema.is_valid(record):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from energy.records.files import sync_folder
-from energy.records.schema import RecordError, as_json, check_event, check_event_head, check_record
+from energy.records.schema import RecordError, check_event, check_event_head, check_record, to_json
 
 # Ends a line that a crash has torn, so that later lines can be told from damage that nobody knows of.
 _MARK = b'{"event":"torn"}\n'
@@ -31,7 +31,7 @@ class Journal:
 
 
 @dataclass(frozen=True)
-class Run:
+class JournalRun:
     """Hold one run of a journal: id, first start event, newest record of each case, end event.
 
     repeats: the newest "repeat" event of each repeat that was measured.
@@ -46,7 +46,7 @@ class Run:
     events: tuple[dict[str, Any], ...] = ()
 
 
-def append(path: Path, event: Mapping[str, Any]) -> None:
+def append_event(path: Path, event: Mapping[str, Any]) -> None:
     """Validate `event`, append it as one line by one write, and return when it is on the disk.
 
     Two processes may append at once: POSIX makes positioning and writing one step under O_APPEND (write(2)),
@@ -57,13 +57,13 @@ def append(path: Path, event: Mapping[str, Any]) -> None:
         OSError: the file cannot be written, or the disk is full.
     """
     check_event(event, f"{path}: new line")
-    line = as_json(event, f"{path}: new line", separators=(",", ":")).encode() + b"\n"
+    line = to_json(event, f"{path}: new line", separators=(",", ":")).encode() + b"\n"
     if not path.exists():
         _create(path)
     _write_at_once(path, (b"\n" + _MARK if _is_torn(path) else b"") + line)
 
 
-def read(path: Path) -> Journal:
+def read_journal(path: Path) -> Journal:
     """Read a journal; a missing file has no events, and a line torn by a crash is reported and left out.
 
     Raises:
@@ -73,25 +73,25 @@ def read(path: Path) -> Journal:
     while lines and not lines[-1].strip(b"\0 "):  # a power cut may leave a tail of zeros
         lines.pop()
     torn = tuple(number for number in range(1, len(lines) + 1) if _torn(lines, number))
-    events = tuple(_events(path, lines, torn))
+    events = tuple(_read_events(path, lines, torn))
     return Journal(path, events, torn)
 
 
-def runs(path: Path) -> tuple[Run, ...]:
+def list_runs(path: Path) -> tuple[JournalRun, ...]:
     """Return the runs of a journal, in the order of their first start; records are not validated."""
     by_run: dict[str, list[dict[str, Any]]] = {}
-    for event in read(path).events:
+    for event in read_journal(path).events:
         by_run.setdefault(event["run"], []).append(event)
-    return tuple(_run(path, name, events) for name, events in by_run.items())
+    return tuple(_gather_run(path, name, events) for name, events in by_run.items())
 
 
-def unfinished(path: Path) -> Run | None:
+def find_unfinished(path: Path) -> JournalRun | None:
     """Return the last run that has a start, records or repeats, and no end, validated, or None.
 
     Raises:
         RecordError: the journal or a record of that run is damaged.
     """
-    left = [run for run in runs(path) if run.end is None and (run.records or run.repeats)]
+    left = [run for run in list_runs(path) if run.end is None and (run.records or run.repeats)]
     if not left:
         return None
     for record in (*left[-1].records, *(event["record"] for event in left[-1].repeats)):
@@ -99,9 +99,9 @@ def unfinished(path: Path) -> Run | None:
     return left[-1]
 
 
-def check(path: Path) -> None:
+def check_journal(path: Path) -> None:
     """Validate every event of a journal in full; RecordError names file and run."""
-    for event in read(path).events:
+    for event in read_journal(path).events:
         check_event(event, f"{path}: run {event['run']}")
 
 
@@ -138,10 +138,10 @@ def _torn(lines: list[bytes], number: int) -> bool:
     An empty line before a mark is none: a process that saw another's write half done marked in vain.
     """
     line, last = lines[number - 1], number == len(lines)
-    return line != b"" and _parsed(line) is None and (last or lines[number] + b"\n" == _MARK)
+    return line != b"" and _parse(line) is None and (last or lines[number] + b"\n" == _MARK)
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
+def _parse(line: bytes) -> dict[str, Any] | None:
     """Return the JSON object in `line`; None if there is none."""
     try:
         event = json.loads(line)
@@ -150,20 +150,20 @@ def _parsed(line: bytes) -> dict[str, Any] | None:
     return event if isinstance(event, dict) else None
 
 
-def _events(path: Path, lines: list[bytes], torn: tuple[int, ...]) -> Iterator[dict[str, Any]]:
+def _read_events(path: Path, lines: list[bytes], torn: tuple[int, ...]) -> Iterator[dict[str, Any]]:
     """Yield the validated events of the whole lines."""
     for number, line in enumerate(lines, start=1):
         if number in torn or not line or line + b"\n" == _MARK:
             continue
         where = f"{path}: line {number}"
-        event = _parsed(line)
+        event = _parse(line)
         if event is None:
             raise RecordError(f"{where}: damaged, not a JSON object; repair or delete this line, or the file")
         check_event_head(event, where)
         yield event
 
 
-def _run(path: Path, name: str, events: list[dict[str, Any]]) -> Run:
+def _gather_run(path: Path, name: str, events: list[dict[str, Any]]) -> JournalRun:
     """Gather the events of one run."""
     start = next((event for event in events if event["event"] == "start"), None)
     if start is None:
@@ -176,4 +176,4 @@ def _run(path: Path, name: str, events: list[dict[str, Any]]) -> Run:
         if event["event"] == "repeat"
     }
     end = next((event for event in events if event["event"] == "end"), None)
-    return Run(name, start, tuple(records.values()), end, tuple(repeats.values()), tuple(events))
+    return JournalRun(name, start, tuple(records.values()), end, tuple(repeats.values()), tuple(events))

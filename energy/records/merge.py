@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from energy.measuring import ordering
-from energy.measuring.fingerprint import short_hash
 from energy.records import runfile
-from energy.records.store import StoreError, records_in
+from energy.records.files import short_hash
+from energy.records.runfile import StoreError, list_records, sort_as_collected
 
 Run = Mapping[str, Any]
 Record = dict[str, Any]
@@ -36,7 +35,7 @@ class MergeError(StoreError):
     """The runs do not belong together; says which, and what differs."""
 
 
-def merge(runs: Mapping[str, Run], *, partial: bool = False) -> dict[str, Any]:
+def merge_runs(runs: Mapping[str, Run], *, partial: bool = False) -> dict[str, Any]:
     """Return one run file.
 
     Args:
@@ -57,8 +56,8 @@ def merge(runs: Mapping[str, Run], *, partial: bool = False) -> dict[str, Any]:
     _check_cases(runs)
     _check_shards(runs, partial=partial)
     first = next(iter(runs.values()))
-    kept, left_out = _joined(runs)
-    block = _block(runs, left_out)
+    kept, left_out = _join(runs)
+    block = _make_block(runs, left_out)
     time = max(str(run["datetime"]) for run in runs.values())
     info = {"machine": first["machine_info"], "commit": first["commit_info"], "time": time}
     return runfile.as_pytest_benchmark(_in_order(kept, runs), block, **info)
@@ -66,8 +65,8 @@ def merge(runs: Mapping[str, Run], *, partial: bool = False) -> dict[str, Any]:
 
 def _check_runs(runs: Mapping[str, Run]) -> None:
     for field, words in OF_THE_RUN.items():
-        _same(words, {name: run["energy"].get(field) for name, run in runs.items()})
-    _same("commit", {name: _commit(run) for name, run in runs.items()})
+        _check_same(words, {name: run["energy"].get(field) for name, run in runs.items()})
+    _check_same("commit", {name: _commit(run) for name, run in runs.items()})
 
 
 def _commit(run: Run) -> str:
@@ -77,18 +76,18 @@ def _commit(run: Run) -> str:
 
 def _check_cases(runs: Mapping[str, Run]) -> None:
     """Refuse different values of what all cases of a task have in common within each of the runs."""
-    tasks = {record["task"] for run in runs.values() for record in records_in(run)}
+    tasks = {record["task"] for run in runs.values() for record in list_records(run)}
     for task in sorted(tasks):
         for field in OF_THE_CASES:
-            values = {name: list(_values(run, task, field)) for name, run in runs.items()}
+            values = {name: list(_find_values(run, task, field)) for name, run in runs.items()}
             if all(len(found) <= 1 for found in values.values()):
-                _same(f"{field} of {task}", {name: found[0] for name, found in values.items() if found})
+                _check_same(f"{field} of {task}", {name: found[0] for name, found in values.items() if found})
 
 
-def _values(run: Run, task: str, field: str) -> Iterator[Any]:
+def _find_values(run: Run, task: str, field: str) -> Iterator[Any]:
     """Yield the different values of a field ("keys, data") in the records of one task."""
     seen: list[Any] = []
-    for record in records_in(run):
+    for record in list_records(run):
         value: Any = record
         for step in field.split(", "):
             value = value.get(step) if value is not None else None
@@ -97,7 +96,7 @@ def _values(run: Run, task: str, field: str) -> Iterator[Any]:
             yield value
 
 
-def _same(what: str, values: Mapping[str, Any]) -> None:
+def _check_same(what: str, values: Mapping[str, Any]) -> None:
     """Refuse values that are not all equal, and name the first run that is not like the first."""
     names = list(values)
     for name in names[1:]:
@@ -125,7 +124,9 @@ def _check_shards(runs: Mapping[str, Run], *, partial: bool) -> None:
     shards = {name: run["energy"].get("shard") for name, run in runs.items()}
     if all(shard is None for shard in shards.values()):
         return
-    _same("shards", {name: shard and (shard["count"], shard["cases"]) for name, shard in shards.items()})
+    _check_same(
+        "shards", {name: shard and (shard["count"], shard["cases"]) for name, shard in shards.items()}
+    )
     numbers: dict[int, str] = {}
     for name, shard in shards.items():
         if other := numbers.get(shard["number"]):
@@ -138,12 +139,12 @@ def _check_shards(runs: Mapping[str, Run], *, partial: bool) -> None:
         raise MergeError(f"shard {', '.join(missing)} is missing; name its file, too, or give --partial")
 
 
-def _joined(runs: Mapping[str, Run]) -> tuple[list[Record], dict[str, list[str]]]:
+def _join(runs: Mapping[str, Run]) -> tuple[list[Record], dict[str, list[str]]]:
     """Return every case once, and by run the references that another run has, too."""
     kept: dict[tuple[str, str], tuple[str, Record]] = {}
     left_out: dict[str, list[str]] = {name: [] for name in runs}
     for name, run in runs.items():
-        for record in records_in(run):
+        for record in list_records(run):
             key = (record["case"], record["task"])
             if key not in kept:
                 kept[key] = (name, record)
@@ -176,11 +177,11 @@ def _in_order(records: Sequence[Record], runs: Mapping[str, Run]) -> list[Record
     """Return the records as one run of all would have them: as collected, as far as that is known."""
     shards = [run["energy"]["shard"] for run in runs.values() if run["energy"].get("shard")]
     collected = shards[0]["cases"] if shards else []
-    places = ordering.as_collected([record["case"] for record in records], collected)
+    places = sort_as_collected([record["case"] for record in records], collected)
     return [records[place] for place in places]
 
 
-def _block(runs: Mapping[str, Run], left_out: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def _make_block(runs: Mapping[str, Run], left_out: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Return the file-level block: what is common, and of each run what it says of itself."""
     blocks = {name: run["energy"] for name, run in runs.items()}
     first = next(iter(blocks.values()))
@@ -208,7 +209,7 @@ def _short(path: str) -> str:
 
 
 def _names(run: Run) -> list[str]:
-    return [record["case"] for record in records_in(run)]
+    return [record["case"] for record in list_records(run)]
 
 
 def _selection(selections: Sequence[Mapping[str, Sequence[str]]]) -> dict[str, list[str]]:

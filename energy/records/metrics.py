@@ -10,6 +10,8 @@ from typing import Any, Literal
 from energy.statistics import confidence_interval
 from energy.text import explain_unknown
 
+JOULES_PER_KJ = 1000.0
+
 Better = Literal["higher", "lower"] | None
 
 
@@ -62,7 +64,7 @@ _ALL = (
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ALL})
 
 
-def summarise(name: str, values: Sequence[float | None], reason: str | None = None) -> dict[str, Any]:
+def summarise_metric(name: str, values: Sequence[float | None], reason: str | None = None) -> dict[str, Any]:
     """Return {"unit", "better", "values", "mean", "ci95"} of a metric, plus "reason" if a value is None.
 
     The mean is None as soon as one value is: that of the repeats that happened to work is another figure.

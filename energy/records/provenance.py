@@ -38,7 +38,7 @@ class Provenance:
         return self.band[0] / self.joules, self.band[1] / self.joules
 
 
-def of(record: Mapping[str, Any]) -> Provenance | None:
+def find_provenance(record: Mapping[str, Any]) -> Provenance | None:
     """Return the provenance of a record's total energy; None if nothing was metered."""
     parts = [domain for domain in record["domains"] if not domain["witness"]]
     if not parts:

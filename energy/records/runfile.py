@@ -1,14 +1,20 @@
 """One run as a file: a superset of pytest-benchmark's format, so that its own command line reads it."""
 
+import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from energy.records.files import write_then_rename
-from energy.records.schema import as_json, check_record, check_run
+from energy.records.schema import RecordError, check_record, check_run, is_plain, to_json
+
+
+class StoreError(Exception):
+    """The results folder cannot be used, or holds no such run; says what was asked and what to do."""
 
 
 def as_pytest_benchmark(
@@ -33,16 +39,16 @@ def as_pytest_benchmark(
     from pytest_benchmark.utils import get_commit_info
 
     return {
-        "machine_info": dict(machine if machine is not None else machine_info(energy)),
+        "machine_info": dict(machine if machine is not None else describe_machine(energy)),
         "commit_info": dict(commit if commit is not None else get_commit_info()),  # type: ignore[no-untyped-call]
-        "benchmarks": [_benchmark(record) for record in records],
+        "benchmarks": [_make_entry(record) for record in records],
         "datetime": time or datetime.now(UTC).isoformat(),
         "version": pytest_benchmark.__version__,
         "energy": dict(energy),
     }
 
 
-def write(run: Mapping[str, Any], path: Path) -> None:
+def write_run(run: Mapping[str, Any], path: Path) -> None:
     """Write a run file whole or not at all, to any path; an earlier file of that name is replaced.
 
     Raises:
@@ -50,13 +56,13 @@ def write(run: Mapping[str, Any], path: Path) -> None:
         OSError: the file cannot be written.
     """
     check_run(run, path)
-    text = as_json(run, str(path), indent=1) + "\n"
+    text = to_json(run, str(path), indent=1) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     write_then_rename(temporary, path, text)
 
 
-def machine_info(energy: Mapping[str, Any]) -> dict[str, Any]:
+def describe_machine(energy: Mapping[str, Any]) -> dict[str, Any]:
     """Return pytest-benchmark's machine_info without host name and without what changes from run to run.
 
     pytest-benchmark warns of any difference between two of them; its own holds the momentary clock rate.
@@ -77,7 +83,7 @@ def machine_info(energy: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _benchmark(record: Mapping[str, Any]) -> dict[str, Any]:
+def _make_entry(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return one entry of the list of benchmarks.
 
     pytest-benchmark drops failed cases, and its compare breaks on an entry without seconds. A failed case
@@ -95,18 +101,18 @@ def _benchmark(record: Mapping[str, Any]) -> dict[str, Any]:
         "param": case,
         "extra_info": {"energy": dict(record)},
         "options": {"disable_gc": False, "timer": "monotonic", "min_rounds": 1, "warmup": False},
-        "stats": _stats(_rounds(record)),
+        "stats": _find_stats(_list_rounds(record)),
     }
 
 
-def _rounds(record: Mapping[str, Any]) -> list[float]:
+def _list_rounds(record: Mapping[str, Any]) -> list[float]:
     """Return the wall seconds of each round that ended; of a case without one, those until it failed."""
     seconds = record["metrics"].get("seconds", {"values": []})["values"]
     ended = [value for value in seconds if value is not None]
     return ended or [record["error"]["seconds"]]
 
 
-def _stats(seconds: Sequence[float]) -> dict[str, Any]:
+def _find_stats(seconds: Sequence[float]) -> dict[str, Any]:
     """Return pytest-benchmark's statistics, by its own code."""
     from pytest_benchmark.stats import Stats
 
@@ -114,3 +120,60 @@ def _stats(seconds: Sequence[float]) -> dict[str, Any]:
     for value in seconds:
         stats.update(value)
     return {**stats.as_dict(), "data": list(seconds), "iterations": 1}
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """Read a results file and check that it is one that this version reads, without validating the rest.
+
+    Raises:
+        RecordError: not JSON, not a results file, or of a newer schema.
+        StoreError: the file cannot be read.
+    """
+    try:
+        data: dict[str, Any] = json.loads(path.read_bytes(), parse_constant=_refuse)
+    except OSError as problem:
+        raise StoreError(f"{path} cannot be read: {problem.strerror}") from problem
+    except ValueError as problem:
+        raise RecordError(f"{path}: damaged, not JSON: {problem}; restore or delete it") from problem
+    is_plain(data, path)
+    return data
+
+
+def _refuse(constant: str) -> None:
+    """Take no NaN or infinity from a file: Python's reader knows them, JSON does not."""
+    raise ValueError(f"{constant}; expected null with a reason")
+
+
+def list_records(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the case records of a run file; a plain pytest-benchmark file has none."""
+    extras = (benchmark.get("extra_info", {}) for benchmark in run["benchmarks"])
+    return [extra["energy"] for extra in extras if "energy" in extra] if "energy" in run else []
+
+
+def shorten_commit(commit: Mapping[str, Any]) -> str:
+    """Return the first 8 digits of a commit's hash, or the word that stands in its place ("unversioned")."""
+    name = str(commit.get("id"))
+    return name[:8] if re.fullmatch(r"[0-9a-f]{40}", name) else re.sub(r"[^\w.-]", "-", name)
+
+
+def sort_as_collected(names: Iterable[str], collected: Sequence[str]) -> list[int]:
+    """Return the places of `names`, in the order of measuring, once they are in the order of collection.
+
+    What was measured without being collected (a reference that a case asked for) stands before the case that
+    asked for it; what was measured before any case had ended stands first.
+
+    >>> sort_as_collected(["u", "b", "rung", "a"], ["a", "b"])
+    [0, 2, 3, 1]
+    """
+    measured = list(names)
+    place = {name: number for number, name in enumerate(collected)}
+    keys: list[int] = []
+    asker = len(collected)
+    for name in reversed(measured):
+        asker = place.get(name, asker)
+        keys.append(asker)
+    keys.reverse()
+    first = next((number for number, name in enumerate(measured) if name in place), len(measured))
+    keys[:first] = [-1] * first
+    # A stable sort: what was asked for stays before its asker.
+    return sorted(range(len(measured)), key=keys.__getitem__)

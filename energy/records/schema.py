@@ -107,7 +107,7 @@ def check_version(block: Any, where: str) -> None:
         raise RecordError(f"{where}: schema is {schema!r}, expected {SCHEMA}; damaged, or not ours")
 
 
-def as_json(data: Any, where: str, **layout: Any) -> str:
+def to_json(data: Any, where: str, **layout: Any) -> str:
     """Return `data` as JSON text; RecordError where it holds what JSON has no word for."""
     try:
         return json.dumps(data, allow_nan=False, **layout)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energy.records.files import prove_writable, write_then_rename
-from energy.records.schema import RecordError, as_json, check_run, is_plain
+from energy.records.runfile import StoreError, list_records, read_run, shorten_commit
+from energy.records.schema import RecordError, check_run, to_json
 from energy.records.summary import RunSummary
 from energy.text import explain_unknown
 
@@ -24,10 +24,6 @@ JOURNAL = "journal.jsonl"
 _IGNORE = f"# Crash insurance; what it holds is in the run files once a run has ended.\n{JOURNAL}\n.*.tmp\n"
 
 _RUN_FILE = re.compile(r"(\d{4,})_(.+)\.json")
-
-
-class StoreError(Exception):
-    """The results folder cannot be used, or holds no such run; says what was asked and what to do."""
 
 
 def check_name(name: str) -> None:
@@ -108,7 +104,7 @@ class Store:
             raise RecordError("new run file: no energy block; only files of ours are written here")
         suffix = name if name is not None else _commit(run)
         check_name(suffix)
-        text = as_json(run, "new run file", indent=1) + "\n"
+        text = to_json(run, "new run file", indent=1) + "\n"
         folder = self.prepare(run["energy"]["fingerprint"])
         try:
             path = _write_numbered(folder, suffix, text)
@@ -146,9 +142,11 @@ class Store:
             with self.index() as index:
                 # The file's own time would be that of the checkout.
                 return max(newest_of_each, key=lambda run: index.summary(run.path, ()).datetime).path
-        matches = [run for run in runs if any(fnmatch.fnmatchcase(name, reference) for name in names_of(run))]
+        matches = [
+            run for run in runs if any(fnmatch.fnmatchcase(name, reference) for name in list_names(run))
+        ]
         if not matches:
-            known = sorted({name for run in runs for name in names_of(run)})
+            known = sorted({name for run in runs for name in list_names(run)})
             raise StoreError(f"{explain_unknown('run', reference, known)}; searched in {self.root}")
         if len({run.fingerprint for run in matches}) > 1:
             choices = ", ".join(run.reference for run in matches)
@@ -173,14 +171,14 @@ class Store:
 
     def load(self, path: Path) -> dict[str, Any]:
         """Read and validate a run file; RecordError names what is wrong with it."""
-        data = parse(path)
+        data = read_run(path)
         check_run(data, path)
         return data
 
     def records(self, fingerprint: str | None = None) -> Iterator[StoredCase]:
         """Yield every stored record, newest run of each machine first."""
         for run in reversed(self.runs(fingerprint)):
-            for record in records_in(self.load(run.path)):
+            for record in list_records(self.load(run.path)):
                 yield StoredCase(record, run)
 
     def latest_case(self, case: str, keys: Mapping[str, str], task: str = "training") -> StoredCase | None:
@@ -195,43 +193,11 @@ class Store:
             for run in reversed(self.runs()):
                 cases = index.summary(run.path, metrics=()).cases
                 if any(_fits(vars(known), wanted) for known in cases):
-                    fitting = (record for record in records_in(self.load(run.path)) if _fits(record, wanted))
+                    fitting = (
+                        record for record in list_records(self.load(run.path)) if _fits(record, wanted)
+                    )
                     return StoredCase(next(fitting), run)
         return None
-
-
-def parse(path: Path) -> dict[str, Any]:
-    """Read a results file and check that it is one that this version reads, without validating the rest.
-
-    Raises:
-        RecordError: not JSON, not a results file, or of a newer schema.
-        StoreError: the file cannot be read.
-    """
-    try:
-        data: dict[str, Any] = json.loads(path.read_bytes(), parse_constant=_refuse)
-    except OSError as problem:
-        raise StoreError(f"{path} cannot be read: {problem.strerror}") from problem
-    except ValueError as problem:
-        raise RecordError(f"{path}: damaged, not JSON: {problem}; restore or delete it") from problem
-    is_plain(data, path)
-    return data
-
-
-def _refuse(constant: str) -> None:
-    """Take no NaN or infinity from a file: Python's reader knows them, JSON does not."""
-    raise ValueError(f"{constant}; expected null with a reason")
-
-
-def records_in(run: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the case records of a run file; a plain pytest-benchmark file has none."""
-    extras = (benchmark.get("extra_info", {}) for benchmark in run["benchmarks"])
-    return [extra["energy"] for extra in extras if "energy" in extra] if "energy" in run else []
-
-
-def short_commit(commit: Mapping[str, Any]) -> str:
-    """Return the first 8 digits of a commit's hash, or the word that stands in its place ("unversioned")."""
-    name = str(commit.get("id"))
-    return name[:8] if re.fullmatch(r"[0-9a-f]{40}", name) else re.sub(r"[^\w.-]", "-", name)
 
 
 def _write_numbered(folder: Path, suffix: str, text: str) -> Path:
@@ -277,7 +243,7 @@ def _run_file(path: Path) -> RunFile | None:
     return RunFile(path, path.parent.name, int(match[1])) if match else None
 
 
-def names_of(run: RunFile) -> list[str]:
+def list_names(run: RunFile) -> list[str]:
     """Return every name that means this run."""
     stem = run.path.stem
     number, saved_as = stem.split("_", 1)
@@ -288,4 +254,4 @@ def names_of(run: RunFile) -> list[str]:
 def _commit(run: Mapping[str, Any]) -> str:
     """Return the short commit of a run, marked where the checkout held more than the commit."""
     commit = run["commit_info"]
-    return f"{short_commit(commit)}{'+dirty' if commit['dirty'] else ''}"
+    return f"{shorten_commit(commit)}{'+dirty' if commit['dirty'] else ''}"

@@ -1,4 +1,4 @@
-"""What a comparison needs of a case and of a run: their figures, keys and origin, without the rest.
+"""What a comparison needs of a case, of a run, and of one metric of a run: figures, keys and origin, no more.
 
 A record has its epochs, its ledger and the state of the machine, too; a results folder of years holds
 gigabytes of them. Everything that looks at more than one run looks at these summaries.
@@ -6,7 +6,9 @@ gigabytes of them. Everything that looks at more than one run looks at these sum
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,9 +79,9 @@ class RunSummary:
     cases: tuple[CaseSummary, ...]
 
 
-def of_record(record: Mapping[str, Any]) -> CaseSummary:
+def summarise_record(record: Mapping[str, Any]) -> CaseSummary:
     """Return the summary of a case record."""
-    made_of = provenance.of(record)
+    made_of = provenance.find_provenance(record)
     return CaseSummary(
         case=record["case"],
         task=record["task"],
@@ -100,10 +102,12 @@ def summarise_unwritten(
     records: Sequence[Mapping[str, Any]], name: str, fingerprint: str, started: str
 ) -> RunSummary:
     """Return the summary of a run that is not in a file yet; `name` is what it is called meanwhile."""
-    return RunSummary(Path(name), name, fingerprint, started, "", False, True, tuple(map(of_record, records)))
+    return RunSummary(
+        Path(name), name, fingerprint, started, "", False, True, tuple(map(summarise_record, records))
+    )
 
 
-def of_plain(benchmark: Mapping[str, Any]) -> CaseSummary:
+def summarise_plain(benchmark: Mapping[str, Any]) -> CaseSummary:
     """Return the summary of an entry of a plain pytest-benchmark file, which has seconds only."""
     seconds = benchmark["stats"].get("data") or [benchmark["stats"]["mean"]]
     return CaseSummary(
@@ -114,7 +118,7 @@ def of_plain(benchmark: Mapping[str, Any]) -> CaseSummary:
     )
 
 
-def of_run(data: Mapping[str, Any], path: Path) -> RunSummary:
+def summarise_run(data: Mapping[str, Any], path: Path) -> RunSummary:
     """Return the summary of a parsed run file, ours or a plain one."""
     block = data.get("energy")
     commit = data.get("commit_info", {})
@@ -128,7 +132,69 @@ def of_run(data: Mapping[str, Any], path: Path) -> RunSummary:
         dirty=bool(commit.get("dirty")),
         finished=block is None or block["finished"] is not None,
         cases=tuple(
-            of_plain(entry) if block is None else of_record(entry["extra_info"]["energy"])
+            summarise_plain(entry) if block is None else summarise_record(entry["extra_info"]["energy"])
             for entry in entries
         ),
     )
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric of one run.
+
+    Args:
+        run: the run; its cases may be left out.
+        cases: one per case, in the file's order; their values may be left out.
+        counts: how many values each case has; 0 where its record does not have the metric.
+        values: those of all cases, one after the other, NaN where unknown.
+    """
+
+    run: RunSummary
+    cases: Sequence[CaseSummary]
+    counts: array[int]
+    values: array[float]
+
+    def per_case(self) -> Iterator[tuple[CaseSummary, Values]]:
+        """Yield each case with its values; none where its record does not have the metric."""
+        start = 0
+        for case, count in zip(self.cases, self.counts, strict=True):
+            yield case, unpack_values(self.values[start : start + count])
+            start += count
+
+
+def take_column(run: RunSummary, metric: str) -> Column:
+    """Return one metric of a run.
+
+    >>> from pathlib import Path
+    >>> run = RunSummary(Path(), "a/0001", "a", "", "c0ffee", False, True, (
+    ...     CaseSummary("unet", "training", "ok", values={"total_kj": (1.5, None)}),
+    ...     CaseSummary("cgnet", "training", "oom"),
+    ... ))
+    >>> [(case.case, values) for case, values in take_column(run, "total_kj").per_case()]
+    [('unet', (1.5, None)), ('cgnet', ())]
+    """
+    values = [case.values.get(metric, ()) for case in run.cases]
+    return Column(run, run.cases, *pack_values(values))
+
+
+def pack_values(values: Sequence[Values]) -> tuple[array[int], array[float]]:
+    """Return counts and values of all cases; an unknown value is NaN, which no record holds.
+
+    Raises:
+        ValueError: a number is too large for a float to hold it exactly.
+    """
+    numbers = array("d", (_exact_float(value) for of_case in values for value in of_case))
+    return array("I", map(len, values)), numbers
+
+
+def unpack_values(values: Sequence[float]) -> Values:
+    """Return values as they were packed."""
+    return tuple(None if math.isnan(value) else value for value in values)
+
+
+def _exact_float(value: float | None) -> float:
+    if value is None:
+        return math.nan
+    if isinstance(value, int) and int(float(value)) != value:
+        raise ValueError(f"{value} is no exact float")
+    return value

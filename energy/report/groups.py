@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from energy.records import provenance, store
+from energy.records import provenance
 from energy.records.gather import FoundRun
+from energy.records.runfile import list_records, shorten_commit
 from energy.report.words import LONGEST_NAME, LONGEST_OF_MANY, clipped, slim
 
 Record = Mapping[str, Any]
@@ -112,7 +113,7 @@ def of_runs(runs: Sequence[FoundRun]) -> tuple[Group, ...]:
     longest = LONGEST_OF_MANY if many else LONGEST_NAME
     oldest_first = sorted(runs, key=lambda run: str(run.data.get("datetime", "")))
     for run in oldest_first:
-        for record in store.records_in(run.data):
+        for record in list_records(run.data):
             key = _family(run, record), record["case"]
             if record["status"] != "interrupted" or key not in newest:
                 newest[key] = _entry(run, record, longest)
@@ -130,7 +131,7 @@ def _entry(run: FoundRun, record: Record, longest_name: int) -> Entry:
         record=slim(record, longest_name),
         run=run,
         datetime=clipped(str(run.data.get("datetime", ""))),
-        commit=clipped(store.short_commit(commit)) + dirty,
+        commit=clipped(shorten_commit(commit)) + dirty,
         budget=_budget(record),
         data=clipped(record["keys"].get("data", "")),
         whole=record,
@@ -154,7 +155,7 @@ def _budget(record: Record) -> dict[str, Any]:
 
 def _groups(entries: Sequence[Entry]) -> Iterator[Group]:
     """Part a family by how its joules were got; a case that was not metered goes with the most of them."""
-    made_of = [provenance.of(entry.record) for entry in entries]
+    made_of = [provenance.find_provenance(entry.record) for entry in entries]
     kinds = [None if source is None else source.kind for source in made_of]
     known = [kind for kind in kinds if kind is not None]
     most = max(dict.fromkeys(known), key=known.count, default=None)
@@ -166,7 +167,7 @@ def _groups(entries: Sequence[Entry]) -> Iterator[Group]:
 def _group(entries: Sequence[Entry], kind: str | None) -> Group:
     newest = max(entries, key=lambda entry: entry.datetime)
     block = newest.run.data["energy"]
-    made_of = (provenance.of(entry.record) for entry in entries)
+    made_of = (provenance.find_provenance(entry.record) for entry in entries)
     sources = {source for made in made_of if made for source in made.sources}
     return Group(
         fingerprint=clipped(block["fingerprint"]),

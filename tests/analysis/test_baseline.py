@@ -8,9 +8,10 @@ import pytest
 from energy.analysis.gates import baseline as baselines
 from energy.analysis.gates.reference import find_side
 from energy.analysis.gates.selection import Selection, make_relative, read_selection
-from energy.records import summary
+from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.records.store import Store, StoreError
+from energy.records.store import Store
+from energy.records.summary import summarise_run
 from tests.simulated.records import failed, record, run
 
 CPU, GPU = "epyc-2c-cpu-91bc", "h200-700w-3f2a"
@@ -35,7 +36,7 @@ def test_a_baseline_is_the_figures_of_the_run_it_was_made_from(store):
 
     pinned = baselines.pin_run(store, "main", path, force=True)
 
-    assert baselines.find_pin(store.root, "main", CPU).run == summary.of_run(store.load(path), path)
+    assert baselines.find_pin(store.root, "main", CPU).run == summarise_run(store.load(path), path)
     assert pinned.path == store.root / CPU / "baselines" / "main.json"
     assert baselines.read_pin(pinned.path).nodes["unet-bf16", "training"].endswith("test_training[unet-bf16]")
     assert pinned.overlooked == ("failed: unet-fp16 oom",)

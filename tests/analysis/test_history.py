@@ -16,7 +16,7 @@ from energy.analysis.history import histories, history, potts
 from energy.analysis.history.matrix import build_matrix
 from energy.analysis.history.series import tabulate_for_otava
 from energy.analysis.history.session_shift import polish_shifts
-from energy.records import column
+from energy.records.summary import take_column
 from energy.report.terminal import history as text
 from energy.statistics import confidence_interval
 from tests.simulated.histories import MACHINE, case, run, runs
@@ -33,7 +33,7 @@ def suite(rng, days, cases=8, noise=NOISE):
 
 
 def study(stored, metric="total_kj"):
-    return list(histories([column.of_run(one, metric) for one in stored], metric))
+    return list(histories([take_column(one, metric) for one in stored], metric))
 
 
 # The segmentation itself.
@@ -405,7 +405,7 @@ def test_neither_the_order_of_files_nor_the_unit_changes_what_is_found(values, f
 
 def test_summaries_from_the_index_make_the_same_history_as_from_memory(tmp_path):
     from energy.records.store import Store
-    from energy.records.summary import of_run
+    from energy.records.summary import summarise_run
     from tests.simulated import records
 
     store = Store(tmp_path / "results")
@@ -416,16 +416,19 @@ def test_summaries_from_the_index_make_the_same_history_as_from_memory(tmp_path)
     with store.index() as index:
         indexed = list(histories([index.column(path, "total_kj") for path in paths], "total_kj"))
 
-    read = [of_run(json.loads(path.read_bytes()), path) for path in paths]
+    read = [summarise_run(json.loads(path.read_bytes()), path) for path in paths]
 
     assert indexed == study(read)
     assert len(indexed[1].points) == 12
 
 
 def _metrics(kj):
-    from energy.records.metrics import summarise
+    from energy.records.metrics import summarise_metric
 
-    return {"total_kj": summarise("total_kj", [float(kj)]), "seconds": summarise("seconds", [1.0])}
+    return {
+        "total_kj": summarise_metric("total_kj", [float(kj)]),
+        "seconds": summarise_metric("seconds", [1.0]),
+    }
 
 
 # Text and CSV.
@@ -480,6 +483,6 @@ def test_the_csv_has_a_line_per_run_in_which_all_chosen_cases_count():
 
 
 def test_a_matrix_without_cases_is_no_mistake():
-    found = build_matrix([column.of_run(run(0, []), "total_kj")], "total_kj")
+    found = build_matrix([take_column(run(0, []), "total_kj")], "total_kj")
 
     assert (found.cases, found.means.shape) == ((), (0, 1))

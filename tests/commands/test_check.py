@@ -7,7 +7,7 @@ import pytest
 
 from energy.__main__ import main
 from energy.analysis.gates import baseline as baselines
-from energy.records.metrics import summarise
+from energy.records.metrics import summarise_metric
 from energy.records.store import Store
 from tests.simulated.records import domain, failed, modelled, record, run
 
@@ -37,9 +37,9 @@ def repeated(name, factor=1.0, **changes):
     """Return the record of a case with three repeats."""
     kj = [10.0 * factor * noise for noise in NOISE]
     figures = {
-        "total_kj": summarise("total_kj", kj),
-        "dice": summarise("dice", [0.8, 0.81, 0.82]),
-        "seconds": summarise("seconds", [100.0, 101.0, 99.0]),
+        "total_kj": summarise_metric("total_kj", kj),
+        "dice": summarise_metric("dice", [0.8, 0.81, 0.82]),
+        "seconds": summarise_metric("seconds", [100.0, 101.0, 99.0]),
     }
     whole = record(name, metrics=figures, domains=[domain([1000 * value for value in kj])], epochs=[])
     budget = {**whole["budget"], "seeds": [0, 1, 2]}
@@ -214,7 +214,7 @@ def test_the_list_of_a_good_run_is_ticked_off(store, check):
         (
             "the total energy is known",
             "NOT OK",
-            {"records": [record(metrics={"seconds": summarise("seconds", [1.0])})]},
+            {"records": [record(metrics={"seconds": summarise_metric("seconds", [1.0])})]},
         ),
         (
             "the meters saw at least 99% of every window",

@@ -9,7 +9,7 @@ import pytest
 
 from energy.__main__ import main
 from energy.analysis.gates.reference import find_side
-from energy.records.metrics import summarise
+from energy.records.metrics import summarise_metric
 from energy.records.store import Store
 from tests.simulated.records import domain, failed, record, run
 
@@ -20,7 +20,7 @@ def of_case(name="unet-baseline", kilojoules=(12.3, 12.4, 12.2), dice=(0.85, 0.8
     """Return a record with these figures, one per seed."""
     seconds = [10 * value for value in kilojoules]
     figures = {"total_kj": kilojoules, "dice": dice, "seconds": seconds}
-    metrics = {metric: summarise(metric, values) for metric, values in figures.items()}
+    metrics = {metric: summarise_metric(metric, values) for metric, values in figures.items()}
     whole = {
         "metrics": metrics,
         "budget": record()["budget"] | {"seeds": list(range(len(kilojoules)))},

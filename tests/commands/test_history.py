@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from energy.__main__ import main
-from energy.records.metrics import summarise
+from energy.records.metrics import summarise_metric
 from energy.records.store import Store
 from tests.simulated.records import failed, record, run
 
@@ -19,7 +19,7 @@ CPU, GPU = "epyc-2c-cpu-91bc", "h200-700w-3f2a"
 
 def measured(case, kj, dice=0.8):
     figures = {"total_kj": [kj], "dice": [dice], "seconds": [1.0]}
-    return record(case, metrics={name: summarise(name, values) for name, values in figures.items()})
+    return record(case, metrics={name: summarise_metric(name, values) for name, values in figures.items()})
 
 
 @pytest.fixture(scope="module")

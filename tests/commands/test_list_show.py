@@ -9,7 +9,7 @@ import pytest
 
 from energy import commands
 from energy.records import journal
-from energy.records.metrics import summarise
+from energy.records.metrics import summarise_metric
 from energy.records.store import Store
 from tests.command_line import mistake
 from tests.simulated.records import block, domain, failed, record, run
@@ -41,8 +41,8 @@ def test_list_shows_each_run_with_its_energy_and_failures(store, joulebench):
 def test_list_says_more_than_where_one_repeat_is_unknown(store, joulebench):
     lost = record(domains=[domain([12300.0, None], reason="lost")], epochs=[], budget={"seeds": [0, 1]})
     lost["metrics"] = {
-        "total_kj": summarise("total_kj", [12.3, None], "lost"),
-        "seconds": summarise("seconds", [1.0, 1.0]),
+        "total_kj": summarise_metric("total_kj", [12.3, None], "lost"),
+        "seconds": summarise_metric("seconds", [1.0, 1.0]),
     }
     lost["reference"] = None
     store.write(run([lost]), "lost")
@@ -62,10 +62,10 @@ def test_list_marks_a_checkout_with_changes(store, joulebench):
 
 def test_list_shows_a_run_that_was_cut_off(store, joulebench):
     path = store.journal(CPU)
-    journal.append(
+    journal.append_event(
         path, {"event": "start", "run": "a", "time": "2026-01-04T05:06:07+00:00", "energy": block()}
     )
-    journal.append(path, {"event": "case", "run": "a", "record": record()})
+    journal.append_event(path, {"event": "case", "run": "a", "record": record()})
 
     out = joulebench("list")[1]
 
@@ -76,7 +76,7 @@ def test_list_shows_a_run_that_was_cut_off(store, joulebench):
 def test_list_of_an_ended_journal_shows_nothing_more(store, joulebench):
     before = joulebench("list")[1]
     for event in ({"event": "start"}, {"event": "case", "record": record()}, {"event": "end"}):
-        journal.append(store.journal(CPU), {**event, "run": "a"})
+        journal.append_event(store.journal(CPU), {**event, "run": "a"})
 
     assert joulebench("list")[1] == before
 

@@ -20,7 +20,8 @@ from energy.__main__ import main
 from energy.commands import serve
 from energy.records import journal
 from energy.records.gather import NothingFoundError
-from energy.records.store import Store, StoreError
+from energy.records.runfile import StoreError
+from energy.records.store import Store
 from energy.report.page import live
 from tests.simulated.pages import parsed
 from tests.simulated.records import block, record, run
@@ -69,16 +70,18 @@ def eventually(ask, wanted):
 def begin(path):
     time_ = "2026-01-05T00:00:00+00:00"
     path.parent.mkdir(parents=True, exist_ok=True)
-    journal.append(path, {"event": "start", "run": "c0ffee", "time": time_, "energy": block(finished=None)})
+    journal.append_event(
+        path, {"event": "start", "run": "c0ffee", "time": time_, "energy": block(finished=None)}
+    )
 
 
 def end_case(path, case):
-    journal.append(path, {"event": "case", "run": "c0ffee", "record": record(case)})
+    journal.append_event(path, {"event": "case", "run": "c0ffee", "record": record(case)})
 
 
 def end_run(path, *cases):
     stored = Store(path.parents[1]).write(run([record(case) for case in cases]))
-    journal.append(path, {"event": "end", "run": "c0ffee", "file": stored.name})
+    journal.append_event(path, {"event": "end", "run": "c0ffee", "file": stored.name})
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C reaches another process in another way there")
@@ -270,7 +273,7 @@ def test_after_a_rest_of_a_run_that_was_slow_to_write_a_case_is_shown_at_once(wo
 def test_a_run_that_has_ended_is_shown_at_once(world):
     world.look(1000)
     end_case(world.journal, "cgnet-cache")
-    journal.append(world.journal, {"event": "end", "run": "c0ffee", "file": "0001_x.json"})
+    journal.append_event(world.journal, {"event": "end", "run": "c0ffee", "file": "0001_x.json"})
 
     assert world.look(1005) == [1000, 1005]
 

@@ -136,7 +136,7 @@ def test_a_sum_without_cpu_or_memory_is_not_shown_as_a_total():
     case = Case("unet-baseline", ())
     case.repeats = [repeat]
 
-    shown = provenance.of(record.build(case))
+    shown = provenance.find_provenance(record.build(case))
 
     assert (shown.joules, shown.band) == (None, None)
 

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from energy.measuring import ordering
-from energy.measuring.ordering import Entry, Order, as_collected, sequence
+from energy.measuring.ordering import Entry, Order, sequence
 from energy.plugin import sharding
 from energy.plugin.sharding import Shard
+from energy.records.runfile import sort_as_collected
 
 places = st.sampled_from(["first", "anywhere", "last"])
 entries = st.lists(st.builds(Entry, st.integers(1, 4), places), max_size=8)
@@ -91,7 +92,7 @@ def test_another_order_is_a_mistake(text):
 
 @given(st.permutations("abcdef"))
 def test_cases_are_shown_as_they_were_collected(measured):
-    places = as_collected(measured, "abcdef")
+    places = sort_as_collected(measured, "abcdef")
 
     assert "".join(measured[place] for place in places) == "abcdef"
 
@@ -99,7 +100,7 @@ def test_cases_are_shown_as_they_were_collected(measured):
 def test_a_reference_stands_first_and_a_rung_before_its_ladder():
     measured = ["unet", "b", "a", "rung 1", "rung 2", "ladder"]
 
-    places = as_collected(measured, ["a", "b", "ladder"])
+    places = sort_as_collected(measured, ["a", "b", "ladder"])
 
     assert [measured[place] for place in places] == ["unet", "a", "b", "rung 1", "rung 2", "ladder"]
 
@@ -107,7 +108,7 @@ def test_a_reference_stands_first_and_a_rung_before_its_ladder():
 def test_what_is_in_collected_order_stays():
     measured = ["unet", "a", "b", "rung", "ladder"]
 
-    assert as_collected(measured, ["a", "b", "ladder"]) == [0, 1, 2, 3, 4]
+    assert sort_as_collected(measured, ["a", "b", "ladder"]) == [0, 1, 2, 3, 4]
 
 
 costs = st.dictionaries(st.text("abc", min_size=1, max_size=4), st.floats(0, 100), max_size=12)

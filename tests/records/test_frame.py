@@ -9,9 +9,10 @@ import pytest
 import energy
 from energy.records import gather, journal
 from energy.records.frame import BACK, FRONT
-from energy.records.metrics import METRICS, summarise
+from energy.records.metrics import METRICS, summarise_metric
+from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.records.store import Store, StoreError
+from energy.records.store import Store
 from tests.simulated.records import COMMIT, block, domain, failed, modelled, record, run
 
 CPU, GPU = "epyc-2c-cpu-91bc", "h200-700w-3f2a"
@@ -27,10 +28,10 @@ def three_seeds():
     whole = record("enet-cache", domains=[modelled([1.0, 2.0, 3.0])])
     whole["budget"] = {**whole["budget"], "seeds": [7, 8, 9]}
     whole["metrics"] = {
-        "dice": summarise("dice", [0.5, 0.6, 0.7]),
-        "total_kj": summarise("total_kj", [1.0, 2.0, 3.0]),
-        "seconds": summarise("seconds", [10.0, 20.0, 30.0]),
-        "temp_rise_c": summarise("temp_rise_c", [None, None, None], "no sensor"),
+        "dice": summarise_metric("dice", [0.5, 0.6, 0.7]),
+        "total_kj": summarise_metric("total_kj", [1.0, 2.0, 3.0]),
+        "seconds": summarise_metric("seconds", [10.0, 20.0, 30.0]),
+        "temp_rise_c": summarise_metric("temp_rise_c", [None, None, None], "no sensor"),
     }
     whole["epochs"], whole["reference"] = [], None
     return whole
@@ -121,8 +122,10 @@ def test_a_run_that_has_not_ended_is_there_and_says_so(tmp_path):
     path = tmp_path / CPU / "journal.jsonl"
     path.parent.mkdir()
     time = "2026-01-05T00:00:00+00:00"
-    journal.append(path, {"event": "start", "run": "c0ffee", "time": time, "energy": block(finished=None)})
-    journal.append(path, {"event": "case", "run": "c0ffee", "record": record()})
+    journal.append_event(
+        path, {"event": "start", "run": "c0ffee", "time": time, "energy": block(finished=None)}
+    )
+    journal.append_event(path, {"event": "case", "run": "c0ffee", "record": record()})
 
     (row,) = energy.frame(tmp_path).to_dict("records")
 
@@ -134,9 +137,11 @@ def test_a_run_that_has_ended_is_in_its_file_and_not_once_more_in_the_journal(tm
     path = tmp_path / CPU / "journal.jsonl"
     file = Store(tmp_path).write(run([record()], CPU))
     time = "2026-01-05T00:00:00+00:00"
-    journal.append(path, {"event": "start", "run": "c0ffee", "time": time, "energy": block(finished=None)})
-    journal.append(path, {"event": "case", "run": "c0ffee", "record": record()})
-    journal.append(path, {"event": "end", "run": "c0ffee", "file": file.name})
+    journal.append_event(
+        path, {"event": "start", "run": "c0ffee", "time": time, "energy": block(finished=None)}
+    )
+    journal.append_event(path, {"event": "case", "run": "c0ffee", "record": record()})
+    journal.append_event(path, {"event": "end", "run": "c0ffee", "file": file.name})
 
     assert energy.frame(tmp_path)["run"].tolist() == [f"{CPU}/{file.stem}"]
 
@@ -176,14 +181,14 @@ def test_without_pandas_it_says_what_to_install(results, monkeypatch):
 def test_folder_file_glob_and_list_name_the_same_runs_once(results):
     one = results / CPU / "0001_01234567.json"
 
-    assert gather.files([results / CPU]) == [one]
-    assert gather.files([one, str(results / CPU / "*.json"), results / CPU]) == [one]
-    assert len(gather.files([results])) == len(gather.files([str(results / "*")])) == 2
+    assert gather.list_files([results / CPU]) == [one]
+    assert gather.list_files([one, str(results / CPU / "*.json"), results / CPU]) == [one]
+    assert len(gather.list_files([results])) == len(gather.list_files([str(results / "*")])) == 2
 
 
 def test_a_name_that_means_nothing_is_refused(tmp_path):
     with pytest.raises(StoreError, match="no such folder or file"):
-        gather.files([tmp_path / "reslts"])
+        gather.list_files([tmp_path / "reslts"])
 
 
 def test_a_damaged_file_costs_no_other_one(results):
@@ -192,7 +197,7 @@ def test_a_damaged_file_costs_no_other_one(results):
     newer["energy"]["schema"] = 2
     (results / CPU / "0003_x.json").write_text(json.dumps(newer))
 
-    runs, unusable = gather.read([results])
+    runs, unusable = gather.read_runs([results])
 
     assert len(runs) == 2
     assert ["damaged" in unusable[0].reason, "newer joulebench" in unusable[1].reason] == [True, True]

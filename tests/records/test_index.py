@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy.records import column, index, summary
+from energy.records import index
 from energy.records.index import file as _index_file
 from energy.records.index import rows as _index_rows
-from energy.records.metrics import METRICS, summarise
+from energy.records.metrics import METRICS, summarise_metric
+from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.records.store import Store, StoreError
+from energy.records.store import Store
+from energy.records.summary import CaseSummary, RunSummary, pack_values, summarise_run, unpack_values
 from tests.audit import many_results
 from tests.simulated.records import domain, failed, modelled, record, run
 
@@ -30,7 +32,7 @@ def store(tmp_path):
     """Two machines; good, failed, flagged and unknown figures; a plain file of pytest-benchmark."""
     store = Store(tmp_path / "results")
     unknown = record("cgnet-baseline", domains=[domain([None], reason="lost")])
-    unknown["metrics"]["total_kj"] = summarise("total_kj", [None], "lost")
+    unknown["metrics"]["total_kj"] = summarise_metric("total_kj", [None], "lost")
     flagged = record("enet-baseline", validity={"ok": False, "flags": ["throttled"]}, code="c0de")
     store.write(run([record(), failed("unet-bf16"), unknown], CPU), "first")
     store.write(run([flagged, record(domains=[domain([1.0]), modelled([2.0])])], CPU), "second")
@@ -64,7 +66,7 @@ def from_file(path):
 
 
 def from_data(data, path):
-    return summary.of_run(data, path)
+    return summarise_run(data, path)
 
 
 def database(store):
@@ -123,12 +125,10 @@ VALUES = st.lists(st.none() | st.floats(allow_nan=False, allow_infinity=False), 
 def test_any_figures_come_back_as_they_were_stored(tmp_path_factory, cases):
     path = tmp_path_factory.mktemp("any") / "a" / "0001_x.json"
     told = tuple(
-        summary.CaseSummary(
-            f"c{n}", "t", "ok", seeds=(n,), keys={"data": "d"}, values=values, flags=("a", "b")
-        )
+        CaseSummary(f"c{n}", "t", "ok", seeds=(n,), keys={"data": "d"}, values=values, flags=("a", "b"))
         for n, values in enumerate(cases)
     )
-    whole = summary.RunSummary(path, "a/0001_x", "a", "2026", "c0", True, False, told)
+    whole = RunSummary(path, "a/0001_x", "a", "2026", "c0", True, False, told)
     rows = _index_rows.Rows(_index_file.empty(path))
 
     rows.add("k", "s", whole)
@@ -342,12 +342,12 @@ def test_an_index_that_another_process_holds_does_not_stop_anybody(store, monkey
 READER = """
 import json, sys
 from pathlib import Path
-from energy.records import summary
 from energy.records.store import Store
+from energy.records.summary import summarise_run
 store = Store(Path(sys.argv[1]))
 with store.index(print) as whole:
     for stored in store.runs() * 3:
-        assert whole.summary(stored.path) == summary.of_run(json.loads(stored.path.read_bytes()), stored.path)
+        assert whole.summary(stored.path) == summarise_run(json.loads(stored.path.read_bytes()), stored.path)
 """
 
 
@@ -372,7 +372,7 @@ def test_two_processes_may_fill_the_index_at_once(store):
 def test_a_number_that_no_float_holds_stays_out_of_the_index_and_exact(store):
     data = run([record()])
     params = data["benchmarks"][0]["extra_info"]["energy"]["metrics"]
-    params["params"] = summarise("params", [2**53 + 1])
+    params["params"] = summarise_metric("params", [2**53 + 1])
     path = store.write(data)
 
     assert [store.summary(path).cases[0].values["params"] for _ in range(2)] == [(2**53 + 1,)] * 2
@@ -411,10 +411,10 @@ def test_a_file_outside_of_the_results_folder_is_read_each_time(store, tmp_path)
 
 
 def test_packing_keeps_unknown_values_and_their_places():
-    counts, values = column.packed([(1.0, None), (), (None,), (3.0,)])
+    counts, values = pack_values([(1.0, None), (), (None,), (3.0,)])
 
     assert list(counts) == [2, 0, 1, 1]
-    assert column.unpacked(values) == (1.0, None, None, 3.0)
+    assert unpack_values(values) == (1.0, None, None, 3.0)
 
 
 @pytest.mark.parametrize("full", [False, True])

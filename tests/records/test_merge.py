@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from energy.__main__ import main
 from energy.records import runfile, schema
-from energy.records.merge import MergeError, merge
-from energy.records.metrics import summarise
+from energy.records.merge import MergeError, merge_runs
+from energy.records.metrics import summarise_metric
 from tests.simulated.records import COMMIT, block, failed, record
 
 NAMES = ["unet-baseline", "unet-cache", "enet-baseline", "enet-cache", "segnet-baseline"]
@@ -47,7 +47,7 @@ def test_shards_joined_are_the_run_that_was_parted(data):
     records = []
     for name in names:
         kj = data.draw(values)
-        metrics = {"total_kj": summarise("total_kj", kj), "seconds": summarise("seconds", kj)}
+        metrics = {"total_kj": summarise_metric("total_kj", kj), "seconds": summarise_metric("seconds", kj)}
         budget = {"seeds": seeds}
         made = record(name, metrics=metrics, budget=budget, epochs=[], domains=[], reference=None)
         records.append(failed(name) | {"budget": budget} if data.draw(st.booleans()) else made)
@@ -63,7 +63,7 @@ def test_shards_joined_are_the_run_that_was_parted(data):
         for number in data.draw(st.permutations(range(1, count + 1)))
     }
 
-    whole = merge(shards)
+    whole = merge_runs(shards)
 
     assert without(whole) == without(run(records, collected=names))
     schema.check_run(whole, "merged")
@@ -75,7 +75,7 @@ def test_each_part_says_of_itself_what_it_said_as_a_run():
         [record("enet-cache")], 2, 2, idle=None, started="2026-01-01T00:00:00", finished="2026-02-02"
     )
 
-    energy = merge({"x/0001_a.json": first, "x/0002_b.json": second})["energy"]
+    energy = merge_runs({"x/0001_a.json": first, "x/0002_b.json": second})["energy"]
 
     assert (energy["started"], energy["finished"]) == ("2026-01-01T00:00:00", "2026-02-02")
     assert energy["idle"] is None
@@ -93,7 +93,7 @@ def test_of_a_reference_trained_in_every_shard_the_case_that_was_asked_for_stays
     second = run([asked, record("unet-cache")], 2, 3)
     third = run([reference(), record("segnet-baseline")], 3, 3)
 
-    whole = merge({"1": first, "2": second, "3": third})
+    whole = merge_runs({"1": first, "2": second, "3": third})
 
     cases = [entry["extra_info"]["energy"] for entry in whole["benchmarks"]]
     assert [case["case"] for case in cases] == [
@@ -112,7 +112,7 @@ def test_of_two_references_the_first_that_went_well_stays_and_stands_first():
     first = run([broken, record("enet-cache")], 1, 2, ["unet-cache", "enet-cache"])
     second = run([reference(), record("unet-cache")], 2, 2, ["unet-cache", "enet-cache"])
 
-    whole = merge({"1": first, "2": second})
+    whole = merge_runs({"1": first, "2": second})
 
     cases = [entry["extra_info"]["energy"] for entry in whole["benchmarks"]]
     assert [(case["case"], case["status"]) for case in cases] == [
@@ -127,7 +127,7 @@ def test_a_case_measured_in_two_runs_is_refused():
     runs = {"1": run([record()], 1, 2), "2": run([record(recipe={"lr": 2.0})], 2, 2)}
 
     with pytest.raises(MergeError, match="unet-baseline was measured in 1 and in 2"):
-        merge(runs)
+        merge_runs(runs)
 
 
 def changed(where, value):
@@ -169,11 +169,11 @@ KEYS = {"hardware": "epyc-2c-cpu-91bc", "software": "5f0e", "data": "77ab", "cas
 )
 def test_what_does_not_belong_together_is_refused_by_name(change, said):
     runs = {"one.json": run([record("unet-cache")], 1, 2), "two.json": run([record("enet-cache")], 2, 2)}
-    merge(copy.deepcopy(runs))
+    merge_runs(copy.deepcopy(runs))
     change(runs["two.json"])
 
     with pytest.raises(MergeError, match=said) as refused:
-        merge(runs)
+        merge_runs(runs)
 
     assert "two.json" in str(refused.value)
 
@@ -182,14 +182,14 @@ def test_a_missing_shard_is_refused_unless_a_part_will_do():
     runs = {"1": run([record("unet-cache")], 1, 3), "2": run([record("enet-cache")], 3, 3)}
 
     with pytest.raises(MergeError, match="shard 2/3 is missing"):
-        merge(runs)
-    assert len(merge(runs, partial=True)["benchmarks"]) == 2
+        merge_runs(runs)
+    assert len(merge_runs(runs, partial=True)["benchmarks"]) == 2
 
 
 def test_an_interrupted_part_leaves_the_whole_interrupted():
     runs = {"1": run([record("unet-cache")], 1, 2), "2": run([record("enet-cache")], 2, 2, finished=None)}
 
-    assert merge(runs, partial=True)["energy"]["finished"] is None
+    assert merge_runs(runs, partial=True)["energy"]["finished"] is None
 
 
 def test_parts_that_were_no_shards_can_be_joined():
@@ -197,7 +197,7 @@ def test_parts_that_were_no_shards_can_be_joined():
     for part in (first, second):
         del part["energy"]["shard"]
 
-    whole = merge({"1": first, "2": second})
+    whole = merge_runs({"1": first, "2": second})
 
     assert [entry["param"] for entry in whole["benchmarks"]] == ["unet-cache", "enet-cache"]
 
@@ -206,7 +206,7 @@ def test_tasks_that_differ_within_a_run_may_differ_between_runs():
     ladder = record("unet-ladder", task="ladder", budget={"epochs": 2, "seeds": []})
     runs = {"1": run([record("unet-cache"), ladder], 1, 2), "2": run([record("enet-cache")], 2, 2)}
 
-    assert len(merge(runs)["benchmarks"]) == 3
+    assert len(merge_runs(runs)["benchmarks"]) == 3
 
 
 def test_a_suite_whose_cases_have_budgets_of_their_own_can_be_joined():
@@ -214,7 +214,7 @@ def test_a_suite_whose_cases_have_budgets_of_their_own_can_be_joined():
     first = run([record("unet-cache", budget=long), record("unet-baseline", budget=short)], 1, 2)
     second = run([record("enet-cache", budget=short)], 2, 2)
 
-    assert len(merge({"1": first, "2": second})["benchmarks"]) == 3
+    assert len(merge_runs({"1": first, "2": second})["benchmarks"]) == 3
 
 
 def test_one_run_and_a_plain_file_are_refused():
@@ -222,16 +222,16 @@ def test_one_run_and_a_plain_file_are_refused():
     plain = {name: value for name, value in one.items() if name != "energy"}
 
     with pytest.raises(MergeError, match="two or more"):
-        merge({"1": one})
+        merge_runs({"1": one})
     with pytest.raises(MergeError, match=r"2: a plain file"):
-        merge({"1": one, "2": plain})
+        merge_runs({"1": one, "2": plain})
 
 
 @pytest.fixture
 def stored(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for number, name in ((1, "unet-cache"), (2, "enet-cache")):
-        runfile.write(run([record(name)], number, 2), tmp_path / f"part{number}" / "run.json")
+        runfile.write_run(run([record(name)], number, 2), tmp_path / f"part{number}" / "run.json")
     return tmp_path
 
 

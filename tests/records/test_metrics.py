@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy.records.metrics import METRICS, summarise
+from energy.records.metrics import METRICS, summarise_metric
 from energy.statistics import confidence_interval
 from energy.text import explain_unknown, format_number, format_plus_minus
 
@@ -40,13 +40,13 @@ def test_two_repeats_get_the_wide_interval_they_deserve():
 
 
 def test_one_repeat_has_a_mean_and_no_interval():
-    summary = summarise("total_kj", [4.2])
+    summary = summarise_metric("total_kj", [4.2])
 
     assert summary == {"unit": "kJ", "better": "lower", "values": [4.2], "mean": 4.2, "ci95": None}
 
 
 def test_one_unknown_value_makes_the_mean_unknown_and_never_zero():
-    summary = summarise("total_kj", [4.2, None], "GPU lost in repeat 2")
+    summary = summarise_metric("total_kj", [4.2, None], "GPU lost in repeat 2")
 
     assert summary["mean"] is None
     assert summary["ci95"] is None
@@ -56,23 +56,23 @@ def test_one_unknown_value_makes_the_mean_unknown_and_never_zero():
 
 def test_an_unknown_value_without_a_reason_is_refused():
     with pytest.raises(ValueError, match="no reason"):
-        summarise("total_kj", [None])
+        summarise_metric("total_kj", [None])
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_value_that_is_not_finite_is_refused(value):
     with pytest.raises(ValueError, match="finite"):
-        summarise("dice", [value])
+        summarise_metric("dice", [value])
 
 
 def test_no_values_at_all_are_refused():
     with pytest.raises(ValueError, match="no values"):
-        summarise("dice", [])
+        summarise_metric("dice", [])
 
 
 def test_a_misspelt_metric_gets_the_nearest_names():
     with pytest.raises(ValueError, match="total_kj"):
-        summarise("total_kJ", [1.0])
+        summarise_metric("total_kJ", [1.0])
 
 
 def test_a_name_like_no_other_gets_all_there_are():

@@ -8,14 +8,14 @@ import sys
 import pytest
 
 from energy.records import runfile
-from energy.records.metrics import summarise
+from energy.records.metrics import summarise_metric
 from energy.records.schema import RecordError
 from energy.records.store import Store
 from tests.simulated.records import COMMIT, block, failed, record, run
 
 THREE_SEEDS = {
     "budget": {"seeds": [0, 1, 2]},
-    "metrics": {"seconds": summarise("seconds", [10.0, 13.0, 11.0])},
+    "metrics": {"seconds": summarise_metric("seconds", [10.0, 13.0, 11.0])},
     "domains": [],
     "epochs": [],
     "reference": None,
@@ -85,7 +85,7 @@ def test_our_numbers_stand_once_under_extra_info():
 
 
 def test_a_case_that_failed_after_a_good_repeat_keeps_the_seconds_of_that_repeat():
-    partial = failed("unet-baseline") | {"metrics": {"seconds": summarise("seconds", [9.0])}}
+    partial = failed("unet-baseline") | {"metrics": {"seconds": summarise_metric("seconds", [9.0])}}
 
     (entry,) = run([partial])["benchmarks"]
 
@@ -117,8 +117,8 @@ def test_an_invalid_record_makes_no_file():
 
 def test_a_run_can_be_written_to_any_path(tmp_path):
     path = tmp_path / "new" / "out.json"
-    runfile.write(run([record()]), path)
-    runfile.write(run([record(), record("unet-bf16")]), path)
+    runfile.write_run(run([record()]), path)
+    runfile.write_run(run([record(), record("unet-bf16")]), path)
 
     assert len(Store(tmp_path).load(path)["benchmarks"]) == 2
     assert [entry.name for entry in path.parent.iterdir()] == ["out.json"]

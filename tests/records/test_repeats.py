@@ -12,9 +12,8 @@ from energy.measuring.cooling import Cooling
 from energy.measuring.window import Mark, Window
 from energy.reading import Count, Fault, Reading
 from energy.records import schema
-from energy.records.combine import combine, cut_short
-from energy.records.repeats import Repeats
-from energy.records.summary import of_record
+from energy.records.repeats import Repeats, combine_repeats, cut_case_short
+from energy.records.summary import summarise_record
 
 SEEDS = [7, 3, 5, 2]
 SOURCES = (
@@ -109,7 +108,7 @@ def test_the_record_of_all_repeats_is_that_of_each_of_them_combined(repeats):
     of = len(repeats)
     parts = [built([repeat], number, of) for number, repeat in enumerate(repeats, start=1)]
 
-    whole = combine(parts)
+    whole = combine_repeats(parts)
 
     assert alike(whole, built(repeats))
     schema.check_record(whole, "combined")
@@ -123,7 +122,7 @@ def test_repeats_of_several_windows_count_as_many_times(repeats, data):
     for part in parts:
         part["budget"]["seeds"] = SEEDS[: len(repeats)]
 
-    assert alike(combine(parts), built(repeats))
+    assert alike(combine_repeats(parts), built(repeats))
 
 
 @settings(max_examples=20, deadline=None)
@@ -134,7 +133,7 @@ def test_a_case_whose_last_repeat_failed_keeps_what_had_ended(repeats):
     parts = [built([repeat], number, of) for number, repeat in enumerate(repeats, start=1)]
     parts.append(built([], of - 1, of, problem))
 
-    whole = combine(parts)
+    whole = combine_repeats(parts)
 
     expected = built(repeats, problem=problem)
     expected["budget"]["seeds"] = SEEDS[:of]
@@ -149,7 +148,7 @@ def test_a_case_whose_last_repeat_failed_keeps_what_had_ended(repeats):
 def test_a_case_that_was_cut_short_has_no_metric_and_says_how_far_it_came(repeats):
     parts = [built([repeat], number, 4) for number, repeat in enumerate(repeats, start=1)]
 
-    whole = cut_short(parts, 4)
+    whole = cut_case_short(parts, 4)
 
     schema.check_record(whole, "cut short")
     assert (whole["status"], whole["metrics"]) == ("interrupted", {})
@@ -173,7 +172,7 @@ def simple(seconds=10.0, watts=100.0, dice=0.8):
 def test_three_repeats_by_hand():
     parts = [built([simple(watts=watts)], n, 3) for n, watts in enumerate((90.0, 100.0, 110.0), start=1)]
 
-    whole = combine(parts)
+    whole = combine_repeats(parts)
 
     figure = whole["metrics"]["total_kj"]
     assert figure["values"] == pytest.approx([0.9, 1.0, 1.1])
@@ -189,13 +188,13 @@ def test_references_are_put_together_and_null_where_there_was_none():
     known = {"case": "unet-baseline", "dice": [0.9], "origin": "this run"}
     parts = [built([simple()], 1, 2, reference=known), built([simple()], 2, 2)]
 
-    assert combine(parts)["reference"] == known | {"dice": [0.9, None]}
+    assert combine_repeats(parts)["reference"] == known | {"dice": [0.9, None]}
 
 
 def test_more_repeats_than_seeds_are_counted():
     parts = [built([simple(), simple()], 1, 2), built([simple()], 2, 2)]
 
-    whole = combine(parts)
+    whole = combine_repeats(parts)
 
     assert whole["repeats"] == 3
     schema.check_record(whole, "combined")
@@ -207,14 +206,14 @@ def test_repeats_of_two_cases_are_not_combined(field):
     parts[0][field] = {"another": 1}
 
     with pytest.raises(ValueError, match=f"differ in {field}"):
-        combine(parts)
+        combine_repeats(parts)
 
 
 def test_nothing_follows_a_repeat_that_failed():
     parts = [built([], 1, 2, MemoryError()), built([simple()], 2, 2)]
 
     with pytest.raises(ValueError, match="follows one that failed"):
-        combine(parts)
+        combine_repeats(parts)
 
 
 def test_values_stand_in_the_order_of_the_repeats_whichever_was_measured_first():
@@ -229,6 +228,6 @@ def test_values_stand_in_the_order_of_the_repeats_whichever_was_measured_first()
 def test_the_summary_of_a_combined_case_has_a_value_per_seed():
     parts = [built([simple(dice=dice)], n, 2) for n, dice in ((1, 0.8), (2, 0.9))]
 
-    summary = of_record(combine(parts))
+    summary = summarise_record(combine_repeats(parts))
 
     assert (summary.seeds, summary.values["dice"]) == ((7, 3), (0.8, 0.9))

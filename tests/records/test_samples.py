@@ -16,8 +16,10 @@ from hypothesis import HealthCheck, given, settings
 
 from energy import exporters
 from energy.__main__ import main
-from energy.records import gather, store, summary
+from energy.records import gather
+from energy.records.runfile import list_records
 from energy.records.store import Store
+from energy.records.summary import summarise_record
 from tests.records.test_schema import records
 from tests.simulated.records import run
 
@@ -59,7 +61,7 @@ def test_the_sample_is_what_it_was():
 
 
 def test_it_is_loaded_and_valid(results):
-    found = store.records_in(Store(results).load(SAMPLE))
+    found = list_records(Store(results).load(SAMPLE))
 
     assert [record["case"] for record in found] == CASES
     assert [record["status"] for record in found] == ["ok", "ok", "ok", "diverged"]
@@ -122,7 +124,7 @@ def test_it_is_exported(name, results, tmp_path):
 
 
 def test_a_report_takes_it(results):
-    runs, unusable = gather.read([results])
+    runs, unusable = gather.read_runs([results])
 
     assert ([found.data["energy"]["fingerprint"] for found in runs], unusable) == ([MACHINE], [])
 
@@ -148,7 +150,7 @@ def test_stock_pytest_benchmark_reads_every_committed_result():
 
     assert (compared.returncode, compared.stderr) == (0, "")
     for path in paths:
-        for record in store.records_in(Store(RESULTS).load(path)):
+        for record in list_records(Store(RESULTS).load(path)):
             assert f"[{record['case']}]" in compared.stdout
     assert len(paths) >= 2
 
@@ -160,6 +162,6 @@ def test_any_record_comes_back_from_its_file_unchanged(tmp_path_factory, drawn):
 
     path = results.write(run([drawn]))
 
-    (again,) = store.records_in(results.load(path))
+    (again,) = list_records(results.load(path))
     assert again == drawn
-    assert results.summary(path).cases == (summary.of_record(drawn),)
+    assert results.summary(path).cases == (summarise_record(drawn),)

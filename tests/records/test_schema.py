@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from energy.records import schema
-from energy.records.metrics import METRICS, summarise
+from energy.records.metrics import METRICS, summarise_metric
 from energy.records.schema import RecordError, check_event, check_record, check_run
 from tests.simulated.records import domain, failed, record, run
 
@@ -24,9 +24,9 @@ def records(draw):
     repeats = draw(st.integers(1, 4))
     per_repeat = st.lists(FINITE, min_size=repeats, max_size=repeats)
     names = draw(st.sets(st.sampled_from(sorted(METRICS)), max_size=5))
-    metrics = {name: summarise(name, draw(per_repeat)) for name in names}
-    metrics["dice"] = summarise("dice", [None] * repeats, draw(WORD))
-    metrics["seconds"] = summarise("seconds", draw(per_repeat))
+    metrics = {name: summarise_metric(name, draw(per_repeat)) for name in names}
+    metrics["dice"] = summarise_metric("dice", [None] * repeats, draw(WORD))
+    metrics["seconds"] = summarise_metric("seconds", draw(per_repeat))
     joules = draw(st.lists(st.floats(0, 1e9), min_size=repeats, max_size=repeats))
     return record(
         draw(WORD),
@@ -46,7 +46,7 @@ def records(draw):
 def test_a_record_survives_json_unchanged_and_stays_valid(drawn):
     check_record(drawn, "drawn")
 
-    again = json.loads(schema.as_json(drawn, "drawn"))
+    again = json.loads(schema.to_json(drawn, "drawn"))
     check_record(again, "again")
     assert again == drawn
 
@@ -135,7 +135,7 @@ def test_a_failed_case_needs_to_say_why():
 def test_a_failed_case_may_have_fewer_repeats_than_seeds():
     partial = failed("unet-baseline") | {
         "budget": {"seeds": [0, 1, 2]},
-        "metrics": {"seconds": summarise("seconds", [9.0])},
+        "metrics": {"seconds": summarise_metric("seconds", [9.0])},
     }
 
     check_record(partial, "here")
@@ -193,4 +193,4 @@ def test_what_is_no_journal_event_is_refused(event):
 
 def test_what_json_cannot_hold_is_refused_with_a_remedy():
     with pytest.raises(RecordError, match="write JSON types"):
-        schema.as_json({"path": object()}, "here")
+        schema.to_json({"path": object()}, "here")

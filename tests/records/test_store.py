@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from energy.records import store as module
+from energy.records.runfile import StoreError, list_records
 from energy.records.schema import RecordError
-from energy.records.store import Store, StoreError
+from energy.records.store import Store
 from tests.simulated.records import COMMIT, failed, record, run
 
 CPU, GPU = "epyc-2c-cpu-91bc", "h200-700w-3f2a"
@@ -26,7 +27,7 @@ def test_what_was_written_is_read_again_unchanged(store):
     path = store.write(data)
 
     assert store.load(path) == json.loads(json.dumps(data))
-    assert module.records_in(store.load(path)) == [record(), failed("unet-bf16")]
+    assert list_records(store.load(path)) == [record(), failed("unet-bf16")]
 
 
 def test_a_run_is_named_by_machine_number_and_commit(store):

@@ -13,7 +13,7 @@ import pytest
 
 from energy.__main__ import main
 from energy.records import gather
-from energy.records.metrics import summarise
+from energy.records.metrics import summarise_metric
 from energy.records.store import Store
 from energy.report import groups
 from energy.report.page import build, choosing, drawing, page
@@ -36,7 +36,7 @@ def trained(case, dice, kj, share=None):
     """A training that reached a Dice for some kilojoules, with all that charts want."""
     figures = {"dice": dice, "total_kj": kj, "kj_per_epoch": kj / 2, "seconds": 10 * kj, "mean_watts": 100.0}
     figures |= {"dice_loss_vs_unet_pct": 100 * (0.9 - dice) / 0.9, "dice_per_kj": dice / kj}
-    metrics = {name: summarise(name, [value]) for name, value in figures.items()}
+    metrics = {name: summarise_metric(name, [value]) for name, value in figures.items()}
     parts = [domain([1000 * kj])] if share is None else [modelled([1000 * kj])]
     return record(case, metrics=metrics, domains=parts)
 
@@ -68,7 +68,7 @@ def results(tmp_path_factory):
 @pytest.fixture(scope="module")
 def reports(results):
     """The report as an image, and the one whose charts answer; drawn once, since that takes seconds."""
-    runs, unusable = gather.read([results])
+    runs, unusable = gather.read_runs([results])
     made = groups.of_runs(runs)
     begun = drawing.begin(made, runs, interactive=True)
     images = drawing.as_drawings(begun)
@@ -193,7 +193,7 @@ def luminance(colour):
 
 def test_the_sliders_answer_as_python_does(opened, results):
     page = opened()
-    made = groups.of_runs(gather.read([results])[0])
+    made = groups.of_runs(gather.read_runs([results])[0])
     # A group that offers nothing to choose (a ladder, runs that all failed) has no line.
     options = list(filter(None, map(choosing.candidates, made)))
     assert len(options) > 3
@@ -384,7 +384,7 @@ def hostile(case):
     bad = trained(case, 0.5, 1.0)
     bad |= {"arch": HOSTILE, "technique": HOSTILE, "task": HOSTILE, "case": case + HOSTILE}
     bad["validity"] = {"ok": False, "flags": [HOSTILE, "'onload='alert(3)"]}
-    bad["metrics"]["temp_rise_c"] = summarise("temp_rise_c", [None], HOSTILE)
+    bad["metrics"]["temp_rise_c"] = summarise_metric("temp_rise_c", [None], HOSTILE)
     bad["metrics"][HOSTILE] = {"unit": HOSTILE, "better": None, "values": [1], "mean": 1, "ci95": None}
     bad["domains"][0] |= {"source": HOSTILE, "device": HOSTILE, "domain": HOSTILE}
     bad["keys"] = dict.fromkeys(("hardware", "software", "data", "case"), HOSTILE)

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from energy.records.metrics import summarise
+from energy.records.metrics import summarise_metric
 from energy.report import charts
 from energy.report.charts import (
     _frames,
@@ -260,7 +260,7 @@ def test_parts_stand_one_after_the_other_and_end_at_the_total(one):
 @pytest.mark.parametrize("idle_kj", [1e-300, 1e9, 1e200, 1e300])
 def test_bars_begin_at_0_and_end_in_the_frame_whatever_the_idle_share_is_said_to_be(idle_kj):
     odd = trained("unet-baseline", [0.9], [20.0])
-    odd["metrics"]["idle_kj"] = summarise("idle_kj", [idle_kj])
+    odd["metrics"]["idle_kj"] = summarise_metric("idle_kj", [idle_kj])
 
     (chart,) = parts.draw(model_of(found([odd, trained("enet-baseline", [0.8], [2.0])])))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from energy.__main__ import main
 from energy.measuring import machine
 from energy.records import gather
-from energy.records.metrics import summarise
+from energy.records.metrics import summarise_metric
 from energy.records.store import Store
 from energy.report import charts, groups
 from energy.report.charts import Drawn, _workers
@@ -28,7 +28,7 @@ H200 = {"gpus": [{"name": "NVIDIA H200", "power_limit_watts": 700.0}], "cpu": "A
 def trained(case, dice, kj, **changes):
     """A training of one seed that reached a Dice for some kilojoules."""
     figures = {"dice": [dice], "total_kj": [kj], "kj_per_epoch": [kj / 2], "seconds": [10 * kj]}
-    metrics = {name: summarise(name, values) for name, values in figures.items()}
+    metrics = {name: summarise_metric(name, values) for name, values in figures.items()}
     return record(case, metrics=metrics, domains=[domain([1000 * kj])], **changes)
 
 
@@ -109,7 +109,7 @@ def test_many_results_are_drawn_by_other_processes_if_the_caller_has_some(
     drawn_here = []
     alone = _workers.alone
     monkeypatch.setattr(_workers, "alone", lambda work, some: drawn_here.extend(some) or alone(work, some))
-    held = sum(path.stat().st_size for path in gather.files(["results"]))
+    held = sum(path.stat().st_size for path in gather.list_files(["results"]))
     monkeypatch.setattr(build, "MANY_BYTES", held + more)
 
     made = build.report(["results"], build.Choices("it", processes=processes))
@@ -224,7 +224,7 @@ def test_measured_and_modelled_stand_in_tables_of_their_own(tmp_path):
     half = trained("enet-baseline", 0.8, 0.001) | {"domains": [modelled([1.0])]}
     Store(tmp_path).write(run([trained("unet-baseline", 0.9, 1.0), half]))
 
-    made = groups.of_runs(gather.read([tmp_path])[0])
+    made = groups.of_runs(gather.read_runs([tmp_path])[0])
 
     assert {(group.kind, group.entries[0].case) for group in made} == {
         ("measured", "unet-baseline"),
@@ -247,7 +247,7 @@ def test_other_budgets_and_other_data_are_never_compared(tmp_path):
     ):
         Store(tmp_path).write(run([trained("unet-baseline", 0.9, 1.0, **changes)], day=day))
 
-    made = groups.of_runs(gather.read([tmp_path])[0])
+    made = groups.of_runs(gather.read_runs([tmp_path])[0])
 
     assert [len(group.entries) for group in made] == [1] * 5
 
@@ -259,7 +259,7 @@ def test_the_newest_record_of_a_case_stands_and_an_interrupted_one_replaces_none
     store.write(run([trained("unet-baseline", 0.9, 2.0), failed("enet-baseline")], day=2))
     store.write(run([failed("unet-baseline", "interrupted") | {"error": error}], day=3))
 
-    (group,) = groups.of_runs(gather.read([tmp_path])[0])
+    (group,) = groups.of_runs(gather.read_runs([tmp_path])[0])
 
     entries = {entry.case: entry for entry in group.entries}
     assert entries["unet-baseline"].mean("dice") == 0.9
@@ -268,7 +268,7 @@ def test_the_newest_record_of_a_case_stands_and_an_interrupted_one_replaces_none
 
 def sentences(path):
     """Return what stands at the top of a page made of one results folder."""
-    return overview.lead(groups.of_runs(gather.read([path])[0]))
+    return overview.lead(groups.of_runs(gather.read_runs([path])[0]))
 
 
 def test_the_page_begins_with_the_cheapest_case_that_keeps_u_nets_dice(store):
@@ -392,8 +392,12 @@ def test_an_unfinished_run_of_a_journal_is_shown_as_such(store, report, no_chart
 
     path = store.journal(CPU)
     time = "2026-01-09T00:00:00+00:00"
-    journal.append(path, {"event": "start", "run": "c0ffee", "time": time, "energy": block(finished=None)})
-    journal.append(path, {"event": "case", "run": "c0ffee", "record": trained("dabnet-baseline", 0.7, 0.5)})
+    journal.append_event(
+        path, {"event": "start", "run": "c0ffee", "time": time, "energy": block(finished=None)}
+    )
+    journal.append_event(
+        path, {"event": "case", "run": "c0ffee", "record": trained("dabnet-baseline", 0.7, 0.5)}
+    )
 
     report()
 

@@ -3,7 +3,7 @@
 import pytest
 
 from energy.records import provenance
-from energy.records.metrics import METRICS, summarise
+from energy.records.metrics import METRICS, summarise_metric
 from energy.report.terminal import caption, table
 from energy.report.terminal import record as detail
 from tests.simulated.records import domain, failed, modelled, record
@@ -12,7 +12,7 @@ IDLE = {"watts": {"cpu": 11.02, "ram": None, "total": None}, "seconds": 30.0}
 
 
 def metrics(**values):
-    return {name: summarise(name, [value], "the meter was lost") for name, value in values.items()}
+    return {name: summarise_metric(name, [value], "the meter was lost") for name, value in values.items()}
 
 
 def novograd(name="attention_squeeze_unet-novograd", **changes):
@@ -60,9 +60,9 @@ def test_several_seeds_show_the_mean_with_half_its_interval():
     """Dice 0.84, 0.85, 0.86: half = 4.3027 * 0.01 / sqrt(3) = 0.0248; kJ: half 0.497, meter 0.615."""
     seeds = {"budget": {"seeds": [0, 1, 2]}, "epochs": [], "reference": None}
     figures = {
-        "dice": summarise("dice", [0.84, 0.85, 0.86]),
-        "total_kj": summarise("total_kj", [12.1, 12.3, 12.5]),
-        "seconds": summarise("seconds", [100.0, 101.0, 102.0]),
+        "dice": summarise_metric("dice", [0.84, 0.85, 0.86]),
+        "total_kj": summarise_metric("total_kj", [12.1, 12.3, 12.5]),
+        "seconds": summarise_metric("seconds", [100.0, 101.0, 102.0]),
     }
     energy = [domain([12100.0, 12300.0, 12500.0])]
 
@@ -87,14 +87,16 @@ def test_the_band_of_a_total_adds_up_the_bands_of_its_parts():
     """8 kJ ± 5 % and 4 kJ in [1, 8]: 12 kJ in [8.6, 16.4]."""
     mixed = record(domains=[domain([8000.0], source="nvml_counter"), modelled([4000.0])])
 
-    source = provenance.of(mixed)
+    source = provenance.find_provenance(mixed)
 
     assert source.joules == 12000
     assert source.band == pytest.approx((8600, 16400))
 
 
 def test_a_witness_is_part_of_no_total():
-    source = provenance.of(record(domains=[domain([8000.0]), domain([9000.0], source="other", witness=True)]))
+    source = provenance.find_provenance(
+        record(domains=[domain([8000.0]), domain([9000.0], source="other", witness=True)])
+    )
 
     assert source.joules == 8000
     assert source.sources == (("rapl", "measured"),)
@@ -105,7 +107,7 @@ def test_an_unknown_part_makes_the_total_unknown_and_never_zero():
 
     text = table.render([record(domains=parts)], idle=None)
 
-    assert provenance.of(record(domains=parts)).joules is None
+    assert provenance.find_provenance(record(domains=parts)).joules is None
     assert "no total energy is known" in text
 
 
@@ -250,4 +252,7 @@ def test_the_detail_of_a_failed_case_says_why_and_when():
 
 
 def test_an_unknown_total_is_said_in_words():
-    assert caption.kilojoules(provenance.of(record(domains=[domain([None], reason="lost")]))) == "unknown"
+    assert (
+        caption.kilojoules(provenance.find_provenance(record(domains=[domain([None], reason="lost")])))
+        == "unknown"
+    )

@@ -12,8 +12,8 @@ from energy import exporters
 from energy.analysis.compare.compare import compare
 from energy.analysis.compare.result import Comparison
 from energy.exporters import Request
-from energy.records.metrics import summarise
-from energy.records.summary import of_run
+from energy.records.metrics import summarise_metric
+from energy.records.summary import summarise_run
 from tests.simulated import records
 from tests.simulated.records import domain, failed, modelled
 
@@ -67,12 +67,12 @@ def repeated(
     dice = [0.8 + seed / 100 for seed in range(len(total_kj))] if dice is None else dice
     joules = [1000 * value for value in total_kj]
     metrics = {
-        "dice": summarise("dice", dice),
-        "total_kj": summarise("total_kj", total_kj),
-        "kj_per_epoch": summarise("kj_per_epoch", [value / 2 for value in total_kj]),
-        "cpu_kj": summarise("cpu_kj", total_kj),
-        "gpu_kj": summarise("gpu_kj", [None] * len(total_kj), "no meter read the gpu in this run"),
-        "seconds": summarise("seconds", [100.0 + value for value in total_kj]),
+        "dice": summarise_metric("dice", dice),
+        "total_kj": summarise_metric("total_kj", total_kj),
+        "kj_per_epoch": summarise_metric("kj_per_epoch", [value / 2 for value in total_kj]),
+        "cpu_kj": summarise_metric("cpu_kj", total_kj),
+        "gpu_kj": summarise_metric("gpu_kj", [None] * len(total_kj), "no meter read the gpu in this run"),
+        "seconds": summarise_metric("seconds", [100.0 + value for value in total_kj]),
     }
     whole = {
         **plain,
@@ -137,7 +137,9 @@ def text(name: str, data: dict[str, Any], **options: Any) -> str:
 
 def comparison(base: dict[str, Any], head: dict[str, Any], **options: Any) -> Comparison:
     """Compare two run files that were parsed."""
-    return compare(of_run(base, _path("0001_base")), of_run(head, _path("0002_head")), **options)
+    return compare(
+        summarise_run(base, _path("0001_base")), summarise_run(head, _path("0002_head")), **options
+    )
 
 
 def _path(name: str) -> Path:

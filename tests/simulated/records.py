@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from energy.records import runfile
-from energy.records.metrics import summarise
+from energy.records.metrics import summarise_metric
 
 COMMIT = {
     "id": "0123456789abcdef0123456789abcdef01234567",
@@ -63,12 +63,12 @@ def record(case: str = "unet-baseline", **changes: Any) -> dict[str, Any]:
         },
         "keys": {"hardware": "epyc-2c-cpu-91bc", "software": "5f0e", "data": "77ab", "case": f"{case}-51d0"},
         "metrics": {
-            "dice": summarise("dice", [0.85]),
-            "total_kj": summarise("total_kj", [12.3]),
-            "kj_per_epoch": summarise("kj_per_epoch", [6.1]),
-            "dice_loss_vs_unet_pct": summarise("dice_loss_vs_unet_pct", [0.0]),
-            "dice_per_kj": summarise("dice_per_kj", [0.0691]),
-            "seconds": summarise("seconds", [101.4]),
+            "dice": summarise_metric("dice", [0.85]),
+            "total_kj": summarise_metric("total_kj", [12.3]),
+            "kj_per_epoch": summarise_metric("kj_per_epoch", [6.1]),
+            "dice_loss_vs_unet_pct": summarise_metric("dice_loss_vs_unet_pct", [0.0]),
+            "dice_per_kj": summarise_metric("dice_per_kj", [0.0691]),
+            "seconds": summarise_metric("seconds", [101.4]),
         },
         "epochs": [
             [

@@ -5,7 +5,7 @@ import numpy as np
 from energy.analysis.history.series import ChangePoint, Cut, Level, Series
 from energy.analysis.history.series import Point as Past
 from energy.records.gather import FoundRun
-from energy.records.metrics import summarise
+from energy.records.metrics import summarise_metric
 from energy.report import groups, model
 from energy.report.model import Figure, Model, Panel, Point
 from tests.simulated.records import domain, failed, modelled, record, run
@@ -42,7 +42,7 @@ def trained(case, dice, kj, kind="measured", **changes):
         "peak_rss_mib": [100.0 * value for value in dice],
     }
     whole = {
-        "metrics": {name: summarise(name, values) for name, values in figures.items()},
+        "metrics": {name: summarise_metric(name, values) for name, values in figures.items()},
         "epochs": [
             [
                 {"epoch": number, "joules": 250.0 * total, "seconds": 2.5 * total, "val_dice": 0.2 * number}
@@ -81,7 +81,7 @@ def ladder():
 
 def inferred(case, dice, watts, kind="measured"):
     figures = {"dice": [dice], "seconds": [10.0], "mean_watts": [watts], "temp_rise_c": [watts / 10]}
-    metrics = {name: summarise(name, values) for name, values in figures.items()}
+    metrics = {name: summarise_metric(name, values) for name, values in figures.items()}
     return record(
         case, task="inference", metrics=metrics, epochs=[], domains=parts([1.0], kind), reference=None
     )

@@ -19,7 +19,7 @@ class World(WorkMeter):
 
     def patch(self, monkeypatch):
         """Let this be the only meter, on a machine that nobody else uses."""
-        monkeypatch.setattr("energy.open_meters", lambda *_, **__: Meters([self]))
+        monkeypatch.setattr("energy.measuring.run.open_meters", lambda *_, **__: Meters([self]))
         monkeypatch.setattr("energy.measuring.window.Window.flags", lambda _: ())
         monkeypatch.setattr("energy.measuring.cooling.temperatures", lambda _: {})
         return self

@@ -9,9 +9,8 @@ from typing import Any
 
 from energy.analysis.compare.result import Problem
 from energy.analysis.compare.values import Identity
-from energy.records import store
+from energy.records.runfile import StoreError, list_records, read_run
 from energy.records.schema import RecordError
-from energy.records.store import StoreError
 from energy.records.summary import CaseSummary, RunSummary
 from energy.text import list_few
 
@@ -204,7 +203,7 @@ def read_records(run: RunSummary) -> dict[tuple[str, str], Record]:
     if not run.path.is_file():
         return {}
     try:
-        found = store.records_in(store.parse(run.path))
+        found = list_records(read_run(run.path))
     except (RecordError, StoreError):
         return {}
     return {(record["case"], record["task"]): record for record in found}

@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from energy.analysis.gates.exit_codes import MEANING, blocks
-from energy.measuring.fingerprint import short_hash
-from energy.records import store, summary
-from energy.records.files import write_then_rename
+from energy.records.files import short_hash, write_then_rename
+from energy.records.runfile import StoreError, list_records
 from energy.records.schema import SCHEMA, RecordError, check_version
-from energy.records.store import Store, StoreError
-from energy.records.summary import CaseSummary, RunSummary
+from energy.records.store import Store
+from energy.records.summary import CaseSummary, RunSummary, summarise_plain, summarise_run
 from energy.text import list_few
 
 FOLDER = "baselines"
@@ -66,7 +65,7 @@ def pin_run(results: Store, name: str, path: Path, *, force: bool = False) -> Pi
     if not _NAME.fullmatch(name):
         raise StoreError(f"name of a baseline {name!r}: expected a letter, then letters, digits and . _ + -")
     data = results.load(path)
-    run = summary.of_run(data, path)
+    run = summarise_run(data, path)
     against = find_objections(data, run)
     if against and not (force and _is_usable(run)):
         remedy = "" if not _is_usable(run) else "; --force pins it all the same"
@@ -160,9 +159,9 @@ def read_pin(path: Path) -> Pin:
 def find_nodes(data: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     """Return pytest's node id of each case of a run file, by name and task, as far as known."""
     if "energy" not in data:
-        plain = ((summary.of_plain(entry), entry["fullname"]) for entry in data["benchmarks"])
+        plain = ((summarise_plain(entry), entry["fullname"]) for entry in data["benchmarks"])
         return {case.identity: str(node) for case, node in plain}
-    records = (record for record in store.records_in(data) if record.get("node"))
+    records = (record for record in list_records(data) if record.get("node"))
     return {(record["case"], record["task"]): str(record["node"]) for record in records}
 
 

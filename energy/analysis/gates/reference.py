@@ -17,10 +17,10 @@ from pathlib import Path
 from energy.analysis.gates import baseline as baselines
 from energy.analysis.gates.baseline import Pin
 from energy.analysis.gates.exit_codes import blocks
-from energy.records import store
 from energy.records.index import Index
+from energy.records.runfile import StoreError, read_run
 from energy.records.schema import RecordError
-from energy.records.store import RunFile, Store, StoreError, names_of
+from energy.records.store import RunFile, Store, list_names
 from energy.records.summary import CaseSummary, RunSummary, Values
 
 # Enough to tell the noise of a machine to a few per cent of itself; much older runs may be of another room.
@@ -155,7 +155,9 @@ def _find_by_glob(results: Store, index: Index, name: str, fingerprint: str | No
 
 def _find_fitting(results: Store, name: str, fingerprint: str | None = None) -> list[RunFile]:
     """Return the runs that have this name, oldest first."""
-    return [run for run in results.runs(fingerprint) if any(fnmatchcase(own, name) for own in names_of(run))]
+    return [
+        run for run in results.runs(fingerprint) if any(fnmatchcase(own, name) for own in list_names(run))
+    ]
 
 
 def _find_twice(runs: Sequence[RunSummary]) -> str | None:
@@ -206,7 +208,7 @@ def find_base(results: Store, index: Index, reference: str, fingerprint: str) ->
     side = _find_named(results, index, reference, fingerprint)
     nodes: dict[tuple[str, str], str] = {}
     for path in side.paths:
-        nodes |= baselines.find_nodes(store.parse(path))
+        nodes |= baselines.find_nodes(read_run(path))
     return Base(side, side.run.reference, nodes, "; ".join(side.notes) or None)
 
 
@@ -235,7 +237,7 @@ def find_newest_base(
         known = index.summary(run.path)
         if not known.finished or not any(case.case in cases and case.status == "ok" for case in known.cases):
             continue
-        data = store.parse(run.path)
+        data = read_run(run.path)
         if not blocks(data.get("energy", {}).get("gated", {}).get("exit_code", 0)):
             warning = (
                 f"no baseline {name!r} is pinned for this hardware: compared with the newest stored run, "

@@ -27,9 +27,7 @@ from energy.analysis.history.session_shift import (
     number_machine_eras,
     take_out_shift,
 )
-from energy.records import column
-from energy.records.column import Column
-from energy.records.summary import RunSummary
+from energy.records.summary import Column, RunSummary, take_column
 from energy.text import explain_unknown
 
 
@@ -45,7 +43,7 @@ def history(summaries: Iterable[RunSummary], case: str, task: str, metric: str) 
     Raises:
         ValueError: no such metric or case, or runs of several machines.
     """
-    columns = [column.of_run(run, metric) for run in summaries]
+    columns = [take_column(run, metric) for run in summaries]
     found = list(histories(columns, metric, lambda name, its_task: (name, its_task) == (case, task)))
     if len(found) < 2:
         names = sorted({known.case for one in columns for known in one.cases if known.task == task})

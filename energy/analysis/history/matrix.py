@@ -1,7 +1,7 @@
 """One metric of one machine as a matrix, a row per case and a column per run, on the scale of its noise.
 
 Noise is relative, so the scale is the logarithm; of Dice and what may be 0 it is the value itself, as in
-`energy/comparison/scale.py`.
+`energy/analysis/compare/values.py`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from energy.analysis.compare.values import ABSOLUTE
-from energy.records.column import Column
 from energy.records.metrics import METRICS
-from energy.records.summary import CaseSummary, RunSummary
+from energy.records.summary import CaseSummary, Column, RunSummary
 from energy.text import explain_unknown
 
 if TYPE_CHECKING:
@@ -167,7 +166,7 @@ def _exclude(why: Numbers, where: Any, reason: int) -> None:
 
 
 def _find_means(column: Column) -> tuple[Numbers, Numbers, Numbers]:
-    """Return number of repeats, mean, and half of its 95 % interval of each case, as `energy/interval.py`."""
+    """Return number of repeats, mean, and half of its 95 % interval of each case, as `energy.statistics`."""
     import numpy as np
     from scipy.special import stdtrit
 

@@ -1,6 +1,6 @@
 """What the history of a case is made of: points, lines where something else was measured, changes of level.
 
-`energy/history/of.py` makes it from the summaries of stored runs; tables and charts only draw it.
+`histories.py` makes it from the summaries of stored runs; tables and charts only draw it.
 """
 
 from __future__ import annotations

@@ -19,13 +19,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self, TypeVar
 
-from energy.records import column, store
-from energy.records.column import Column
 from energy.records.index import file as _index_file
 from energy.records.index import rows as _index_rows
 from energy.records.index.rows import Rows
+from energy.records.runfile import StoreError, read_run
 from energy.records.schema import check_run
-from energy.records.summary import RunSummary, of_run
+from energy.records.summary import Column, RunSummary, summarise_run, take_column
 
 T = TypeVar("T")
 
@@ -84,7 +83,7 @@ class Index:
         return self._answer(
             path,
             lambda rows, key, stamp: rows.column(path, key, stamp, metric),
-            lambda run: column.of_run(run, metric),
+            lambda run: take_column(run, metric),
         )
 
     def add(self, path: Path) -> None:
@@ -181,14 +180,14 @@ def _stamp(path: Path) -> str:
     try:
         state = path.stat()
     except OSError as problem:
-        raise store.StoreError(f"{path} cannot be read: {problem.strerror}") from problem
+        raise StoreError(f"{path} cannot be read: {problem.strerror}") from problem
     return f"{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns} {state.st_ino}"
 
 
 def _read(path: Path) -> RunSummary:
-    data = store.parse(path)
+    data = read_run(path)
     check_run(data, path)
-    return of_run(data, path)
+    return summarise_run(data, path)
 
 
 def _only(run: RunSummary, metrics: Sequence[str] | None) -> RunSummary:

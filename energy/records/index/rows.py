@@ -18,10 +18,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from energy.records import column, provenance, summary
-from energy.records.column import Column
+from energy.records import provenance, summary
 from energy.records.index.file import Damaged, checked, checksum
-from energy.records.summary import CaseSummary, RunSummary, Values
+from energy.records.summary import (
+    CaseSummary,
+    Column,
+    RunSummary,
+    Values,
+    __file__,
+    pack_values,
+    unpack_values,
+)
 
 _REMARKS = ("code", "flags")  # these change from run to run, the other facts of a case rarely do
 _FACTS = tuple(f.name for f in dataclasses.fields(CaseSummary) if f.name not in ("values", *_REMARKS))
@@ -30,7 +37,7 @@ _HEAD = tuple(f.name for f in dataclasses.fields(RunSummary) if f.name not in ("
 
 def version() -> str:
     """Name the form of the index: another one where the code that makes a summary is another."""
-    made_by = (__file__, summary.__file__, provenance.__file__, column.__file__)
+    made_by = (__file__, summary.__file__, provenance.__file__)
     sources = b"".join(Path(name).read_bytes() for name in made_by)
     layout = f"{sys.byteorder} {array('I').itemsize}"
     return hashlib.sha256(sources + layout.encode()).hexdigest()[:12]
@@ -65,7 +72,7 @@ class Rows:
             start = 0
             for of_case, count in zip(values, counts, strict=True):
                 if count:
-                    of_case[metric] = column.unpacked(numbers[start : start + count])
+                    of_case[metric] = unpack_values(numbers[start : start + count])
                     start += count
         whole = (dataclasses.replace(case, values=own) for case, own in zip(cases, values, strict=True))
         return _run(path, head, tuple(whole))
@@ -78,7 +85,7 @@ class Rows:
                 return None
             number, head, cases = found
             known = metric in head["metrics"]
-            figures = self._figures(number, metric) if known else column.packed([()] * len(cases))
+            figures = self._figures(number, metric) if known else pack_values([()] * len(cases))
         return Column(_run(path, head, ()), cases, *figures)
 
     def add(self, key: str, stamp: str, run: RunSummary) -> None:
@@ -88,7 +95,7 @@ class Rows:
             ValueError, OverflowError: a number that no float holds exactly; nothing was stored.
         """
         metrics = list(dict.fromkeys(name for case in run.cases for name in case.values))
-        packed = {name: column.packed([case.values.get(name, ()) for case in run.cases]) for name in metrics}
+        packed = {name: pack_values([case.values.get(name, ()) for case in run.cases]) for name in metrics}
         head = json.dumps({name: getattr(run, name) for name in _HEAD} | {"metrics": metrics})
         number = secrets.randbits(62)  # never that of a run that was here before
         with self._transaction("BEGIN IMMEDIATE"):

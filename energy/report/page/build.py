@@ -12,7 +12,7 @@ from pathlib import Path
 from energy.records import gather
 from energy.records.files import write_then_rename
 from energy.records.gather import FoundRun, NothingFoundError, Unusable
-from energy.records.store import StoreError
+from energy.records.runfile import StoreError
 from energy.report import groups
 from energy.report.charts import Drawn, _workers
 from energy.report.page import drawing, page
@@ -81,7 +81,7 @@ def report(sources: Sequence[str | Path], choices: Choices) -> Report:
     """Read results and return the page.
 
     Args:
-        sources: what `gather.files` takes.
+        sources: what `gather.list_files` takes.
         choices: what goes into it.
 
     Raises:
@@ -90,7 +90,7 @@ def report(sources: Sequence[str | Path], choices: Choices) -> Report:
     several = choices.processes > 1 and _bytes(sources) >= MANY_BYTES
     with _workers.together(choices.processes) if several else nullcontext(_workers.alone) as each:
         script = each(page.bundle, ["interactive.js"] if choices.interactive else [])
-        found, unusable = gather.read(sources)
+        found, unusable = gather.read_runs(sources)
         grouped = groups.of_runs(found)
         if not grouped:
             raise _nothing(sources, unusable)
@@ -106,7 +106,7 @@ def report(sources: Sequence[str | Path], choices: Choices) -> Report:
 
 
 def _bytes(sources: Sequence[str | Path]) -> int:
-    return sum(path.stat().st_size for path in gather.files(sources) if path.exists())
+    return sum(path.stat().st_size for path in gather.list_files(sources) if path.exists())
 
 
 def waiting(sources: Sequence[str | Path], version: str) -> str:

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from energy.records import gather
 from energy.records.gather import NothingFoundError
+from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.records.store import JOURNAL, StoreError
+from energy.records.store import JOURNAL
 from energy.report.page import build
 
 # Beside a run that writes, a page is followed by a rest of so many times what it took: making pages takes no
@@ -35,7 +36,7 @@ class Page:
     """Keep `index.html` and `version.txt` in a folder as new as the results.
 
     Args:
-        sources: what `gather.files` takes.
+        sources: what `gather.list_files` takes.
         folder: where the page lies.
         clock: seconds that never run backwards.
         version: digest of the results' names, sizes and times when the page was last made.
@@ -86,7 +87,7 @@ class Page:
     def _stamps(self) -> Stamps:
         """Return sizes and times of all files."""
         try:
-            files = gather.files(self.sources)
+            files = gather.list_files(self.sources)
         except StoreError:
             files = []
         return {path: _stamp(path) for path in files}

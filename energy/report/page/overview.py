@@ -67,7 +67,9 @@ def _range(entries: Sequence[Entry], metric: str) -> str:
 
 def _band(entries: Sequence[Entry]) -> str:
     """Say within which multiples the truth of a total lies."""
-    sources = [made for entry in entries if (made := provenance.of(entry.record)) and made.factors]
+    sources = [
+        made for entry in entries if (made := provenance.find_provenance(entry.record)) and made.factors
+    ]
     return caption.band_in_words(sources) if sources else UNKNOWN
 
 

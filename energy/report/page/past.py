@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from energy.analysis.history import Series, histories
-from energy.records import column, summary
 from energy.records.gather import FoundRun
-from energy.records.summary import CaseSummary, RunSummary
+from energy.records.summary import CaseSummary, RunSummary, summarise_run, take_column
 
 METRIC = "total_kj"
 LEAST_POINTS = 2
@@ -52,7 +51,7 @@ def series(found: Sequence[FoundRun]) -> tuple[Series, ...]:
     by_machine: dict[str, list[RunSummary]] = {}
     for run in found:
         if run.finished and "energy" in run.data:
-            told = summary.of_run(run.data, run.path)
+            told = summarise_run(run.data, run.path)
             by_machine.setdefault(str(told.fingerprint), []).append(told)
     return tuple(
         one for runs in by_machine.values() if len(runs) >= LEAST_POINTS for one in _of_machine(runs)
@@ -66,7 +65,7 @@ def _of_machine(runs: Sequence[RunSummary]) -> Iterator[Series]:
         for case in run.cases:
             records = by_case.setdefault(case.identity, {})
             records[run.datetime, run.reference] = _record(run, case)
-    for one in histories([column.of_run(run, METRIC) for run in ordered], METRIC):
+    for one in histories([take_column(run, METRIC) for run in ordered], METRIC):
         if one.case is None:
             yield one
         elif len(one.points) >= LEAST_POINTS:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from energy.records import store
 from energy.records.gather import FoundRun
+from energy.records.runfile import shorten_commit
 from energy.report.words import clipped
 
 
@@ -55,4 +55,4 @@ def commands(found: Sequence[FoundRun]) -> list[tuple[str, list[str]]]:
 def _commit(run: FoundRun) -> str:
     commit = run.data.get("commit_info") or {}
     dirty = " with changes" if commit.get("dirty") else ""
-    return clipped(store.short_commit(commit), 60) + dirty if commit.get("id") else "unknown commit"
+    return clipped(shorten_commit(commit), 60) + dirty if commit.get("id") else "unknown commit"

@@ -59,7 +59,7 @@ def _meters(records: Sequence[Record]) -> Iterator[str]:
     """Yield one sentence per set of meters: the widest band of its totals, the first case as example."""
     known: dict[object, list[tuple[str, Provenance]]] = {}
     for record in records:
-        source = provenance.of(record)
+        source = provenance.find_provenance(record)
         if source is not None and source.factors is not None:
             known.setdefault(source.sources, []).append((record["case"], source))
     for cases in known.values():

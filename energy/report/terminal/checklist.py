@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from energy.reading import AGREEMENT_SHARE, COVERAGE_SHARE
-from energy.records.store import short_commit
+from energy.records.runfile import shorten_commit
 from energy.text import list_few
 
 Record = Mapping[str, Any]
@@ -119,11 +119,11 @@ def _when(block: Mapping[str, Any]) -> str:
 
 
 def _commit(commit: Mapping[str, Any]) -> str:
-    return f"{short_commit(commit)}{', and changes that are in no commit' if commit['dirty'] else ''}"
+    return f"{shorten_commit(commit)}{', and changes that are in no commit' if commit['dirty'] else ''}"
 
 
 def _is_committed(commit: Mapping[str, Any]) -> bool:
-    return short_commit(commit) != str(commit["id"]) and not commit["dirty"]
+    return shorten_commit(commit) != str(commit["id"]) and not commit["dirty"]
 
 
 def _few(names: Sequence[str]) -> str:

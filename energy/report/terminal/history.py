@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from energy.analysis.compare import words
 from energy.analysis.history.series import ChangePoint, Point, Series
 from energy.records.metrics import METRICS
-from energy.records.store import short_commit
+from energy.records.runfile import shorten_commit
 from energy.text import align_columns, format_number, format_plus_minus, list_few
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -131,7 +131,7 @@ def in_words(series: Series, change: ChangePoint) -> str:
     first = series.points[change.index]
     size = words.write_change(change.change, series.relative)
     verdict = {True: ", worse", False: ", better", None: ""}[change.worse]
-    since = f"{short_commit({'id': first.commit})} ({first.datetime[:10]})"
+    since = f"{shorten_commit({'id': first.commit})} ({first.datetime[:10]})"
     return f"{size} since {since}, {change.before} points before, {change.after} after{verdict}"
 
 
@@ -145,7 +145,7 @@ def _cuts(cases: Sequence[Series]) -> Iterator[str]:
     for series in cases:
         for cut in series.cuts:
             first = series.points[cut.index]
-            since = f"{short_commit({'id': first.commit})} ({first.datetime[:10]})"
+            since = f"{shorten_commit({'id': first.commit})} ({first.datetime[:10]})"
             shared[since, ", ".join(cut.keys)] += 1
     if shared:
         yield f"cuts ({CUT}): what was measured before and after is not compared"

@@ -39,7 +39,7 @@ def _head(record: Record) -> Iterator[str]:
         yield f"failed after {format_number(error['seconds'])} s: {error['type']}: {error['message']}"
     flags = ", ".join(record["validity"]["flags"])
     yield f"validity: {'ok' if record['validity']['ok'] else 'not ok'}{f' ({flags})' if flags else ''}"
-    source = provenance.of(record)
+    source = provenance.find_provenance(record)
     if source:
         yield f"{caption.sources_in_words(source)}; total {caption.kilojoules(source)}"
     if record["reference"]:

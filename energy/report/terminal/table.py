@@ -120,7 +120,7 @@ def _rank(record: Record, name: str) -> tuple[bool, float, str]:
 def _word(record: Record, name: str) -> str:
     """Return the text of a column that is no metric."""
     if name == "meter":
-        source = provenance.of(record)
+        source = provenance.find_provenance(record)
         return source.kind if source else UNKNOWN
     if name == "flags":
         return ", ".join(record["validity"]["flags"]) or ("ok" if record["validity"]["ok"] else "not ok")
@@ -175,7 +175,7 @@ def _meter_error(record: Record, summary: Mapping[str, Any]) -> float:
     """Return half the band of an energy figure, in its own unit."""
     if summary["unit"] not in provenance.ENERGY_UNITS:
         return 0.0
-    source = provenance.of(record)
+    source = provenance.find_provenance(record)
     if source is None or source.factors is None:
         return 0.0
     low, high = source.factors
