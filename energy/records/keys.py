@@ -1,7 +1,7 @@
 """The key of a training's case: what must be equal for two records to answer one question.
 
-That is what its recipe changes of the defaults, and its budget. Seeds are no part of it: they pair the repeats
-of two records. Records from before that have a key of all of it, which is exchanged when they are read.
+That is what its recipe changes of the defaults, and its budget. Seeds are no part of it: they pair the
+repeats of two records. Older records have a key of all of it, which is exchanged when they are read.
 """
 
 import functools
@@ -34,22 +34,22 @@ def make_case_key(
     chosen, usual = _as_json(recipe), _as_json(defaults)
     changed = {name: value for name, value in chosen.items() if name not in usual or value != usual[name]}
     amount = {name: value for name, value in budget.items() if name != "seeds"}
-    return short_hash(
-        {"defaults": version, "recipe": changed, "budget": amount, "target_dice": target_dice}
-    )
+    return short_hash({"defaults": version, "recipe": changed, "budget": amount, "target_dice": target_dice})
 
 
-def update_key(record: Mapping[str, Any]) -> None:
-    """Give a record of before the key that it would get today; leave any other as it is."""
-    try:
-        recipe, budget, keys = record["recipe"], record["budget"], record["keys"]
-        target = record["setup"][0]["target_dice"]
-        before = short_hash({"recipe": recipe, "budget": budget, "target_dice": target})
-        is_old = keys["case"] == before
-    except (KeyError, IndexError, TypeError):  # a case of another task, or of another suite
-        return
-    if is_old:
-        keys["case"] = make_case_key(recipe, read_first_defaults(), 1, budget, target)
+def update_keys(run: Mapping[str, Any]) -> None:
+    """Give the records of before, in a run file not validated yet, the keys that they would get today."""
+    for benchmark in run["benchmarks"]:
+        try:
+            record = benchmark["extra_info"]["energy"]
+            recipe, budget, keys = record["recipe"], record["budget"], record["keys"]
+            target = record["setup"][0]["target_dice"]
+            before = short_hash({"recipe": recipe, "budget": budget, "target_dice": target})
+            is_old = keys["case"] == before
+        except (KeyError, IndexError, TypeError):  # of another task, of another suite, or damaged
+            continue
+        if is_old:
+            keys["case"] = make_case_key(recipe, read_first_defaults(), 1, budget, target)
 
 
 @functools.cache

@@ -134,7 +134,7 @@ def _muon(weights: list[nn.Parameter], rate: float, recipe: Recipe) -> torch.opt
 
 
 def _products_format(recipe: Recipe) -> str:
-    """Name the format of Muon's products: bf16, or fp32 where that would be emulated, at many times the cost."""
+    """Name the format of Muon's products: bf16, or fp32 where that is emulated, at fifty times the cost."""
     return "bf16" if runtime.has_native_bf16(recipe.device) else "fp32"
 
 
