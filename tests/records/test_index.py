@@ -16,7 +16,7 @@ from energy.records import index
 from energy.records.index import file as _index_file
 from energy.records.index import rows as _index_rows
 from energy.records.metrics import METRICS, summarise_metric
-from energy.records.runfile import StoreError
+from energy.records.runfile import StoreError, read_run
 from energy.records.schema import RecordError
 from energy.records.store import Store
 from energy.records.summary import CaseSummary, RunSummary, pack_values, summarise_run, unpack_values
@@ -62,11 +62,7 @@ def unread(store, monkeypatch):
 
 
 def from_file(path):
-    return from_data(json.loads(path.read_bytes()), path)
-
-
-def from_data(data, path):
-    return summarise_run(data, path)
+    return summarise_run(read_run(path), path)
 
 
 def database(store):
@@ -183,7 +179,7 @@ def test_what_is_known_of_other_files_stays_when_one_changes(unread, monkeypatch
 
 def test_a_write_that_failed_leaves_no_trace_in_the_next(tmp_path, monkeypatch):
     """What it called a word is in no file: another word may get that number."""
-    first, second = (from_data(run([record(name)]), tmp_path / name) for name in ("unet-a", "enet-b"))
+    first, second = (summarise_run(run([record(name)]), tmp_path / name) for name in ("unet-a", "enet-b"))
     rows = _index_rows.Rows(_index_file.empty(tmp_path))
     insert = rows._insert
     with monkeypatch.context() as patch:
