@@ -20,7 +20,7 @@ from zoo._registry import (
     networks,
     techniques,
 )
-from zoo.recipes.recipe import Recipe, recipe
+from zoo.recipes.recipe import DEFAULTS_VERSION, Recipe, recipe
 from zoo.results import Diverged, Epoch, Ineffective, Scores, Setup, Taught, Trained
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from zoo.training.warming import warm_up
 
 __all__ = [
+    "DEFAULTS_VERSION",
     "Diverged",
     "Epoch",
     "Ineffective",

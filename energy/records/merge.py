@@ -24,7 +24,7 @@ OF_THE_RUN = {
     "grid_g_per_kwh": "grid factor",
 }
 # Of every record: what is the same for all cases of a run, if a run has one of it.
-OF_THE_CASES = ("keys, software", "keys, data", "budget", "code")
+OF_THE_CASES = ("keys, software", "keys, data", "budget")
 # What one run says of itself, and the joined file says of each.
 OF_EACH = ("run", "started", "finished", "command", "idle", "instrument", "order", "shard")
 # What a verdict was about is one of the runs; the whole is for `check` to judge.
@@ -165,6 +165,7 @@ def _loser(first: tuple[str, Record], second: tuple[str, Record]) -> str:
     (name, early), (other, late) = first, second
     if early == late:
         return other
+    _check_same(f"code of {early['case']}", {name: early.get("code"), other: late.get("code")})
     asked = early["node"] is not None, late["node"] is not None
     if all(asked):
         raise MergeError(f"{early['case']} was measured in {name} and in {other}; leave one of them out")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from energy.records.files import write_then_rename
+from energy.records.keys import update_keys
 from energy.records.schema import RecordError, check_record, check_run, is_plain, to_json
 
 
@@ -136,6 +137,7 @@ def read_run(path: Path) -> dict[str, Any]:
     except ValueError as problem:
         raise RecordError(f"{path}: damaged, not JSON: {problem}; restore or delete it") from problem
     is_plain(data, path)
+    update_keys(data)
     return data
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -177,22 +177,34 @@ class Store:
             for record in list_records(self.load(run.path)):
                 yield StoredCase(record, run)
 
-    def latest_case(self, case: str, keys: Mapping[str, str], task: str = "training") -> StoredCase | None:
+    def latest_case(
+        self,
+        case: str,
+        keys: Mapping[str, str],
+        task: str = "training",
+        code: str | None = None,
+        seeds: Collection[int] = (),
+    ) -> StoredCase | None:
         """Return the newest record of `case` with status ok whose keys all equal `keys`, or None.
+
+        Args:
+            case: its name.
+            keys: all of them.
+            task: of the case.
+            code: its digest, which must be equal, too; None if any will do.
+            seeds: each of which it must have; it may have more.
 
         Raises:
             RecordError: a file on the way is not valid.
             StoreError: one cannot be read.
         """
         wanted = {"case": case, "task": task, "status": "ok", "keys": dict(keys)}
+        wanted |= {} if code is None else {"code": code}
         with self.index() as index:
             for run in reversed(self.runs()):
-                cases = index.summary(run.path, metrics=()).cases
-                if any(_fits(vars(known), wanted) for known in cases):
-                    fitting = (
-                        record for record in list_records(self.load(run.path)) if _fits(record, wanted)
-                    )
-                    return StoredCase(next(fitting), run)
+                for number, known in enumerate(index.summary(run.path, metrics=()).cases):
+                    if _fits(vars(known), wanted) and set(seeds) <= set(known.seeds):
+                        return StoredCase(list_records(self.load(run.path))[number], run)
         return None
 
 
@@ -228,9 +240,9 @@ def _numbers(folder: Path) -> set[int]:
     return {run.number for run in map(_run_file, folder.glob("*.json")) if run}
 
 
-def _fits(record: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Tell whether all `wanted` fields of a record are equal."""
-    return all(record.get(field) == value for field, value in wanted.items())
+def _fits(case: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether all `wanted` fields of a case are equal."""
+    return all(case.get(field) == value for field, value in wanted.items())
 
 
 def _run_file(path: Path) -> RunFile | None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from energy.records import index
 from energy.records.metrics import METRICS, summarise_metric
-from energy.records.runfile import StoreError
+from energy.records.runfile import StoreError, read_run
 from energy.records.schema import RecordError
 from energy.records.store import Store
 from energy.records.summary import CaseSummary, RunSummary, pack_values, summarise_run, unpack_values
@@ -60,11 +60,7 @@ def unread(store, monkeypatch):
 
 
 def from_file(path):
-    return from_data(json.loads(path.read_bytes()), path)
-
-
-def from_data(data, path):
-    return summarise_run(data, path)
+    return summarise_run(read_run(path), path)
 
 
 def database(store):

@@ -157,7 +157,6 @@ KEYS = {"hardware": "epyc-2c-cpu-91bc", "software": "5f0e", "data": "77ab", "cas
         (changed(("commit_info", "dirty"), True), "mixed commit"),
         (in_record("keys", KEYS | {"software": "other"}), "mixed keys, software of training"),
         (in_record("keys", KEYS | {"data": "other"}), "mixed keys, data of training"),
-        (in_record("code", "other"), "mixed code of training"),
         (in_record("budget", {"epochs": 9, "seeds": [0]}), "mixed budget of training"),
         (changed(("energy", "shard"), None), "mixed shards"),
         (changed(("energy", "shard", "count"), 3), "mixed shards"),
@@ -176,6 +175,14 @@ def test_what_does_not_belong_together_is_refused_by_name(change, said):
         merge_runs(runs)
 
     assert "two.json" in str(refused.value)
+
+
+def test_shards_whose_references_are_of_different_code_are_refused():
+    first = run([reference(code="one"), record("enet-cache", code="another")], 1, 2)
+    second = run([reference(code="two"), record("unet-cache", code="a third")], 2, 2)
+
+    with pytest.raises(MergeError, match=r"mixed code of unet-baseline: one in 1, two in 2"):
+        merge_runs({"1": first, "2": second})
 
 
 def test_a_missing_shard_is_refused_unless_a_part_will_do():

@@ -8,10 +8,11 @@ import sys
 import pytest
 
 from energy.records import store as module
+from energy.records.metrics import summarise_metric
 from energy.records.runfile import StoreError, list_records
 from energy.records.schema import RecordError
 from energy.records.store import Store
-from tests.simulated.records import COMMIT, failed, record, run
+from tests.simulated.records import COMMIT, domain, failed, record, run
 
 CPU, GPU = "epyc-2c-cpu-91bc", "h200-700w-3f2a"
 
@@ -266,6 +267,24 @@ def test_a_case_that_differs_in_one_key_is_no_reference(store, key):
     store.write(run([record()]))
 
     assert store.latest_case("unet-baseline", record()["keys"] | {key: "other"}) is None
+
+
+def test_the_reference_is_of_the_code_that_is_asked_for_and_has_all_the_seeds(store):
+    keys, three = record()["keys"], {"seeds": [0, 1, 2]}
+    metrics = {name: summarise_metric(name, [1.0, 2.0, 3.0]) for name in ("total_kj", "seconds")}
+    figures = {"metrics": metrics, "epochs": [], "domains": [domain([1.0, 2.0, 3.0])], "reference": None}
+    store.write(run([record(budget=three, code="mine", **figures)]))
+    store.write(run([record(budget={"seeds": [0]}, code="mine")]))
+    store.write(run([record(budget={"seeds": [0]}, code="other")]))
+
+    def number(**wanted):
+        found = store.latest_case("unet-baseline", keys, **wanted)
+        return found and found.run.number
+
+    assert number() == 3
+    assert number(code="mine") == number(code="mine", seeds=[0]) == 2
+    assert number(code="mine", seeds=[0, 2]) == 1
+    assert number(code="mine", seeds=[3]) is None
 
 
 def test_a_reference_from_a_file_that_is_not_valid_is_refused(store):

@@ -225,6 +225,32 @@ def test_muon_s_step_on_a_kernel_is_balanced_in_all_directions():
     assert F.cosine_similarity(step.flatten(), (left @ right).flatten(), dim=0) > 0.95
 
 
+@pytest.mark.parametrize(
+    ("instructions", "products", "tolerance"), [({"avx512_bf16"}, "bf16", 3e-2), ({"avx2"}, "fp32", 1e-4)]
+)
+def test_muon_multiplies_in_bf16_where_the_processor_does(monkeypatch, instructions, products, tolerance):
+    """By hand, in float64: five steps of the quintic iteration, leloykun.github.io/ponder/muon-opt-coeffs."""
+    monkeypatch.setattr("zoo.device.runtime.cpu_instructions", lambda: instructions)
+    layer, recipe = nn.Linear(32, 8, bias=False), small_recipe("muon")
+    optimizer, before = optimizers.build(recipe, layer, learning_rate=1e-3), layer.weight.detach().clone()
+    layer.weight.grad = torch.randn(8, 32, generator=torch.Generator().manual_seed(0))
+    balanced = layer.weight.grad.double() / layer.weight.grad.double().norm()
+    for a, b, c in (
+        (4.0848, -6.8946, 2.9270),
+        (3.9505, -6.3029, 2.6377),
+        (3.7418, -5.5913, 2.3037),
+        (2.8769, -3.1427, 1.2046),
+        (2.8366, -3.0525, 1.2012),
+    ):
+        product = balanced @ balanced.T
+        balanced = a * balanced + (b * product + c * product @ product) @ balanced
+    optimizer.step()
+    found = (before - layer.weight.detach()).double() / (1e-3 * 0.2 * math.sqrt(32))
+
+    assert optimizers.account(recipe, optimizer)["products"] == products
+    assert tolerance / 100 < (found - balanced).norm() / balanced.norm() < tolerance
+
+
 def test_muon_leaves_to_adam_what_is_no_matrix():
     """Biases, normalisation, a depthwise kernel, the first and the last layer: as torch's Adam moves them."""
     model = nn.Sequential(

@@ -12,6 +12,9 @@ from zoo._registry import load, networks, require, techniques
 from zoo.recipes import conflicts
 from zoo.recipes.ranges import RULES
 
+# Of the defaults below: raised when one changes, not when one is added. Cases have it in their keys.
+DEFAULTS_VERSION = 1
+
 
 @dataclass(frozen=True)
 class Recipe:

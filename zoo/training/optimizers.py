@@ -1,11 +1,15 @@
 """The optimisers, by the recipe's name, and what their state takes."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import torch
 from monai.optimizers import Novograd
 from torch import Tensor, nn
 
+from zoo.device import runtime
 from zoo.recipes.recipe import Recipe
 from zoo.results import Ineffective
 from zoo.training.novograd import ForeachNovograd
@@ -23,8 +27,10 @@ def build(recipe: Recipe, model: nn.Module, learning_rate: float) -> torch.optim
     return _OPTIMIZERS[recipe.optimizer](list(model.parameters()), learning_rate, recipe)
 
 
-def account(recipe: Recipe, optimizer: torch.optim.Optimizer) -> dict[str, int]:
+def account(recipe: Recipe, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """Count what an optimiser holds: tensors of weights it has state for, bytes, and in what form.
+
+    Of Muon, say also in which format it multiplies.
 
     Raises:
         Ineffective: if 8-bit states were asked for and none is held.
@@ -39,6 +45,7 @@ def account(recipe: Recipe, optimizer: torch.optim.Optimizer) -> dict[str, int]:
         "tensors_in_8_bit": in_8_bit,
         "tensors_by_muon": sum(bool(state.get("use_muon")) for state in states),
         "bytes": sum(value.nbytes for value in held.values()),  # the code tables of 8 bit are shared
+        **({"products": _products_format(recipe)} if recipe.optimizer == "muon" else {}),
     }
 
 
@@ -98,8 +105,16 @@ def _schedule_free(weights: list[nn.Parameter], rate: float, recipe: Recipe) -> 
 
 
 def _muon(weights: list[nn.Parameter], rate: float, recipe: Recipe) -> torch.optim.Optimizer:
-    from timm.optim.muon import Muon  # imports torchvision, which nothing else here needs
+    from timm.optim import muon  # imports torchvision, which nothing else here needs
 
+    class Muon(muon.Muon):
+        """timm's, whose products are always in bfloat16, with products in the format that the device has."""
+
+        def step(self, closure: Callable[[], Any] | None = None) -> Any:
+            with _exchanged(muon, "zeropower_via_newtonschulz", dtype=runtime.DTYPES[products]):
+                return super().step(closure)
+
+    products = _products_format(recipe)
     matrices = [weight for weight in weights if _is_matrix(weight)]
     if not matrices:
         raise Ineffective(
@@ -116,6 +131,22 @@ def _muon(weights: list[nn.Parameter], rate: float, recipe: Recipe) -> torch.opt
         adjust_lr_fn="match_rms_adamw",
         conv_mode="flatten",
     )
+
+
+def _products_format(recipe: Recipe) -> str:
+    """Name the format of Muon's products: bf16, or fp32 where that is emulated, at fifty times the cost."""
+    return "bf16" if runtime.has_native_bf16(recipe.device) else "fp32"
+
+
+@contextmanager
+def _exchanged(module: Any, name: str, **arguments: Any) -> Iterator[None]:
+    """Give a library's function arguments that its caller does not hand on."""
+    function = getattr(module, name)
+    setattr(module, name, partial(function, **arguments))
+    try:
+        yield
+    finally:
+        setattr(module, name, function)
 
 
 def _is_matrix(weight: Tensor) -> bool:

@@ -1,0 +1,65 @@
+"""The key of a training's case: what must be equal for two records to answer one question.
+
+That is what its recipe changes of the defaults, and its budget. Seeds are no part of it: they pair the
+repeats of two records. Older records have a key of all of it, which is exchanged when they are read.
+"""
+
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from energy.records.files import short_hash
+
+FIRST_DEFAULTS = Path(__file__).with_name("first_defaults.json")  # of recipes, version 1
+
+
+def make_case_key(
+    recipe: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    version: int,
+    budget: Mapping[str, Any],
+    target_dice: float,
+) -> str:
+    """Return the key of a case.
+
+    Args:
+        recipe: every choice that was made.
+        defaults: what each choice is unless it is made; one without a default always counts.
+        version: of the defaults.
+        budget: how much training it gets; its seeds do not count.
+        target_dice: whose price is recorded.
+    """
+    chosen, usual = _as_json(recipe), _as_json(defaults)
+    changed = {name: value for name, value in chosen.items() if name not in usual or value != usual[name]}
+    amount = {name: value for name, value in budget.items() if name != "seeds"}
+    return short_hash({"defaults": version, "recipe": changed, "budget": amount, "target_dice": target_dice})
+
+
+def update_keys(run: Mapping[str, Any]) -> None:
+    """Give the records of before, in a run file not validated yet, the keys that they would get today."""
+    for benchmark in run["benchmarks"]:
+        try:
+            record = benchmark["extra_info"]["energy"]
+            recipe, budget, keys = record["recipe"], record["budget"], record["keys"]
+            target = record["setup"][0]["target_dice"]
+            before = short_hash({"recipe": recipe, "budget": budget, "target_dice": target})
+            is_old = keys["case"] == before
+        except (KeyError, IndexError, TypeError):  # of another task, of another suite, or damaged
+            continue
+        if is_old:
+            keys["case"] = make_case_key(recipe, read_first_defaults(), 1, budget, target)
+
+
+@functools.cache
+def read_first_defaults() -> dict[str, Any]:
+    """Return the defaults that the recipes of those records were made with."""
+    defaults: dict[str, Any] = json.loads(FIRST_DEFAULTS.read_text(encoding="utf-8"))
+    return defaults
+
+
+def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as a record has them: tuples as lists."""
+    plain: dict[str, Any] = json.loads(json.dumps(dict(values)))
+    return plain
