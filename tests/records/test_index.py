@@ -211,7 +211,7 @@ def test_a_damaged_run_file_is_refused_each_time_and_taken_once_it_is_mended(sto
     path.write_text(whole.replace('"status": "ok"', '"status": "fine"'))
 
     for _ in range(2):
-        with pytest.raises(RecordError, match="'fine' is not one of"):
+        with pytest.raises(RecordError, match='"fine" is not one of'):
             store.summary(path)
     path.write_text(whole)
 
