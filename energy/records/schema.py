@@ -114,7 +114,7 @@ def to_json(data: Any, where: str, **layout: Any) -> str:
 
 
 def _check(data: Any, part: str | None, where: str) -> None:
-    """Validate `data` against the whole schema or one of its `$defs`; of several errors tell the outermost."""
+    """Validate `data` against the whole schema or one of its `$defs`; of several errors tell the first."""
     for path in _not_finite(data, ()):
         raise RecordError(f"{where}: {_words(path)}not a finite number; write null with a reason")
     try:
@@ -122,7 +122,7 @@ def _check(data: Any, part: str | None, where: str) -> None:
     except ValueError as problem:
         raise RecordError(f"{where}: {problem}; {REMEDY}") from problem
     if errors:
-        error = min(errors, key=lambda one: len(one.instance_path))
+        error = min(errors, key=lambda one: len(one.instance_path))  # the outermost
         raise RecordError(f"{where}: {_words(error.instance_path)}{_shortened(error.message)}")
 
 

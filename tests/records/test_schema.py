@@ -87,7 +87,7 @@ def _changed(path, value):
         (["metrics", "total_kj", "mean"], "much", r'metrics, total_kj, mean: "much"'),
         (["metrics", "total_kj", "mean"], math.nan, r"metrics, total_kj, mean: not a finite number"),
         (["epochs", 0, 1, "loss"], math.inf, r"epochs, item 1, item 2, loss: not a finite number"),
-        (["metrics", "total_kj", "mean"], None, r"metrics, total_kj, mean: null is not of type "number""),
+        (["metrics", "total_kj", "mean"], None, r'metrics, total_kj, mean: null is not of type "number"'),
         (["metrics", "total_kj", "values"], [None], r'metrics, total_kj: "reason" is a required'),
         (["metrics", "total_kj", "values"], [1.0, 2.0], r"metrics, total_kj, values: 2 values for 1 repeats"),
         (["metrics", "total_kj", "unit"], "J", r"metrics, total_kj: unit J, better lower, expected unit kJ"),
