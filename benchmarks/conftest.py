@@ -18,11 +18,7 @@ from benchmarks import ladder_options, ladder_table, loads, overlays, reference
 from benchmarks.planner import Planner
 from benchmarks.suite import BUDGETS, Budget, Suite, measured_device, resolve_device
 from energy.measuring import machine
-from energy.measuring.ordering import Place
-from energy.measuring.run import Device
-from energy.plugin import SESSION, storage
-from energy.plugin.hookspecs import Plan, Schedule
-from energy.plugin.live import Live
+from energy.plugin import Device, Live, Place, Plan, Schedule, open_run, storage
 from energy.records.summary import CaseSummary
 
 DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
@@ -223,6 +219,6 @@ def pytest_energy_plan(config: pytest.Config, items: list[pytest.Item]) -> Itera
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Show the ladder, if one was climbed."""
-    run = config.stash.get(SESSION, None)
-    for line in ladder_table.of_run(run.records) if run is not None and run.is_ours else ():
+    run = open_run(config)
+    for line in ladder_table.of_run(run.recorder.whole_run()) if run is not None else ():
         terminalreporter.write_line(line)

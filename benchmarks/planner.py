@@ -12,12 +12,11 @@ import energy
 import zoo
 from benchmarks import reference
 from benchmarks.suite import Suite, measured_device
-from energy.measuring import fingerprint
 from energy.measuring.figures import total_joules
+from energy.measuring.hardware import name_hardware, read_hardware
 from energy.measuring.window import Window
-from energy.meters._meter import Meter
-from energy.plugin import storage
-from energy.plugin.hookspecs import Plan
+from energy.meters import Meter
+from energy.plugin import Plan, storage
 from energy.records.store import Store, StoredCase
 
 TIMED_BATCHES = 3
@@ -41,7 +40,7 @@ class Planner:
         meters = energy.open_meters(
             config.getoption("energy_meters"), gpus=measured_device(suite.device).gpus
         )
-        return Planner(suite, meters, fingerprint.name(fingerprint.of_meters(meters)), Store(storage(config)))
+        return Planner(suite, meters, name_hardware(read_hardware(meters)), Store(storage(config)))
 
     def plans(self, cases: Sequence[tuple[str, str]]) -> Iterator[Plan]:
         """Predict the cases, and U-Net first where it would be trained for reference only."""

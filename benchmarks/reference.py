@@ -8,9 +8,7 @@ from typing import Any
 
 from benchmarks import training
 from benchmarks.suite import Suite
-from energy.measuring.case import Case
-from energy.measuring.run import Session
-from energy.plugin.live import Live
+from energy.plugin import Case, Live, Run
 
 ARCH, TECHNIQUE = "unet", "baseline"
 CASE = f"{ARCH}-{TECHNIQUE}"
@@ -25,28 +23,28 @@ class Reference:
     origin: str
 
 
-def find_or_train(suite: Suite, session: Session, live: Live) -> Reference:
+def find_or_train(suite: Suite, run: Run, live: Live) -> Reference:
     """Return U-Net's Dice under this suite's data, budget and seeds; train it if nobody has."""
-    if found := find(suite, session):
+    if found := find(suite, run):
         return found
     live.say(
         f"{CASE}: trained once for reference (-k leaves it out, and no stored run has it under equal keys)"
     )
-    return _train(suite, session, live)
+    return _train(suite, run, live)
 
 
-def find(suite: Suite, session: Session) -> Reference | None:
+def find(suite: Suite, run: Run) -> Reference | None:
     """Return U-Net's Dice under this suite's data, budget and seeds if it is known."""
     recipe = suite.recipe(ARCH, TECHNIQUE)
-    keys = suite.keys(session.fingerprint, recipe)
-    for record in session.measured:
+    keys = suite.keys(run.fingerprint, recipe)
+    for record in run.recorder.measured():
         if record["case"] == CASE and record["keys"] == keys:
             return _from(record, "this run")
-    if so_far := _of_this_run_so_far(session, keys):
+    if so_far := _of_this_run_so_far(run, keys):
         return Reference(so_far, "this run")
-    if earlier := session.reuse(CASE, keys, suite.code):
+    if earlier := run.recorder.reuse(CASE, keys, suite.code, suite.budget.seeds):
         return _from(earlier, "this run")
-    stored = session.store.latest_case(CASE, keys)
+    stored = run.store.latest_case(CASE, keys)
     if stored is not None and stored.record.get("code") == suite.code:
         return _from(stored.record, f"stored: {stored.run.reference}")
     return None
@@ -74,9 +72,9 @@ def _lost_pct(unet: float | None, own: float | None) -> float | None:
     return 100 * (unet - own) / unet if unet and own is not None else None
 
 
-def _of_this_run_so_far(session: Session, keys: dict[str, str]) -> dict[int, float]:
+def _of_this_run_so_far(run: Run, keys: dict[str, str]) -> dict[int, float]:
     """Return U-Net's Dice by seed where its other seeds are still to come: it is the first of every block."""
-    parts = session.repeats.done.get(CASE, {})
+    parts = run.recorder.parts(CASE)
     return {
         part["budget"]["seeds"][number - 1]: part["metrics"]["dice"]["values"][0]
         for number, part in parts.items()
@@ -84,11 +82,11 @@ def _of_this_run_so_far(session: Session, keys: dict[str, str]) -> dict[int, flo
     }
 
 
-def _train(suite: Suite, session: Session, live: Live) -> Reference:
+def _train(suite: Suite, run: Run, live: Live) -> Reference:
     recipe = suite.recipe(ARCH, TECHNIQUE)
-    keys = suite.keys(session.fingerprint, recipe)
+    keys = suite.keys(run.fingerprint, recipe)
     try:
-        with session.extra_case(CASE) as case:
+        with run.extra_case(CASE) as case:
             training.run(case, recipe, suite, keys, live)
             compare(case, of_itself(case))
     # Its record says what happened; the case that asked for it can still be measured.

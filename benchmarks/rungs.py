@@ -10,8 +10,7 @@ import zoo
 from benchmarks import reference, training
 from benchmarks.ladder import Result
 from benchmarks.suite import Suite
-from energy.measuring.run import Session
-from energy.plugin.live import Live
+from energy.plugin import Live, Run
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class Rungs:
     """Measures recipes in one run."""
 
     suite: Suite
-    session: Session
+    run: Run
     live: Live
     unet: reference.Reference
 
@@ -31,22 +30,22 @@ class Rungs:
 
     def _found(self, recipe: zoo.Recipe) -> dict[str, Any] | None:
         """Return the record that this run, or the one it goes on with, has of the recipe."""
-        name, keys = _name(recipe), self.suite.keys(self.session.fingerprint, recipe)
-        for record in self.session.records:
+        name, keys = _name(recipe), self.suite.keys(self.run.fingerprint, recipe)
+        for record in self.run.recorder.records:
             if record["case"] == name and record["keys"] == keys:
                 return record
-        return self.session.reuse(name, keys, self.suite.code)
+        return self.run.recorder.reuse(name, keys, self.suite.code, self.suite.budget.seeds)
 
     def _trained(self, recipe: zoo.Recipe) -> dict[str, Any]:
-        keys = self.suite.keys(self.session.fingerprint, recipe)
+        keys = self.suite.keys(self.run.fingerprint, recipe)
         try:
-            with self.session.extra_case(_name(recipe)) as case:
+            with self.run.extra_case(_name(recipe)) as case:
                 training.run(case, recipe, self.suite, keys, self.live)
                 reference.compare(case, self.unet)
         # Its record says what happened; the next rung can still be tried.
         except Exception as problem:
             self.live.say(f"{_name(recipe)}: {type(problem).__name__}: {problem}")
-        return self.session.records[-1]
+        return self.run.recorder.records[-1]
 
 
 def result_of(record: Mapping[str, Any]) -> Result:

@@ -15,8 +15,7 @@ from typing import Any
 import energy
 import fixtures
 import zoo
-from energy.measuring.case import Case
-from energy.measuring.run import Device
+from energy.plugin import Case, Device
 from energy.records.files import short_hash
 
 # Whose versions can change a result; part of each record's software key.

@@ -13,9 +13,7 @@ from benchmarks import ladder, ladder_table, reference
 from benchmarks.ladder_rule import RULE, noise_of
 from benchmarks.rungs import Rungs
 from benchmarks.suite import Suite
-from energy.measuring.case import Case
-from energy.measuring.run import Session
-from energy.plugin.live import Live
+from energy.plugin import Case, Live, Run
 from energy.records.files import short_hash
 
 OF_THE_RUNGS = (
@@ -30,10 +28,10 @@ def test_ladder(
     order: tuple[str, ...],
     suite: Suite,
     energy: Case,
-    energy_session: Session,
+    energy_run: Run,
     energy_live: Live,
 ) -> None:
-    noise = noise_of(energy_session.store.root / energy_session.fingerprint)
+    noise = noise_of(energy_run.store.root / energy_run.fingerprint)
     start = suite.recipe(arch, ladder.START)
     protocol = {
         "arch": arch,
@@ -42,9 +40,9 @@ def test_ladder(
         "seeds": list(suite.budget.seeds),
         "noise": None if noise is None else dataclasses.asdict(noise),
     }
-    keys = suite.keys(energy_session.fingerprint, start)
+    keys = suite.keys(energy_run.fingerprint, start)
     keys["case"] = short_hash([keys["case"], protocol])
-    if energy_session.reuse(energy.name, keys, suite.code):
+    if energy_run.recorder.reuse(energy.name, keys, suite.code):
         pytest.skip("finished in the run that --energy-resume goes on with")
     energy.begin()
     energy.describe(
@@ -59,8 +57,8 @@ def test_ladder(
         data=suite.slices.summary,
     )
     # A rung is judged by its own Dice per kJ: U-Net would take longer than the ladder, and decide nothing.
-    unet = reference.find(suite, energy_session) or reference.Reference({}, NO_UNET)
-    measure = Rungs(suite, energy_session, energy_live, unet).measure
+    unet = reference.find(suite, energy_run) or reference.Reference({}, NO_UNET)
+    measure = Rungs(suite, energy_run, energy_live, unet).measure
     rungs = []
     with energy.window() as repeat:
         for rung in ladder.climb(order, lambda names: suite.recipe(arch, names), measure, noise):

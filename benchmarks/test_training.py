@@ -6,23 +6,20 @@ import pytest
 
 from benchmarks import reference, training
 from benchmarks.suite import Suite
-from energy.measuring.case import Case
-from energy.measuring.run import Session
-from energy.plugin.live import Live
+from energy.plugin import Case, Live, Run
 
 
 def test_training(
-    arch: str, technique: str, suite: Suite, energy: Case, energy_session: Session, energy_live: Live
+    arch: str, technique: str, suite: Suite, energy: Case, energy_run: Run, energy_live: Live
 ) -> None:
     recipe = suite.recipe(arch, technique)
     if reason := suite.unavailable(recipe):
         pytest.skip(reason)
-    keys = suite.keys(energy_session.fingerprint, recipe)
-    known = (keys, suite.code)
-    if energy_session.reuse(energy.name, *known) or energy_session.reuse_repeat(energy, *known):
+    keys = suite.keys(energy_run.fingerprint, recipe)
+    known = (keys, suite.code, suite.budget.seeds)
+    earlier = energy_run.recorder
+    if earlier.reuse(energy.name, *known) or earlier.reuse_repeat(energy, *known):
         pytest.skip("finished in the run that --energy-resume goes on with")
-    unet = (
-        None if energy.name == reference.CASE else reference.find_or_train(suite, energy_session, energy_live)
-    )
+    unet = None if energy.name == reference.CASE else reference.find_or_train(suite, energy_run, energy_live)
     training.run(energy, recipe, suite, keys, energy_live)
     reference.compare(energy, unet or reference.of_itself(energy))

@@ -9,8 +9,7 @@ from contextlib import closing
 import zoo
 from benchmarks import overlays, progress
 from benchmarks.suite import TARGET_DICE, Suite
-from energy.measuring.case import Case, Repeat
-from energy.plugin.live import Live
+from energy.plugin import Case, Live, Repeat
 
 
 def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live: Live) -> None:

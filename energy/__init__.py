@@ -63,7 +63,7 @@ In a test, the `energy` fixture does all this: `energy(sorted, numbers)`; see `e
 Importing this opens nothing and imports no vendor's library.
 """
 
-from energy._version import __version__
+from energy._version import __version__ as __version__
 from energy.meters import (
     Diagnosis,
     Meter,
@@ -88,7 +88,6 @@ __all__ = [
     "MeterUnavailable",
     "Meters",
     "Reading",
-    "__version__",
     "close",
     "diagnose",
     "frame",

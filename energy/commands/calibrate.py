@@ -62,7 +62,7 @@ def _calibrate(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     # Meters and statistics take a second to import; `--help` does without.
     from energy.analysis import calibration
     from energy.commands import _aa, _work
-    from energy.measuring import fingerprint
+    from energy.measuring.hardware import name_hardware, read_hardware
     from energy.meters import MeterUnavailable, open_meters
 
     try:
@@ -71,7 +71,7 @@ def _calibrate(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     except (MeterUnavailable, ValueError) as mistake:
         raise UsageError(str(mistake)) from mistake
     with meters:
-        name = fingerprint.name(fingerprint.of_meters(meters))
+        name = name_hardware(read_hardware(meters))
         folder = Store(args.storage).prepare(name)
         seconds = args.seconds or SECONDS
         work = _work.command(args.command) if args.command else _work.hashing(seconds, args.threads or 1)

@@ -1,4 +1,4 @@
-"""The machine at one instant: clocks, CPU time, temperature; and what two such states say of a window.
+"""The machine at one instant: clocks, CPU time, temperature, memory; and what two states say of a window.
 
 Our own CPU time is that of this process and all its descendants, also of those that came and went unseen: the
 kernel adds the time of a process that was waited for to its parent's (proc(5): cutime, cstime). That misses a
@@ -20,6 +20,10 @@ OTHER_LOAD_LIMIT = 0.10
 # How often the process tree is read again because a process ended meanwhile: its time would be nowhere.
 TRIES = 5
 CPU_TIMES = ("user", "system", "children_user", "children_system")
+CLEAR_REFS = Path("/proc/self/clear_refs")
+STATUS = Path("/proc/self/status")
+# proc(5): writing 5 resets the peak resident set size ("VmHWM").
+RESET_PEAK = "5"
 
 
 @dataclass(frozen=True)
@@ -192,3 +196,20 @@ def temperature_c() -> float | None:
         for reading in sensors.get(chip, ())
     ]
     return max(chips, default=None)
+
+
+def reset_peak_rss() -> bool:
+    """Start a new high-water mark; False where the system has none (then the peak is unknown)."""
+    try:
+        CLEAR_REFS.write_text(RESET_PEAK)
+    except OSError:
+        return False
+    return True
+
+
+def peak_rss_mib() -> float | None:
+    """Return the high-water mark since the last reset that worked, in MiB; None where there is none."""
+    for line in STATUS.read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return None

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from statistics import fmean
 from typing import Any
 
-from energy.measuring import domains, figures, ledger
+from energy.fault import in_order
+from energy.measuring import figures
 from energy.measuring.case import Case, Repeat
+from energy.measuring.window import Window
+from energy.reading import DomainEnergy, Energy
 from energy.records import metrics
+from energy.records.repeats import NOT_ALWAYS
+
+Key = tuple[str, str, str]
 
 SCHEMA = 1
 MESSAGE_LENGTH = 2000
@@ -37,8 +45,8 @@ def build(case: Case, idle_watts: float | None = None, grid_g_per_kwh: float | N
         "metrics": _metrics(case, idle_watts, grid_g_per_kwh),
         "epochs": [_epochs(repeat) for repeat in case.repeats],
         "setup": [repeat.facts for repeat in case.repeats],
-        "domains": domains.of([repeat.window.energy for repeat in case.repeats]),
-        "faults": [ledger.of(repeat.window.energy, repeat.window.first) for repeat in case.repeats],
+        "domains": _domains([repeat.window.energy for repeat in case.repeats]),
+        "faults": [_faults(repeat.window) for repeat in case.repeats],
         "reference": described.get("reference"),
         "recipe": described.get("recipe", {}),
         "data": described.get("data"),
@@ -74,7 +82,7 @@ def _metrics(case: Case, idle_watts: float | None, grid_g_per_kwh: float | None)
         summary[name] = metrics.summarise_metric(name, [value for value, _ in cells], reason)
         if all(name in band for band in bands):
             known = summary[name]["mean"] is not None
-            summary[name]["band"] = domains.mean_band([band[name] for band in bands]) if known else None
+            summary[name]["band"] = _mean_band([band[name] for band in bands]) if known else None
     return summary
 
 
@@ -88,6 +96,66 @@ def _epochs(repeat: Repeat) -> list[dict[str, Any]]:
             figure = {"joules": figures.total_joules(spent)[0], "band": figures.total_band(spent)}
             rows.append({**figure, "seconds": spent.seconds, **mark.facts})
     return rows
+
+
+def _domains(energies: Sequence[Energy]) -> list[dict[str, Any]]:
+    """Say where each joule comes from, by source and device; what a repeat did not see is null in it."""
+    seen = dict.fromkeys(_key(part) for energy in energies for part in energy.domains)
+    headline = {_key(part) for energy in energies for part in energy.headline()}
+    return [_domain(key, energies, key not in headline) for key in seen]
+
+
+def _mean_band(bands: Sequence[tuple[float, float] | None]) -> list[float] | None:
+    """Return the mean lower and the mean upper end; None if one of the bands is unknown."""
+    known = [band for band in bands if band is not None]
+    return [fmean(ends) for ends in zip(*known, strict=True)] if known and len(known) == len(bands) else None
+
+
+def _domain(key: Key, energies: Sequence[Energy], witness: bool) -> dict[str, Any]:
+    """Return one source's figures: joules by repeat, the band as its mean over the repeats."""
+    parts = [_part(energy, key) for energy in energies]
+    known = [part for part in parts if part is not None]
+    domain, device, source = key
+    joules = [None if part is None else part.joules for part in parts]
+    reason = next((part.reason for part in known if part.reason), None)
+    return {
+        "domain": domain,
+        "device": device,
+        "source": source,
+        "kind": known[0].kind,
+        "witness": witness,
+        "joules": joules,
+        "coverage": min(part.coverage for part in known),
+        "band": _mean_band([None if part is None else part.band for part in parts]),
+        "reason": reason or (NOT_ALWAYS if None in joules else None),
+        "disagreement": _disagreements(parts, energies) if witness else None,
+        "model": known[0].model,
+    }
+
+
+def _disagreements(parts: Sequence[DomainEnergy | None], energies: Sequence[Energy]) -> list[float | None]:
+    """Return by repeat how far this second opinion lies from the headline, as a share of it."""
+    return [
+        None if part is None else energy.disagreement(part)
+        for part, energy in zip(parts, energies, strict=True)
+    ]
+
+
+def _part(energy: Energy, key: Key) -> DomainEnergy | None:
+    return next((part for part in energy.domains if _key(part) == key), None)
+
+
+def _key(part: DomainEnergy) -> Key:
+    return part.domain, part.device, part.source
+
+
+def _faults(window: Window) -> list[dict[str, Any]]:
+    """Return the faults of a window in the order of their beginning.
+
+    `at_seconds` counts from the window's start; what had begun before it is negative.
+    """
+    faults = in_order(window.energy.faults)
+    return [asdict(fault) | {"at_seconds": fault.at_seconds - window.first.seconds} for fault in faults]
 
 
 def _validity(repeats: Sequence[Repeat]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
-from energy.measuring import machine, memory
+from energy.measuring import machine
 from energy.meters import Meters, context, read, settle
 from energy.meters._meter import Meter
 from energy.meters._watch import cost
@@ -44,7 +44,7 @@ class Window:
 
     def __enter__(self) -> Window:
         with self._at_our_cost():
-            self.peak_rss_known = memory.reset_peak_rss()
+            self.peak_rss_known = machine.reset_peak_rss()
             self.state_before = machine.state()
             self.context_before = context(self.meters)
         self.first = self._read()
@@ -57,7 +57,7 @@ class Window:
         with self._at_our_cost():
             self.state_after = machine.state()
             self.context_after = context(self.meters)
-            self.peak_rss_mib = memory.peak_rss_mib() if self.peak_rss_known else None
+            self.peak_rss_mib = machine.peak_rss_mib() if self.peak_rss_known else None
             if problem is None:  # else there is no repeat to be exact about, and whoever pressed Ctrl-C waits
                 self._settle()
 

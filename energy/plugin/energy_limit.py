@@ -13,14 +13,14 @@ from collections.abc import Generator
 import pytest
 
 from energy.measuring.figures import total_joules
-from energy.measuring.run import Session
+from energy.measuring.run import Run
 from energy.meters import read
-from energy.plugin import SESSION, USAGE_ERROR, is_measured
+from energy.plugin import ending
+from energy.plugin.items import RUN, USAGE_ERROR, is_measured
 from energy.reading import Reading
 from energy.records.metrics import JOULES_PER_KJ
 
 OPENED = pytest.StashKey[Reading]()
-STOPPED = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,12 +40,12 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--energy-max-kj {most:g}: expected kJ, more than 0")
 
 
-def pytest_energy_opened(config: pytest.Config, session: Session) -> None:
+def pytest_energy_opened(config: pytest.Config, run: Run) -> None:
     """Begin to count, if the total can be known here."""
     if config.getoption("energy_max_kj") is None:
         return
-    config.stash[OPENED] = read(session.meters)
-    _, unknown = _spent_kj(config, session)
+    config.stash[OPENED] = read(run.meters)
+    _, unknown = _spent_kj(config, run)
     if unknown is not None:
         pytest.exit(f"joulebench: --energy-max-kj: {unknown}", returncode=USAGE_ERROR)
 
@@ -53,13 +53,13 @@ def pytest_energy_opened(config: pytest.Config, session: Session) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a case that would begin after the limit; nobody knows beforehand what it takes."""
-    run, most = item.config.stash.get(SESSION, None), item.config.getoption("energy_max_kj")
+    run, most = item.config.stash.get(RUN, None), item.config.getoption("energy_max_kj")
     if most is None or run is None or not is_measured(item):
         return
     spent, unknown = _spent_kj(item.config, run)
     if spent is not None and spent < most:
         return
-    item.config.stash[STOPPED] = True
+    ending.stop(item.config)
     told = f"{spent:.3g} kJ spent" if spent is not None else f"what is spent is not known: {unknown}"
     pytest.skip(f"--energy-max-kj {most:g}: {told}; --energy-resume goes on")
 
@@ -67,12 +67,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
     """Give a run that was stopped the exit code of an interruption, before its file is written."""
-    if session.config.stash.get(STOPPED, False) and session.exitstatus == pytest.ExitCode.OK:
-        session.exitstatus = pytest.ExitCode.INTERRUPTED
+    ending.set_exit_code(session)
     yield
 
 
-def _spent_kj(config: pytest.Config, run: Session) -> tuple[float | None, str | None]:
+def _spent_kj(config: pytest.Config, run: Run) -> tuple[float | None, str | None]:
     """Return what the meters have counted since they were opened, or None and the reason."""
     joules, unknown = total_joules(read(run.meters) - config.stash[OPENED])
     return (None, unknown) if joules is None else (joules / JOULES_PER_KJ, None)

@@ -6,7 +6,7 @@ is when, with what, and with which exit code.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from typing import Any
 
 import pytest
@@ -25,8 +25,10 @@ from energy.analysis.gates import exit_codes as codes
 from energy.analysis.gates.judge import BARE, CONFIRMING, THIS_RUN, Answer, Judge
 from energy.analysis.gates.reference import check_reference
 from energy.analysis.gates.selection import Selection
-from energy.measuring.run import Session
-from energy.plugin import SESSION, USAGE_ERROR, case_name, confirming, is_measured, storage
+from energy.measuring.run import Run
+from energy.plugin.ending import came_to_its_end
+from energy.plugin.items import RUN, USAGE_ERROR, case_name, is_measured, open_run, storage
+from energy.records.metrics import METRICS
 from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
 from energy.records.store import Store
@@ -36,6 +38,7 @@ from energy.report.terminal import gates as report
 MARKER = "energy_fail"
 JUDGE = pytest.StashKey[Judge]()
 DESELECTED = pytest.StashKey[set[str]]()
+AGAIN = pytest.StashKey[list[dict[str, Any]]]()  # the records of the alarmed cases, measured once more
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -144,31 +147,58 @@ def _marked(item: pytest.Item) -> list[Gate]:
     return [parse_marker(str(text), origin, case_name(item)) for mark in marks for text in mark.args]
 
 
-def pytest_energy_opened(config: pytest.Config, session: Session) -> None:
+def pytest_energy_opened(config: pytest.Config, run: Run) -> None:
     """Decide before the first training whether there is anything to compare with."""
     judge = config.stash[JUDGE]
     try:
-        why = judge.choose(session.fingerprint)
+        why = judge.choose(run.fingerprint)
     except (StoreError, RecordError, ValueError) as mistake:
         pytest.exit(f"joulebench: {mistake}", returncode=USAGE_ERROR)
     if why is not None and judge.strict:
         pytest.exit(f"joulebench: {why}", returncode=codes.NO_BASELINE)
     if why is None and judge.base is not None:
-        session.say(f"energy: compared with {judge.base.told}")
+        run.say(f"energy: compared with {judge.base.told}")
     for told in [why] if why is not None else judge.warnings:
-        session.say(f"energy: {told}")
+        run.say(f"energy: {told}")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Measure alarmed cases once more, while the meters are open (`--energy-confirm`)."""
     result = yield
-    run, judge = session.config.stash.get(SESSION, None), session.config.stash[JUDGE]
-    if judge.confirms and run is not None and run.is_ours:
-        run.adopt_the_rest()
-        if names := confirm.choose_cases(_answer(run, judge).comparison):
-            run.again_records = confirming.measure(session, run, names)
+    run, judge = open_run(session.config), session.config.stash[JUDGE]
+    if judge.confirms and run is not None:
+        alarmed = confirm.choose_cases(_answer(session.config, run).comparison)
+        if alarmed:
+            session.config.stash[AGAIN] = _measure_again(session, run, alarmed)
     return result
+
+
+def _measure_again(session: pytest.Session, run: Run, cases: Collection[str]) -> list[dict[str, Any]]:
+    """Measure cases again on the open meters and return their records; pytest reports them as it does tests.
+
+    The records of the run that gave the alarm stay as they are.
+    """
+    items = [item for item in session.items if is_measured(item) and case_name(item) in cases]
+    again = run.again()
+    run.say(f"energy: an alarm; {len(cases)} cases are measured once more: {', '.join(sorted(cases))}")
+    session.config.stash[RUN] = again
+    try:
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            _forget_figures(item)
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            if session.shouldstop:
+                raise session.Interrupted(session.shouldstop)
+    finally:
+        session.config.stash[RUN] = run
+    return again.recorder.whole_run()
+
+
+def _forget_figures(item: pytest.Item) -> None:
+    """Take the first measurement's figures from what JUnit shows of the second."""
+    item.user_properties[:] = [(name, value) for name, value in item.user_properties if name not in METRICS]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -177,9 +207,8 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
 
     pytest's own exit codes outweigh ours: a test that failed, an interruption, nothing collected.
     """
-    run = session.config.stash.get(SESSION, None)
     try:
-        if run is not None and run.is_ours:
+        if (run := open_run(session.config)) is not None:
             _judge(session, run)
     finally:
         yield
@@ -187,25 +216,24 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
         session.exitstatus = _exit_code(session)
 
 
-def _judge(session: pytest.Session, run: Session) -> None:
+def _judge(session: pytest.Session, run: Run) -> None:
     """Judge a run that came to its end, and put the answer into the run's file."""
     judge = session.config.stash[JUDGE]
-    run.adopt_the_rest()
-    run.notes["selection"] = judge.selection.as_json()
-    if not judge.is_asked or session.exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+    run.recorder.note(selection=judge.selection.as_json())
+    if not judge.is_asked or not came_to_its_end(session):
         return
-    found = _answer(run, judge)
-    run.notes["gated"] = found.as_json()
-    run.notes["selection"] = judge.selection.without(found.left_out).as_json()
-    if run.again_records is not None:
-        run.notes["confirmation"] = {"alarms": list(found.alarms), "records": run.again_records}
+    found = _answer(session.config, run)
+    run.recorder.note(gated=found.as_json(), selection=judge.selection.without(found.left_out).as_json())
+    if (again := session.config.stash.get(AGAIN, None)) is not None:
+        run.recorder.note(confirmation={"alarms": list(found.alarms), "records": again})
 
 
-def _answer(run: Session, judge: Judge) -> Answer:
+def _answer(config: pytest.Config, run: Run) -> Answer:
     machine = run.fingerprint, run.started
-    again = run.again_records
+    again = config.stash.get(AGAIN, None)
+    judge: Judge = config.stash[JUDGE]
     return judge.judge(
-        summarise_unwritten(run.records, THIS_RUN, *machine),
+        summarise_unwritten(run.recorder.whole_run(), THIS_RUN, *machine),
         None if again is None else summarise_unwritten(again, CONFIRMING, *machine),
     )
 
@@ -220,19 +248,19 @@ def _exit_code(session: pytest.Session) -> int:
 
 def _measured_nothing(config: pytest.Config) -> bool:
     is_run = not config.option.collectonly and not config.getoption("energy_dry_run")
-    return is_run and bool(config.stash[JUDGE].asked) and SESSION not in config.stash
+    return is_run and bool(config.stash[JUDGE].asked) and RUN not in config.stash
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pytest.Config) -> None:
     """Show what the run was compared with, what changed, and what the gates say of it."""
-    judge, run = config.stash[JUDGE], config.stash.get(SESSION, None)
-    if judge.answer is None and judge.ranked and run is not None and run.records:
+    judge, run = config.stash[JUDGE], open_run(config)
+    if judge.answer is None and judge.ranked and run is not None and run.recorder.whole_run():
         terminalreporter.write_line("energy: the run did not come to its end, and is not judged")
     if exitstatus == pytest.ExitCode.OK and _measured_nothing(config):
         told = f"energy: no case was measured, so no gate is kept (exit code {codes.MISSING})"
         terminalreporter.write_line(told)
-    if judge.answer is not None and run is not None and run.is_ours:
+    if judge.answer is not None and run is not None:
         terminalreporter.section("energy: gates" if judge.ranked else "energy: comparison")
         if run.written is not None:
             judge.written(run.written)

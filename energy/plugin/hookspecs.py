@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from energy.measuring.ordering import Place
-    from energy.measuring.run import Session
+    from energy.measuring.run import Run
+    from energy.plugin.order import Place
     from energy.records.summary import CaseSummary
 
 
@@ -51,7 +51,7 @@ def pytest_energy_plan(config: pytest.Config, items: Sequence[pytest.Item]) -> I
 
 
 @pytest.hookspec
-def pytest_energy_opened(config: pytest.Config, session: Session) -> None:
+def pytest_energy_opened(config: pytest.Config, run: Run) -> None:
     """Do what must be done once the meters are open, before anything is measured."""
 
 

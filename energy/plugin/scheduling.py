@@ -7,22 +7,26 @@ JUnit, --lf, --maxfail) is the last of them, or the one that fails.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Generator, Sequence
 from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 
-from energy.measuring import cooling as cooldown
-from energy.measuring import ordering
-from energy.measuring.cooling import MOST_SECONDS, Cooler
-from energy.measuring.ordering import Entry, Order
-from energy.measuring.run import Session
-from energy.plugin import REPEAT, SESSION, case_name, is_measured, sharding
+from energy.measuring import cooling
+from energy.measuring.run import Run
 from energy.plugin.hookspecs import Schedule
+from energy.plugin.items import REPEAT, RUN, case_name, is_measured
 from energy.plugin.live import Live
-from energy.plugin.sharding import Shard
+from energy.plugin.order import (
+    Entry,
+    Order,
+    Shard,
+    parse_order,
+    parse_shard,
+    part_cases,
+    plan_sequence,
+)
 
 MARKER = "energy_repeats"
 ORDER = pytest.StashKey[Order]()
@@ -50,14 +54,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="C",
         type=float,
         help="wait before each window until GPU or CPU have so many °C "
-        f"(default: {cooldown.TOLERANCE_C:.0f} more than before the first case)",
+        f"(default: {cooling.TOLERANCE_C:.0f} more than before the first case)",
     )
     option(
         "--energy-cool-max",
         metavar="SECONDS",
         type=float,
-        default=MOST_SECONDS,
-        help=f"wait no longer; 0: not at all (default: {MOST_SECONDS:.0f})",
+        default=cooling.MOST_SECONDS,
+        help=f"wait no longer; 0: not at all (default: {cooling.MOST_SECONDS:.0f})",
     )
 
 
@@ -66,10 +70,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{MARKER}(n): measure the test n times, one at a time")
     option = config.getoption
     try:
-        cooldown.check(option("energy_cool_to"), option("energy_cool_max"))
-        config.stash[ORDER] = ordering.parse(option("energy_order"))
+        cooling.check(option("energy_cool_to"), option("energy_cool_max"))
+        config.stash[ORDER] = parse_order(option("energy_order"))
         asked = option("energy_shard")
-        config.stash[SHARD] = None if asked is None else sharding.parse(asked)
+        config.stash[SHARD] = None if asked is None else parse_shard(asked)
     except ValueError as mistake:
         raise pytest.UsageError(str(mistake)) from None
 
@@ -97,7 +101,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     costs = {case_name(item): item.stash[SCHEDULE].cost for item in measured}
     config.stash[ALL_SHARDS] = tuple(costs)
-    own = sharding.parts(costs, shard.count)[shard.number - 1]
+    own = part_cases(costs, shard.count)[shard.number - 1]
     left_out = {item for item in measured if case_name(item) not in own}
     if left_out:
         config.hook.pytest_deselected(items=list(left_out))
@@ -115,25 +119,20 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         return
     schedules = [item.stash[SCHEDULE] for item in measured]
     entries = [Entry(schedule.repeats, schedule.place) for schedule in schedules]
-    planned = ordering.sequence(entries, config.stash[ORDER])
+    planned = plan_sequence(entries, config.stash[ORDER])
     _announce(config, len(measured), len(planned))
     runs = iter([_nth(measured[index], number, entries[index].repeats) for index, number in planned])
     items[:] = [*[next(runs) if is_measured(item) else item for item in items], *runs]
 
 
-def pytest_energy_opened(config: pytest.Config, session: Session) -> None:
+def pytest_energy_opened(config: pytest.Config, run: Run) -> None:
     """Tell the run its order and its shard, and take the temperatures that later windows shall begin with."""
-    session.order = str(config.stash[ORDER])
-    session.collected = config.stash[COLLECTED]
+    collected: tuple[str, ...] = config.stash[COLLECTED]
+    run.recorder.plan(str(config.stash[ORDER]), collected)
     if (shard := config.stash[SHARD]) is not None:
-        cases = config.stash[ALL_SHARDS]
-        session.notes["shard"] = {"number": shard.number, "count": shard.count, "cases": [*cases]}
-    session.cooler = Cooler(
-        functools.partial(cooldown.temperatures, session.meters),
-        session.say,
-        config.getoption("energy_cool_to"),
-        config.getoption("energy_cool_max"),
-    )
+        cases = [*config.stash[ALL_SHARDS]]
+        run.recorder.note(shard={"number": shard.number, "count": shard.count, "cases": cases})
+    run.cool_before_windows(config.getoption("energy_cool_to"), config.getoption("energy_cool_max"))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -172,8 +171,9 @@ def pytest_runtest_makereport(
 
 def _given_up(config: pytest.Config) -> set[str]:
     """Return the cases whose later repeats are left out; measuring cases once more begins with none."""
-    run = config.stash.get(SESSION, None)
-    return config.stash.setdefault(GIVEN_UP[run is not None and run.first is not None], set())
+    run = config.stash.get(RUN, None)
+    is_again = run is not None and run.recorder.first is not None
+    return config.stash.setdefault(GIVEN_UP[is_again], set())
 
 
 def _ends_the_case(item: pytest.Item, number: int, reports: Sequence[pytest.TestReport]) -> bool:
@@ -185,8 +185,8 @@ def _ends_the_case(item: pytest.Item, number: int, reports: Sequence[pytest.Test
 
 def _part(item: pytest.Item, number: int) -> dict[str, Any] | None:
     """Return the record of a repeat while others of its case are to come."""
-    run = item.config.stash.get(SESSION, None)
-    return None if run is None else run.repeats.done.get(case_name(item), {}).get(number)
+    run = item.config.stash.get(RUN, None)
+    return None if run is None else run.recorder.parts(case_name(item)).get(number)
 
 
 def _log(item: pytest.Item, reports: Sequence[pytest.TestReport]) -> None:

@@ -1,4 +1,4 @@
-"""Files that are on the disk whole, or not at all."""
+"""Files that are on the disk whole, or not at all; and short hashes of what they hold."""
 
 import hashlib
 import json

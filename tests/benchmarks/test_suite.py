@@ -7,36 +7,46 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import zoo
+
 ROOT = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-m", "pytest", "benchmarks")
+# Prints [[exit code, what was printed, whether torch was imported by then], ...] in its last line.
+SEVERAL = """
+import contextlib, io, json, sys, pytest
+said = []
+for run in json.loads(sys.argv[1]):
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+        code = int(pytest.main(run))
+    said.append((code, text.getvalue(), "torch" in sys.modules))
+print(json.dumps(said))
+"""
 SMALL = ("--epochs=2", "--image-size=16", "--batch-size=32", "--energy-idle=0", "-p", "no:cacheprovider")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     """A user's cache folder, shared by these tests so that the phantom is drawn once."""
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.fixture
-def suite(cache, tmp_path):
-    """Run `pytest benchmarks` with options; results go to a folder of the test's own."""
+@pytest.fixture(scope="module")
+def environment(cache):
+    return os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONDONTWRITEBYTECODE": "1"}
 
-    def run(*options, storage=tmp_path / "results", small=SMALL, project=ROOT):
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "benchmarks",
-            f"--energy-storage={storage}",
-            *small,
-            *options,
-        ]
-        environment = os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONDONTWRITEBYTECODE": "1"}
+
+@pytest.fixture(scope="module")
+def suite(environment):
+    """Run `pytest benchmarks` with options in a process of its own; results go to the folder `storage`."""
+
+    def run(*options, storage, project=ROOT):
         return subprocess.run(
-            command,
+            [*COMMAND, f"--energy-storage={storage}", *SMALL, *options],
             cwd=project,
             env=environment,
             capture_output=True,
@@ -44,6 +54,27 @@ def suite(cache, tmp_path):
             timeout=600,
             stdin=subprocess.DEVNULL,
         )
+
+    return run
+
+
+@pytest.fixture
+def suites(environment, tmp_path):
+    """Run `pytest benchmarks` once for each list of options, all in one process; return its exit and text."""
+
+    def run(*runs):
+        runs = [["benchmarks", f"--energy-storage={tmp_path / 'results'}", *SMALL, *run] for run in runs]
+        done = subprocess.run(
+            [sys.executable, "-c", SEVERAL, json.dumps(runs)],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
 
     return run
 
@@ -59,152 +90,131 @@ def collected(output):
     return [line.partition("[")[2].rstrip("]") for line in output.splitlines() if "::test_training[" in line]
 
 
-def test_k_attention_squeeze_selects_its_cases_and_nothing_else(suite):
-    output = suite("-k", "attention_squeeze", "--collect-only", "-q").stdout
+def test_cases_are_selected_as_documented_and_collecting_imports_no_torch(suites):
+    selections = [
+        ("-k", "attention_squeeze"),
+        ("-k", "attention_squeeze and novograd"),
+        ("-k", "[unet-novograd]"),
+        ("-m", "case(arch='unet', technique='cache')"),
+        ("-k", "attention_squeeze", "--technique", "novograd+cache"),
+    ]
 
-    techniques = {
-        "augment",
-        "baseline",
-        "bf16",
-        "cache",
-        "early_stop",
-        "lr_find",
-        "novograd",
-        "paper",
-        "plateau",
-    }
-    assert techniques <= {case.removeprefix("attention_squeeze_unet-") for case in collected(output)}
-    assert all(case.startswith("attention_squeeze_unet-") for case in collected(output))
+    runs = suites(*[(*selection, "--collect-only", "-q") for selection in selections])
 
-
-@pytest.mark.parametrize(
-    ("selection", "cases"),
-    [
-        (
-            ("-k", "attention_squeeze and novograd"),
-            {f"attention_squeeze_unet-novograd{kind}" for kind in ("", "_amsgrad", "_betas", "_foreach")},
-        ),
-        (("-k", "[unet-novograd]"), {"unet-novograd"}),
-        (("-m", "case(arch='unet', technique='cache')"), {"unet-cache"}),
-        (
-            ("-k", "attention_squeeze", "--technique", "novograd+cache"),
-            {"attention_squeeze_unet-novograd+cache"},
-        ),
-    ],
-)
-def test_cases_are_selected_as_documented(suite, selection, cases):
-    assert set(collected(suite(*selection, "--collect-only", "-q").stdout)) == cases
+    assert not any(torch_is_there for _, _, torch_is_there in runs)
+    every, novograd, exactly, marked, combined = [set(collected(text)) for _, text, _ in runs]
+    assert every == {f"attention_squeeze_unet-{technique}" for technique in zoo.techniques()}
+    kinds = ("", "_amsgrad", "_betas", "_foreach")
+    assert novograd == {f"attention_squeeze_unet-novograd{kind}" for kind in kinds}
+    assert exactly == {"unet-novograd"}
+    assert marked == {"unet-cache"}
+    assert combined == {"attention_squeeze_unet-novograd+cache"}
 
 
-def test_collecting_imports_no_torch(suite):
-    script = "import sys, pytest; pytest.main(['benchmarks', '--co', '-q']); print('torch' in sys.modules)"
-
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+@pytest.fixture(scope="module")
+def run(suite, cache, tmp_path_factory):
+    """One run of two cases and two seeds, without a network, in a copy where no other test writes."""
+    folder = tmp_path_factory.mktemp("run")
+    project = shutil.copytree(ROOT, folder / "project", ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    before = sorted(project.rglob("*"))
+    # pytest-benchmark, which the tests install and users need not, makes a folder of its own.
+    done = suite(
+        "-k",
+        "attention_squeeze and (baseline or -cache)",
+        "--seeds=0,1",
+        "--disable-socket",
+        *("-p", "no:benchmark", "--basetemp", str(folder / "tmp")),
+        storage=folder / "results",
+        project=project,
+    )
+    assert done.returncode == 0, done.stdout
+    written = sorted(set(project.rglob("*")) - set(before))
+    return SimpleNamespace(
+        said=done.stdout, errors=done.stderr, written=written, project=project, results=folder / "results"
     )
 
-    assert done.stdout.splitlines()[-1] == "False"
 
-
-def test_a_case_is_trained_measured_recorded_and_compared_with_u_net(suite, tmp_path):
-    result = suite("-k", "attention_squeeze and (baseline or -cache)")
-
-    assert result.returncode == 0, result.stdout
-    assert result.stderr == ""
-    assert "unet-baseline: trained once for reference" in result.stdout
-    made = records(tmp_path / "results")
+def test_a_case_is_trained_measured_recorded_and_compared_with_u_net(run):
+    assert run.errors == ""
+    assert "unet-baseline: trained once for reference" in run.said
+    made = records(run.results)
     assert set(made) == {"unet-baseline", "attention_squeeze_unet-baseline", "attention_squeeze_unet-cache"}
     unet, ours = made["unet-baseline"], made["attention_squeeze_unet-baseline"]
-    dice, reference = ours["metrics"]["dice"]["mean"], unet["metrics"]["dice"]["mean"]
-    assert ours["reference"] == {"case": "unet-baseline", "dice": [reference], "origin": "this run"}
-    if reference > 0:
-        loss = ours["metrics"]["dice_loss_vs_unet_pct"]["mean"]
-        assert loss == pytest.approx(100 * (reference - dice) / reference)
+    dice, reference = ours["metrics"]["dice"]["values"], unet["metrics"]["dice"]["values"]
+    assert ours["reference"] == {"case": "unet-baseline", "dice": reference, "origin": "this run"}
+    for own, other, loss in zip(
+        dice, reference, ours["metrics"]["dice_loss_vs_unet_pct"]["values"], strict=True
+    ):
+        assert loss == (pytest.approx(100 * (other - own) / other) if other > 0 else None)
     assert ours["metrics"]["params"]["mean"] == 2_586_109
     assert unet["metrics"]["params"]["mean"] == 31_036_481
-    assert len(ours["epochs"][0]) == 2
-    spent = sum(epoch["joules"] for epoch in ours["epochs"][0]) / 1000 + ours["metrics"]["setup_kj"]["mean"]
-    # What follows the last epoch (best weights put back, the closing reading) is in the total only. A coarse
-    # clock may find nothing there: then the two are the same but for the order of their summands.
-    assert 0.8 < spent / ours["metrics"]["total_kj"]["mean"] < 1 + 1e-9
+    assert [len(epochs) for epochs in ours["epochs"]] == [2, 2]
     assert ours["data"]["train"]["slices"] == ours["budget"]["train_slices"] == 64
     # The cache changes where slices come from, not what is learnt.
     cached = made["attention_squeeze_unet-cache"]
-    assert [epoch["loss"] for epoch in cached["epochs"][0]] == [epoch["loss"] for epoch in ours["epochs"][0]]
-
-    again = suite("-m", "case(arch='attention_squeeze_unet', technique='cache')")
-
-    assert "trained once for reference" not in again.stdout
-    (record,) = records(tmp_path / "results").values()
-    assert record["reference"]["origin"].startswith("stored: ")
-    assert record["reference"]["dice"] == [reference]
+    for there, here in zip(cached["epochs"], ours["epochs"], strict=True):
+        assert [epoch["loss"] for epoch in there] == [epoch["loss"] for epoch in here]
 
 
-def test_several_seeds_give_an_interval(suite, tmp_path):
-    result = suite("-k", "attention_squeeze and baseline", "--seeds=0,1")
-
-    assert result.returncode == 0, result.stdout
-    figure = records(tmp_path / "results")["attention_squeeze_unet-baseline"]["metrics"]["total_kj"]
-    low, high = figure["ci95"]
-    assert len(figure["values"]) == 2
-    assert low <= figure["mean"] <= high
-
-
-def test_the_suite_needs_no_network(suite):
-    result = suite("-k", "attention_squeeze and baseline", "--disable-socket")
-
-    assert result.returncode == 0, result.stdout
+def test_epochs_and_set_up_add_up_to_the_total_and_two_seeds_give_an_interval(run):
+    metrics = records(run.results)["attention_squeeze_unet-baseline"]
+    total, setup = metrics["metrics"]["total_kj"], metrics["metrics"]["setup_kj"]
+    for epochs, set_up_kj, total_kj in zip(metrics["epochs"], setup["values"], total["values"], strict=True):
+        spent = sum(epoch["joules"] for epoch in epochs) / 1000 + set_up_kj
+        # What follows the last epoch (best weights put back, the closing reading) is in the total only. A
+        # coarse clock may find nothing there: then the two are the same but for the order of their summands.
+        assert 0.8 < spent / total_kj < 1 + 1e-9
+    low, high = total["ci95"]
+    assert low <= total["mean"] <= high
 
 
-def test_nothing_is_written_outside_the_cache_and_the_results(suite, tmp_path, cache):
-    # A copy, in which no other test writes at the same time.
-    project = shutil.copytree(ROOT, tmp_path / "project", ignore=shutil.ignore_patterns(".*", "__pycache__"))
-    before = sorted(project.rglob("*"))
-
-    # pytest-benchmark, which the tests install and users need not, makes a folder of its own.
-    options = ("-p", "no:benchmark", "--basetemp", str(tmp_path / "tmp"))
-    result = suite("-k", "attention_squeeze and baseline", *options, project=project)
-
-    assert result.returncode == 0, result.stdout
-    assert str(project) in result.stdout
-    assert sorted(project.rglob("*")) == before
+def test_nothing_is_written_outside_the_cache_and_the_results(run, cache):
+    assert str(run.project) in run.said
+    assert run.written == []
     assert {path.name for path in cache.iterdir()} == {"joulebench"}
 
 
-def test_a_diverging_case_fails_and_leaves_a_record(suite, tmp_path):
-    result = suite("-k", "attention_squeeze and baseline", "-p", "tests.simulated.diverging")
+def test_a_later_run_takes_the_stored_reference_and_names_it(suite, run, tmp_path):
+    stored = shutil.copytree(run.results, tmp_path / "results")
+    again = suite(
+        "-m", "case(arch='attention_squeeze_unet', technique='cache')", "--seeds=0,1", storage=stored
+    )
+
+    assert "trained once for reference" not in again.stdout
+    (record,) = records(stored).values()
+    assert record["reference"]["origin"].startswith("stored: ")
+    assert record["reference"]["dice"] == records(run.results)["unet-baseline"]["metrics"]["dice"]["values"]
+
+
+def test_a_diverging_case_fails_and_leaves_a_record(suite, run, tmp_path):
+    stored = shutil.copytree(run.results, tmp_path / "results")
+    options = ("-k", "attention_squeeze and baseline", "--seeds=0,1")
+    result = suite(*options, "-p", "tests.simulated.diverging", storage=stored)
 
     assert result.returncode == 1
-    record = records(tmp_path / "results")["attention_squeeze_unet-baseline"]
+    record = records(stored)["attention_squeeze_unet-baseline"]
     assert record["status"] == "diverged"
     assert "loss" in record["error"]["message"]
 
 
-def test_after_kill_9_a_resumed_run_trains_only_what_is_missing(cache, suite, tmp_path):
+def test_after_kill_9_a_resumed_run_trains_only_what_is_missing(suite, environment, tmp_path):
+    results = tmp_path / "results"
     options = ("-k", "attention_squeeze and (baseline or -cache)", "--epochs=4", "--energy-order=given")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "benchmarks",
-        f"--energy-storage={tmp_path / 'results'}",
-        *SMALL,
-    ]
-    environment = os.environ | {"XDG_CACHE_HOME": str(cache)}
-    killed = subprocess.Popen([*command, *options], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    while len(finished := journalled(tmp_path / "results")) < 2:
+    command = [*COMMAND, f"--energy-storage={results}", *SMALL, *options]
+    killed = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    while len(finished := journalled(results)) < 2:
         assert killed.poll() is None, "the run ended before it could be killed"
         time.sleep(0.05)
     killed.kill()
     killed.wait()
     assert finished == ["unet-baseline", "attention_squeeze_unet-baseline"]
 
-    resumed = suite(*options, "--energy-resume", "-rs")
+    resumed = suite(*options, "--energy-resume", "-rs", storage=results)
 
     assert resumed.returncode == 0, resumed.stdout
     assert "1 passed, 1 skipped" in resumed.stdout
-    assert list(records(tmp_path / "results")) == [*finished, "attention_squeeze_unet-cache"]
-    assert journalled(tmp_path / "results") == [*finished, "attention_squeeze_unet-cache"]
+    assert list(records(results)) == [*finished, "attention_squeeze_unet-cache"]
+    assert journalled(results) == [*finished, "attention_squeeze_unet-cache"]
 
 
 def journalled(storage):
@@ -219,52 +229,49 @@ def journalled(storage):
 
 
 def test_a_dry_run_predicts_minutes_and_kilojoules_and_trains_nothing(suite, tmp_path):
-    result = suite("-k", "attention_squeeze and baseline", "--energy-dry-run")
+    result = suite("-k", "attention_squeeze and baseline", "--energy-dry-run", storage=tmp_path)
 
     assert result.returncode == 0, result.stdout
     lines = [line.split() for line in result.stdout.splitlines() if "steps timed here" in line]
     assert [line[4] for line in lines] == ["unet-baseline", "attention_squeeze_unet-baseline"]
     assert all(float(line[0]) >= 0 and float(line[2]) > 0 for line in lines)
-    assert not list((tmp_path / "results").glob("*/*.json"))
+    assert not list(tmp_path.glob("*/*.json"))
 
 
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (("--slices=/no/such/folder",), "/no/such/folder"),
-        (("--slices=phantoms",), "phantom"),
-        (("--technique=novogrod",), "novograd"),
-        (("--technique=cache+cache",), "twice"),
-        (("--epochs=0",), "--epochs 0"),
-        (("--seeds=-1",), "--seeds -1"),
-        (("--seeds=0,0",), "same seed twice"),
-        (("--batch-size=1",), "batch_size"),
-        (("--image-size=15",), "15"),
-        (("--device=tpu",), "--device tpu"),
-        (("--device=cuda:99",), "--device cuda:99"),
-        (("--budget=huge",), "huge"),
-        (("-n", "2"), "share their joules"),
-        (("--energy-storage=pyproject.toml",), "pyproject.toml"),
-    ],
-    ids=lambda value: "_".join(value) if isinstance(value, tuple) else "",
-)
-def test_a_wrong_option_is_named_before_anything_is_trained(suite, options, said):
-    result = suite("-k", "attention_squeeze and baseline", *options)
-
-    assert result.returncode == 4, result.stdout
-    assert said in result.stdout + result.stderr
-    assert "Traceback" not in result.stdout + result.stderr
+WRONG = [
+    (("--slices=/no/such/folder",), "/no/such/folder"),
+    (("--slices=phantoms",), "phantom"),
+    (("--technique=novogrod",), "novograd"),
+    (("--technique=cache+cache",), "twice"),
+    (("--epochs=0",), "--epochs 0"),
+    (("--seeds=-1",), "--seeds -1"),
+    (("--seeds=0,0",), "same seed twice"),
+    (("--batch-size=1",), "batch_size"),
+    (("--image-size=15",), "15"),
+    (("--device=tpu",), "--device tpu"),
+    (("--device=cuda:99",), "--device cuda:99"),
+    (("--budget=huge",), "huge"),
+    (("-n", "2"), "share their joules"),
+    (("--energy-storage=pyproject.toml",), "pyproject.toml"),
+]
 
 
-def test_a_results_file_of_a_newer_schema_is_named(suite, tmp_path):
-    assert suite("-k", "attention_squeeze and baseline").returncode == 0
-    path = max((tmp_path / "results").glob("*/*.json"))
+def test_a_wrong_option_is_named_before_anything_is_trained(suites):
+    runs = suites(*[("-k", "attention_squeeze and baseline", *options) for options, _ in WRONG])
+
+    for (options, said), (code, text, _) in zip(WRONG, runs, strict=True):
+        assert (code, said in text, "Traceback" in text) == (4, True, False), f"{options}: {text}"
+
+
+def test_a_results_file_of_a_newer_schema_is_named(suite, run, tmp_path):
+    stored = shutil.copytree(run.results, tmp_path / "results")
+    path = max(stored.glob("*/*.json"))
     data = json.loads(path.read_text())
     for record in (data["energy"], *(case["extra_info"]["energy"] for case in data["benchmarks"])):
         record["schema"] = 2
     path.write_text(json.dumps(data))
 
-    result = suite("-k", "attention_squeeze and baseline")
+    result = suite("-k", "attention_squeeze and baseline", storage=stored)
 
     assert result.returncode != 0
     assert path.name in result.stdout

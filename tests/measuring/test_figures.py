@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from energy.measuring import fingerprint, machine, record
+from energy.measuring import machine, record
 from energy.measuring.case import Case, Repeat
 from energy.measuring.figures import measured
+from energy.measuring.hardware import name_hardware
 from energy.measuring.machine import State
 from energy.measuring.window import Mark, Window
 from energy.reading import Count, Fault, Reading
@@ -321,7 +322,7 @@ def test_a_container_quota_limits_the_cores(tmp_path):
     ],
 )
 def test_a_fingerprint_is_readable(hardware, starts):
-    assert fingerprint.name(hardware).startswith(starts)
+    assert name_hardware(hardware).startswith(starts)
 
 
 def test_another_power_limit_or_meter_is_another_fingerprint():
@@ -329,9 +330,9 @@ def test_another_power_limit_or_meter_is_another_fingerprint():
     hardware = {"gpus": [board], "cpu": "", "cores": 16, "meters": ["nvml_counter"]}
 
     names = {
-        fingerprint.name(hardware),
-        fingerprint.name(hardware | {"gpus": [board | {"power_limit_watts": 500.0}]}),
-        fingerprint.name(hardware | {"meters": ["nvml_power"]}),
+        name_hardware(hardware),
+        name_hardware(hardware | {"gpus": [board | {"power_limit_watts": 500.0}]}),
+        name_hardware(hardware | {"meters": ["nvml_power"]}),
     }
 
     assert len(names) == 3

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from energy.measuring.run import Device, Session, Settings
+from energy.measuring.run import Device, Run, Settings
 from tests.simulated.machine import Constant, Machine
 from tests.simulated.nvml import LIBRARY_NOT_FOUND, Gpu, Library
 
@@ -44,25 +44,25 @@ def settings(folder, **changes):
     return Settings(**(values | changes))
 
 
-def measure(session, name="unet-baseline", seconds=0.6):
-    case = session.case(name)
+def measure(run, name="unet-baseline", seconds=0.6):
+    case = run.case(name)
     with case.window(seed=0) as repeat:
         time.sleep(seconds)
         repeat.window.mark("epoch", epoch=1, slices=8, loss=0.5, val_dice=0.5)
         time.sleep(0.1)
     repeat.observe(dice=0.5)
-    return session.finish(case)
+    return run.finish(case)
 
 
 def test_a_run_on_a_gpu_names_the_board_synchronises_and_counts_its_joules(library, tmp_path):
     waited = []
     device = Device(gpus=(library.gpus[0].uuid,), synchronize=lambda: waited.append(time.monotonic()))
-    session = Session(settings(tmp_path), device, say=print)
-    session.open()
+    run = Run(settings(tmp_path), device, say=print)
+    run.open()
     before = len(waited)
 
-    record = measure(session)
-    path = session.close()
+    record = measure(run)
+    path = run.close()
 
     assert path.parent.name.startswith("h200-700w-")
     (board,) = json.loads(path.read_text())["energy"]["hardware"]["gpus"]
@@ -70,7 +70,7 @@ def test_a_run_on_a_gpu_names_the_board_synchronises_and_counts_its_joules(libra
     assert len(waited) - before == 3  # at both edges of the window and at the mark inside it
     gpu = record["metrics"]["gpu_kj"]["mean"] * 1000
     assert gpu == pytest.approx(WATTS * record["metrics"]["seconds"]["mean"], rel=0.15)
-    assert session.idle["watts"]["gpu"] == pytest.approx(WATTS, rel=0.15)
+    assert run.idle["watts"]["gpu"] == pytest.approx(WATTS, rel=0.15)
     low, high = next(part["band"] for part in record["domains"] if part["source"] == "nvml_counter")
     assert low <= WATTS * record["metrics"]["seconds"]["mean"] <= high
     assert record["metrics"]["total_kj"]["mean"] is None
@@ -79,24 +79,24 @@ def test_a_run_on_a_gpu_names_the_board_synchronises_and_counts_its_joules(libra
 
 
 def test_a_mark_that_was_just_made_is_the_end_of_the_window(library, tmp_path):
-    session = Session(settings(tmp_path, idle_seconds=0.0), Device(gpus=(library.gpus[0].uuid,)), say=print)
-    session.open()
+    run = Run(settings(tmp_path, idle_seconds=0.0), Device(gpus=(library.gpus[0].uuid,)), say=print)
+    run.open()
 
-    with session.case("unet-baseline").window() as repeat:
+    with run.case("unet-baseline").window() as repeat:
         time.sleep(0.1)
         repeat.window.mark("epoch")
-    session.close()
+    run.close()
 
     assert repeat.window.last == repeat.window.marks[-1].reading
 
 
 def test_a_gpu_that_is_lost_leaves_its_joules_unknown_and_the_case_in_the_file(library, tmp_path):
-    session = Session(settings(tmp_path, idle_seconds=0.0), Device(gpus=(library.gpus[0].uuid,)), say=print)
-    session.open()
+    run = Run(settings(tmp_path, idle_seconds=0.0), Device(gpus=(library.gpus[0].uuid,)), say=print)
+    run.open()
     library.gpus[0].lost_at = time.monotonic() + 0.3
 
-    record = measure(session)
-    session.close()
+    record = measure(run)
+    run.close()
 
     assert record["metrics"]["gpu_kj"]["mean"] is None
     assert "lost" in record["metrics"]["gpu_kj"]["reason"]
@@ -105,12 +105,12 @@ def test_a_gpu_that_is_lost_leaves_its_joules_unknown_and_the_case_in_the_file(l
 
 def test_a_gpu_that_no_named_meter_reads_makes_the_total_unknown(library, tmp_path):
     device = Device(gpus=(library.gpus[0].uuid,))
-    session = Session(settings(tmp_path, meters="codecarbon", idle_seconds=0.0), device, say=print)
+    run = Run(settings(tmp_path, meters="codecarbon", idle_seconds=0.0), device, say=print)
     library.init_error = LIBRARY_NOT_FOUND
-    session.open()
+    run.open()
 
-    record = measure(session)
-    session.close()
+    record = measure(run)
+    run.close()
 
     assert record["metrics"]["cpu_kj"]["mean"] > 0
     assert record["metrics"]["total_kj"]["mean"] is None
@@ -119,13 +119,13 @@ def test_a_gpu_that_no_named_meter_reads_makes_the_total_unknown(library, tmp_pa
 
 def test_the_uuid_that_torch_gives_is_found_without_its_prefix(library, tmp_path):
     uuid = library.gpus[0].uuid.removeprefix("GPU-")
-    session = Session(settings(tmp_path, idle_seconds=0.0), Device(gpus=(uuid,)), say=print)
-    session.open()
+    run = Run(settings(tmp_path, idle_seconds=0.0), Device(gpus=(uuid,)), say=print)
+    run.open()
 
-    record = measure(session)
-    session.close()
+    record = measure(run)
+    run.close()
 
-    assert session.fingerprint.startswith("h200-700w-")
+    assert run.fingerprint.startswith("h200-700w-")
     assert record["metrics"]["gpu_kj"]["mean"] > 0
 
 
@@ -133,11 +133,9 @@ def test_another_board_is_another_folder(library, tmp_path):
     folders = set()
     for watts in (700.0, 500.0):
         library.gpus[0].limit_watts = watts
-        session = Session(
-            settings(tmp_path, idle_seconds=0.0), Device(gpus=(library.gpus[0].uuid,)), say=print
-        )
-        session.open()
-        measure(session, seconds=0.2)
-        folders.add(session.close().parent.name)
+        run = Run(settings(tmp_path, idle_seconds=0.0), Device(gpus=(library.gpus[0].uuid,)), say=print)
+        run.open()
+        measure(run, seconds=0.2)
+        folders.add(run.close().parent.name)
 
     assert {name.rsplit("-", 1)[0] for name in folders} == {"h200-700w", "h200-500w"}

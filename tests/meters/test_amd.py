@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from energy.measuring import fingerprint
+from energy.measuring.hardware import name_hardware, read_hardware
 from energy.meters import amd
 from energy.meters._meter import MeterUnavailable
 from energy.meters.amd.visible import resolve
@@ -447,7 +447,7 @@ def test_the_fingerprint_names_the_board_and_not_its_uuid():
     machine = Machine()
     meter = metered(machine, Gpu())
 
-    hardware = fingerprint.of_meters([meter])
+    hardware = read_hardware([meter])
 
     assert hardware["gpus"] == [{"name": "AMD Instinct MI300X"}]
-    assert fingerprint.name(hardware).startswith("instinct-mi300x-")
+    assert name_hardware(hardware).startswith("instinct-mi300x-")

@@ -7,10 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energy.measuring import ordering
-from energy.measuring.ordering import Entry, Order, sequence
-from energy.plugin import sharding
-from energy.plugin.sharding import Shard
+from energy.plugin.order import Entry, Order, Shard, parse_order, parse_shard, part_cases, plan_sequence
 from energy.records.runfile import sort_as_collected
 
 places = st.sampled_from(["first", "anywhere", "last"])
@@ -19,20 +16,20 @@ orders = st.builds(Order, st.none() | st.integers(0, 10**6))
 
 
 def test_three_cases_of_two_repeats_are_measured_in_two_blocks():
-    order = sequence([Entry(2), Entry(2), Entry(2)], Order(None))
+    order = plan_sequence([Entry(2), Entry(2), Entry(2)], Order(None))
 
     assert order == [(0, 1), (1, 1), (2, 1), (0, 2), (1, 2), (2, 2)]
 
 
 def test_a_reference_is_the_first_of_every_block_and_what_comes_last_comes_after_all_blocks():
-    order = sequence([Entry(1, "last"), Entry(3), Entry(3, "first")], Order(None))
+    order = plan_sequence([Entry(1, "last"), Entry(3), Entry(3, "first")], Order(None))
 
     assert order == [(2, 1), (1, 1), (2, 2), (1, 2), (2, 3), (1, 3), (0, 1)]
 
 
 @given(entries, orders)
 def test_every_repeat_of_every_case_is_measured_once(entries, order):
-    planned = sequence(entries, order)
+    planned = plan_sequence(entries, order)
 
     expected = [(index, n) for index, entry in enumerate(entries) for n in range(1, entry.repeats + 1)]
     assert sorted(planned) == sorted(expected)
@@ -40,7 +37,7 @@ def test_every_repeat_of_every_case_is_measured_once(entries, order):
 
 @given(entries, orders)
 def test_repeats_ascend_within_each_group_and_firsts_lead_their_block(entries, order):
-    planned = sequence(entries, order)
+    planned = plan_sequence(entries, order)
 
     groups = [entries[index].place == "last" for index, _ in planned]
     assert groups == sorted(groups)
@@ -54,13 +51,13 @@ def test_repeats_ascend_within_each_group_and_firsts_lead_their_block(entries, o
 
 @given(entries, st.integers(0, 10**6))
 def test_a_seed_gives_its_order_again(entries, seed):
-    assert sequence(entries, Order(seed)) == sequence(entries, Order(seed))
+    assert plan_sequence(entries, Order(seed)) == plan_sequence(entries, Order(seed))
 
 
 def test_over_many_seeds_every_case_stands_everywhere_in_every_block():
     seen = Counter()
     for seed in range(600):
-        for place, (index, number) in enumerate(sequence([Entry(2)] * 3, Order(seed))):
+        for place, (index, number) in enumerate(plan_sequence([Entry(2)] * 3, Order(seed))):
             seen[index, number, place % 3] += 1
 
     # Each of 600 orders puts a case in one of three places: 200, with a standard deviation of 11.5.
@@ -69,16 +66,16 @@ def test_over_many_seeds_every_case_stands_everywhere_in_every_block():
 
 
 def test_the_blocks_of_one_run_differ():
-    planned = sequence([Entry(2)] * 8, Order(1))
+    planned = plan_sequence([Entry(2)] * 8, Order(1))
 
     assert [index for index, _ in planned[:8]] != [index for index, _ in planned[8:]]
 
 
 def test_an_order_is_read_as_it_is_written():
-    assert ordering.parse("given") == Order(None)
-    assert ordering.parse("random:4711") == Order(4711)
-    assert [str(ordering.parse(text)) for text in ("given", "random:4711")] == ["given", "random:4711"]
-    drawn = {ordering.parse("random").seed for _ in range(20)}
+    assert parse_order("given") == Order(None)
+    assert parse_order("random:4711") == Order(4711)
+    assert [str(parse_order(text)) for text in ("given", "random:4711")] == ["given", "random:4711"]
+    drawn = {parse_order("random").seed for _ in range(20)}
     assert len(drawn) > 1
 
 
@@ -87,7 +84,7 @@ def test_an_order_is_read_as_it_is_written():
 )
 def test_another_order_is_a_mistake(text):
     with pytest.raises(ValueError, match="--energy-order"):
-        ordering.parse(text)
+        parse_order(text)
 
 
 @given(st.permutations("abcdef"))
@@ -116,7 +113,7 @@ costs = st.dictionaries(st.text("abc", min_size=1, max_size=4), st.floats(0, 100
 
 @given(costs, st.integers(1, 5))
 def test_shards_are_disjoint_and_together_the_whole(costs, count):
-    shards = sharding.parts(costs, count)
+    shards = part_cases(costs, count)
 
     assert len(shards) == count
     assert Counter(name for shard in shards for name in shard) == Counter(list(costs))
@@ -132,7 +129,7 @@ def test_shards_do_not_depend_on_the_order_in_which_cases_are_known(costs, count
     names = list(costs)
     shuffle.shuffle(names)
 
-    assert sharding.parts({name: costs[name] for name in names}, count) == sharding.parts(costs, count)
+    assert part_cases({name: costs[name] for name in names}, count) == part_cases(costs, count)
 
 
 @given(costs.filter(bool), st.integers(1, 3))
@@ -140,7 +137,7 @@ def test_no_shard_costs_more_than_four_thirds_of_the_best_division(costs, count)
     names = sorted(costs)[:7]
     chosen = {name: costs[name] for name in names}
 
-    fullest = max(sum(chosen[name] for name in shard) for shard in sharding.parts(chosen, count))
+    fullest = max(sum(chosen[name] for name in shard) for shard in part_cases(chosen, count))
 
     best = min(
         max(
@@ -153,23 +150,23 @@ def test_no_shard_costs_more_than_four_thirds_of_the_best_division(costs, count)
 
 
 def test_four_cases_are_parted_by_hand():
-    shards = sharding.parts({"a": 8, "b": 5, "c": 4, "d": 1}, 2)
+    shards = part_cases({"a": 8, "b": 5, "c": 4, "d": 1}, 2)
 
     assert shards == [{"a", "d"}, {"b", "c"}]
 
 
 def test_cases_of_equal_cost_are_dealt_out_evenly():
-    shards = sharding.parts(dict.fromkeys("abcdefg", 0.0), 3)
+    shards = part_cases(dict.fromkeys("abcdefg", 0.0), 3)
 
     assert [len(shard) for shard in shards] == [3, 2, 2]
 
 
 def test_a_shard_is_read_as_it_is_written():
-    assert sharding.parse("2/3") == Shard(2, 3)
+    assert parse_shard("2/3") == Shard(2, 3)
     assert str(Shard(2, 3)) == "2/3"
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "x", "1", "1/0", "1/2/3", "-1/3", "1.0/2", "", " 1/2"])
 def test_another_shard_is_a_mistake_that_says_what_was_expected(text):
     with pytest.raises(ValueError, match="expected I/N"):
-        sharding.parse(text)
+        parse_shard(text)

@@ -206,17 +206,17 @@ def test_kill_9_loses_the_case_in_progress_only_and_the_run_can_be_resumed(proje
 
     KEYS = {"hardware": "h", "software": "s", "data": "d", "case": "c"}
 
-    def measure(energy, energy_session, function):
+    def measure(energy, energy_run, function):
         energy.describe(keys=KEYS)
-        if energy_session.reuse(energy.name, KEYS):
+        if energy_run.recorder.reuse(energy.name, KEYS):
             pytest.skip("finished before")
         energy(function)
 
-    def test_first(energy, energy_session):
-        measure(energy, energy_session, dict)
+    def test_first(energy, energy_run):
+        measure(energy, energy_run, dict)
 
-    def test_second(energy, energy_session):
-        measure(energy, energy_session, killed)
+    def test_second(energy, energy_run):
+        measure(energy, energy_run, killed)
 
     def killed():
         if not os.path.exists("once"):
@@ -246,9 +246,9 @@ def test_a_run_that_ctrl_c_ended_can_be_resumed(project):
     KEYS = {"hardware": "h", "software": "s", "data": "d", "case": "c"}
 
     @pytest.mark.parametrize("name", ["first", "second"])
-    def test_case(name, energy, energy_session):
+    def test_case(name, energy, energy_run):
         energy.describe(keys=KEYS)
-        if energy_session.reuse(energy.name, KEYS):
+        if energy_run.recorder.reuse(energy.name, KEYS):
             pytest.skip("finished before")
         if name == "second" and not os.path.exists("once"):
             open("once", "w").close()

@@ -408,12 +408,14 @@ RESUMED = """
 import os, pytest
 
 KEYS = {"hardware": "h", "software": "s", "data": "d", "case": "c"}
+SEEDS = [1, 2, 3]
 
 @pytest.mark.energy_repeats(3)
 @pytest.mark.parametrize("name", ["a", "b"])
-def test_case(energy, energy_session, work, name):
-    energy.describe(keys=KEYS, budget={"seeds": [1, 2, 3]})
-    if energy_session.reuse(energy.name, KEYS) or energy_session.reuse_repeat(energy, KEYS):
+def test_case(energy, energy_run, work, name):
+    energy.describe(keys=KEYS, budget={"seeds": SEEDS})
+    earlier = energy_run.recorder
+    if earlier.reuse(energy.name, KEYS, seeds=SEEDS) or earlier.reuse_repeat(energy, KEYS, seeds=SEEDS):
         pytest.skip("finished before")
     if energy.number == 2 and name == "b" and not os.path.exists("once"):
         open("once", "w").close()

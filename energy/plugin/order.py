@@ -1,4 +1,6 @@
-"""In which order cases are measured: in blocks, one repeat of every case in each, so that drift spreads.
+"""In which order cases are measured, and on which machine: in blocks, and in shards.
+
+A block holds one repeat of every case, so that drift spreads.
 
 A machine that warms up, or a neighbour that comes and goes, changes what is measured late against what is
 measured early. If all repeats of a case were measured in a row, that change would be the case's. In random
@@ -11,7 +13,7 @@ from __future__ import annotations
 import random
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,7 +48,19 @@ class Entry:
     place: Place = "anywhere"
 
 
-def parse(text: str) -> Order:
+@dataclass(frozen=True)
+class Shard:
+    """One of `count` parts, by its number from 1 on."""
+
+    number: int
+    count: int
+
+    def __str__(self) -> str:
+        """Return the words of the command line that ask for this shard."""
+        return f"{self.number}/{self.count}"
+
+
+def parse_order(text: str) -> Order:
     """Read `random`, which draws a seed, `random:SEED` or `given`; ValueError for anything else."""
     if text == "given":
         return Order(None)
@@ -57,7 +71,7 @@ def parse(text: str) -> Order:
     raise ValueError(f"--energy-order {text}: expected random, random:SEED (a whole number) or given")
 
 
-def sequence(entries: Sequence[Entry], order: Order) -> list[tuple[int, int]]:
+def plan_sequence(entries: Sequence[Entry], order: Order) -> list[tuple[int, int]]:
     """Return what is measured one after another: (index of the entry, repeat from 1 on).
 
     Every case is in block 1, every case of two repeats or more in block 2, and so on; each block has an order
@@ -84,3 +98,30 @@ def _blocks(
 
 def _leave(block: list[int]) -> None:
     """Keep the order in which the cases were collected."""
+
+
+def parse_shard(text: str) -> Shard:
+    """Read `2/3`; ValueError for anything else."""
+    match = re.fullmatch(r"(\d+)/(\d+)", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise ValueError(
+            f"--energy-shard {text}: expected I/N, one of 1/N to N/N, e.g. 1/3 on the first of three"
+        )
+    return Shard(int(match[1]), int(match[2]))
+
+
+def part_cases(costs: Mapping[str, float], count: int) -> list[frozenset[str]]:
+    """Part named cases so that the sums of their costs are about equal.
+
+    The dearest case first, each to the part that has least so far: no part gets more than 4/3 of what the
+    best division would give the fullest (Graham 1969, "Bounds on multiprocessing timing anomalies", SIAM J.
+    Appl. Math. 17(2)). Ties go by name and number, so that every machine that knows the same costs finds the
+    same parts.
+    """
+    sums = [0.0] * count
+    found: list[set[str]] = [set() for _ in range(count)]
+    for name in sorted(costs, key=lambda name: (-costs[name], name)):
+        least = min(range(count), key=lambda part: (sums[part], len(found[part]), part))
+        sums[least] += costs[name]
+        found[least].add(name)
+    return [frozenset(part) for part in found]

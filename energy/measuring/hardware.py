@@ -1,4 +1,4 @@
-"""The hardware and meter key: readable plus a short hash, never the host name."""
+"""The hardware and meter key: what a figure in joules depends on, and its name, never the host's."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from typing import Any
 import psutil
 
 from energy.measuring import machine
-from energy.measuring.boards import boards
-from energy.meters import context, read
-from energy.meters._meter import Meter
+from energy.meters import Meter, context, read
+from energy.meters.nvml.visible import NOT_SUPPORTED, load
 
+MIB = 2**20
+MILLIWATTS = 1000.0
 # Words of a processor's marketing name that tell nothing about it.
 NOISE = re.compile(
     r"\((r|tm)\)|@.*|\b(amd|intel|apple|nvidia|cpu|gpu|processor|\d+-core|with .*)\b", re.IGNORECASE
 )
 
 
-def hardware(gpus: Sequence[Mapping[str, Any]] = (), sources: Sequence[str] = ()) -> dict[str, Any]:
+def describe_hardware(gpus: Sequence[Mapping[str, Any]] = (), sources: Sequence[str] = ()) -> dict[str, Any]:
     """Describe what a figure in joules depends on: boards with their power limit, CPU, memory, meters.
 
     Args:
@@ -40,7 +41,7 @@ def hardware(gpus: Sequence[Mapping[str, Any]] = (), sources: Sequence[str] = ()
     }
 
 
-def of_meters(meters: Sequence[Meter]) -> dict[str, Any]:
+def read_hardware(meters: Sequence[Meter]) -> dict[str, Any]:
     """Describe this machine as these open meters see it."""
     now = read(meters)
     headline = (now - now).headline()
@@ -51,17 +52,34 @@ def of_meters(meters: Sequence[Meter]) -> dict[str, Any]:
     others = sorted(part.device for part in metered if part not in by_nvml)
     state = context(meters)
     named = [{"name": state.get(device, {}).get("name", device)} for device in others]
-    return hardware([*boards(uuids), *named], [part.source for part in headline])
+    return describe_hardware([*read_boards(uuids), *named], [part.source for part in headline])
 
 
-def name(hardware: Mapping[str, Any]) -> str:
+def name_hardware(hardware: Mapping[str, Any]) -> str:
     """Name a hardware description: `h200-700w-3f2a`, `epyc-7763-2c-cpu-91bc`.
 
-    >>> name({"gpus": [], "cpu": "AMD EPYC 7763 64-Core Processor", "cores": 2, "meters": ["rapl"]})[:-4]
+    >>> cpu = "AMD EPYC 7763 64-Core Processor"
+    >>> name_hardware({"gpus": [], "cpu": cpu, "cores": 2, "meters": ["rapl"]})[:-4]
     'epyc-7763-2c-cpu-'
     """
     text = json.dumps(hardware, sort_keys=True)
     return f"{_readable(hardware)}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
+
+
+def read_boards(uuids: Sequence[str], library: Any = None) -> list[dict[str, Any]]:
+    """Describe the boards of these UUIDs as NVML does; what it cannot tell of one is None.
+
+    Args:
+        uuids: as in `Count.device` of domain "gpu".
+        library: the NVML bindings; default: pynvml.
+    """
+    if not uuids:
+        return []
+    nvml = load(library)  # NVML counts its users: this does not disturb the meter
+    try:
+        return [_board(nvml, nvml.nvmlDeviceGetHandleByUUID(uuid)) for uuid in uuids]
+    finally:
+        nvml.nvmlShutdown()
 
 
 def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
@@ -74,6 +92,29 @@ def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _board(nvml: Any, handle: Any) -> dict[str, Any]:
+    limit = _ask(nvml, nvml.nvmlDeviceGetEnforcedPowerLimit, handle)
+    memory = _ask(nvml, nvml.nvmlDeviceGetMemoryInfo, handle)
+    mig = _ask(nvml, nvml.nvmlDeviceGetMigMode, handle)
+    return {
+        "name": nvml.nvmlDeviceGetName(handle),
+        "memory_mib": None if memory is None else memory.total // MIB,
+        # The enforced limit, not the configured one: it is what the board obeys.
+        "power_limit_watts": None if limit is None else limit / MILLIWATTS,
+        "mig": None if mig is None else bool(mig[0]),
+    }
+
+
+def _ask(nvml: Any, question: Any, handle: Any) -> Any:
+    """Return the answer, or None where this board or driver does not support the question."""
+    try:
+        return question(handle)
+    except nvml.NVMLError as problem:
+        if problem.value != NOT_SUPPORTED:
+            raise
+        return None
 
 
 def _readable(hardware: Mapping[str, Any]) -> str:

@@ -1,0 +1,61 @@
+"""How a run ends: at its end, or before it by Ctrl-C, SIGTERM, its limit of energy, or an error of pytest's.
+
+`came_to_its_end` decides, and nothing else does: whether the run is judged, whether its file says `finished`,
+whether its journal gets an end or `--energy-resume` may go on with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+import pytest
+
+TERMINATED = pytest.StashKey[bool]()
+STOPPED = pytest.StashKey[bool]()
+
+
+def came_to_its_end(session: pytest.Session) -> bool:
+    """Tell, once the tests are over, whether all that were asked for have run, well or not."""
+    stopped = session.config.stash.get(STOPPED, False)
+    return not stopped and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+
+
+def stop(config: pytest.Config) -> None:
+    """Say that cases are left out that were asked for: the run does not come to its end any more."""
+    config.stash[STOPPED] = True
+
+
+def set_exit_code(session: pytest.Session) -> None:
+    """Give a run that was stopped the exit code of an interruption."""
+    if session.config.stash.get(STOPPED, False) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.INTERRUPTED
+
+
+@contextlib.contextmanager
+def sigterm_as_interrupt(config: pytest.Config) -> Iterator[None]:
+    """Give SIGTERM the end that Ctrl-C has: this case is lost, the run's file is written."""
+    owner = os.getpid()
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        if os.getpid() != owner:  # a forked worker dies of SIGTERM as it would without us
+            os._exit(128 + number)
+        config.stash[TERMINATED] = True
+        raise KeyboardInterrupt("SIGTERM")
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def interruption(config: pytest.Config) -> KeyboardInterrupt | None:
+    """Return the interrupt that SIGTERM meant, whatever exception came of it.
+
+    A scheduler sends SIGTERM to a job's loader workers, too; torch then raises that a worker died.
+    """
+    return KeyboardInterrupt("SIGTERM") if config.stash.get(TERMINATED, False) else None

@@ -1,0 +1,30 @@
+"""What the tests of the zoo share: torchao's patterns, exported once."""
+
+import copy
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def patterns_exported_once():
+    """Let torchao export each of its patterns once in a test run, not once in each conversion.
+
+    A conversion exports 112 of them, 1-d and transposed convolutions included: half a minute each time, for
+    graphs that are always the same.
+    """
+    from torchao.quantization.pt2e import qat_utils
+
+    export, done = qat_utils._get_aten_graph_module_for_pattern, {}
+
+    def exported(pattern, example_inputs, is_cuda=False, **kwargs):
+        function = pattern.fn
+        cells = tuple(repr(cell.cell_contents) for cell in function.__closure__ or ())
+        shapes = tuple(repr(getattr(value, "shape", value)) for value in (*example_inputs, *kwargs.values()))
+        key = (function.__qualname__, cells, shapes, tuple(kwargs), is_cuda)
+        if key not in done:
+            done[key] = export(pattern, example_inputs, is_cuda, **kwargs)
+        return copy.deepcopy(done[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(qat_utils, "_get_aten_graph_module_for_pattern", exported)
+        yield
