@@ -1,5 +1,7 @@
 """What every test stands on: meters that claim simulated devices disturb nobody who measures real ones."""
 
+import signal
+
 import pytest
 
 from energy.__main__ import main
@@ -12,6 +14,17 @@ def _own_claims(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(claims, "FOLDER", tmp_path_factory.getbasetemp() / "claims")
         yield
+
+
+@pytest.fixture
+def interruptible():
+    """Let Ctrl-C end this process and its children, also where pytest was started in the background.
+
+    A shell starts `pytest ... &` with SIGINT ignored, and children inherit that.
+    """
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Show a metric of cases over all stored runs, and where its level changed.
 
 Only good records of clean checkouts count. What all cases of a run have in common (driver, room, meter) is
-taken out and shown apart. A change of hardware, software, data or case key cuts a history: what was measured
-before and after is not compared.
+taken out and shown apart. A change of hardware, software, data or case key cuts a history, and so do other
+seeds that of a Dice: what was measured before and after is not compared.
 """
 
 from __future__ import annotations

@@ -9,8 +9,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, cast
 
-from energy.meters._meter import Contextual, Diagnosis, Late, Meter, MeterUnavailable
-from energy.meters._missing import Missing
+from energy.meters._meter import Contextual, Diagnosis, Late, Meter, MeterUnavailable, Missing
 from energy.meters._registry import OutsideFile, meter_file
 from energy.meters._registry import names as meter_names
 from energy.meters._watch import claims, clocks, cost

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from energy.fault import in_order, keep
 from energy.reading import Count, Fault
 
 
@@ -52,6 +56,64 @@ class Meter(Protocol):
 
     def close(self) -> None:
         """Release what `open` took; closing twice does nothing."""
+
+
+class OwnedMeter:
+    """What meters have in common: the process that owns them, the lock of their two threads, noted faults.
+
+    A meter says how it takes a sample, which faults it has seen, and what it gives back when it is closed.
+    """
+
+    slow = False
+    period_seconds: float | None = None
+
+    def __init__(self, name: str) -> None:
+        self.name, self.pid, self.closed = name, os.getpid(), False
+        self._lock = threading.RLock()
+        self._noted: list[Fault] = []
+
+    def poll(self) -> None:
+        """Take a sample, unless the meter is closed."""
+        with self._lock:
+            if not self.closed:
+                self._sample()
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Return all faults since the meter was opened."""
+        with self._lock:
+            return in_order([*self._seen_faults(), *self._noted])
+
+    def note(self, fault: Fault) -> None:
+        """Keep a fault that somebody else observed."""
+        keep(self._noted, fault)
+
+    def close(self) -> None:
+        """Ask no more, and give back what `open` took."""
+        with self._lock:
+            if not self.closed:
+                self.closed = True
+                self._release()
+
+    def _sample(self) -> None:
+        """Do nothing: there is nothing to sample."""
+
+    def _seen_faults(self) -> Iterable[Fault]:
+        return ()
+
+    def _release(self) -> None:
+        """Do nothing: nothing was taken."""
+
+
+class Missing(OwnedMeter):
+    """Stand for a device that should have been measured and cannot be: no total forgets its joules."""
+
+    def __init__(self, domain: str, device: str, reason: str) -> None:
+        super().__init__("missing")
+        self._count = Count(domain, device, "missing", "measured", None, 0.0, reason=reason)
+
+    def counts(self) -> tuple[Count, ...]:
+        """Return the one unknown count."""
+        return (self._count,)
 
 
 @runtime_checkable

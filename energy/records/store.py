@@ -7,16 +7,14 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from energy.records.files import prove_writable, write_then_rename
+from energy.records.index import Index
 from energy.records.runfile import StoreError, list_records, read_run, shorten_commit
 from energy.records.schema import RecordError, check_run, to_json
 from energy.records.summary import RunSummary
 from energy.text import explain_unknown
-
-if TYPE_CHECKING:
-    from energy.records.index import Index
 
 JOURNAL = "journal.jsonl"
 
@@ -155,8 +153,6 @@ class Store:
 
     def index(self, *say: Callable[[str], None]) -> Index:
         """Return the index of the run files, to be used in a `with`; `say` is told what is wrong with it."""
-        from energy.records.index import Index
-
         return Index(self.root, *say)
 
     def summary(self, path: Path) -> RunSummary:

@@ -486,3 +486,15 @@ def test_a_matrix_without_cases_is_no_mistake():
     found = build_matrix([take_column(run(0, []), "total_kj")], "total_kj")
 
     assert (found.cases, found.means.shape) == ((), (0, 1))
+
+
+@pytest.mark.parametrize(("metric", "cuts"), [("dice", [("seeds",)]), ("total_kj", [])])
+def test_other_seeds_cut_the_history_of_a_dice_and_not_that_of_joules(metric, cuts):
+    """Seed 1 has another Dice than seed 0 and nothing has changed; it takes as many joules."""
+    seeds = [(0,)] * 12 + [(1,)] * 12
+    stored = [run(day, [case("a", [0.8], metric, seeds=own)]) for day, own in enumerate(seeds)]
+
+    found = history(stored, "a", "training", metric)
+
+    assert [cut.keys for cut in found.cuts] == cuts
+    assert found.changes == ()

@@ -120,6 +120,7 @@ def test_a_revision_against_itself_is_unchanged_and_uncommitted_work_is_in_neith
     assert "5 unchanged" in done.stdout
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_an_interruption_leaves_no_checkout_behind(repository, tmp_path, end):
     (repository / "test_it.py").write_text(f"""

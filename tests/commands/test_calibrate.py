@@ -270,6 +270,7 @@ def test_a_command_that_fails_is_a_mistake_told_in_one_line_and_nothing_is_writt
     assert not list(tmp_path.glob("*/noise.json"))
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_the_command_too_and_leaves_the_earlier_file_as_it_was(tmp_path):
     pid_file = tmp_path / "pid"
     command = f"echo $$ > {pid_file}; exec sleep 60"

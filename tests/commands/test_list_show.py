@@ -114,7 +114,7 @@ def test_list_names_the_place_where_a_record_is_not_whole(store, joulebench):
     del data["benchmarks"][0]["extra_info"]["energy"]["status"]
     (store.root / CPU / "0002_x.json").write_text(json.dumps(data))
 
-    assert "0002_x.json: benchmarks, item 1, extra_info, energy: 'status' is a" in mistake(
+    assert '0002_x.json: benchmarks, item 1, extra_info, energy: "status" is a' in mistake(
         joulebench("list"), printed=True
     )
 
@@ -212,7 +212,7 @@ def test_list_imports_nothing_heavy(store, tmp_path):
 import sys
 from energy.__main__ import main
 main(["list"])
-heavy = {"torch", "monai", "scipy", "numpy", "jsonschema", "codecarbon", "pynvml", "pytest"}
+heavy = {"torch", "monai", "scipy", "numpy", "jsonschema_rs", "codecarbon", "pynvml", "pytest"}
 print(sorted(heavy & set(sys.modules)))
 """
 

@@ -85,6 +85,7 @@ def end_run(path, *cases):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C reaches another process in another way there")
+@pytest.mark.usefixtures("interruptible")
 def test_the_page_follows_a_run_and_ctrl_c_ends_quietly(tmp_path):
     path = tmp_path / CPU / "journal.jsonl"
     with serving(tmp_path) as (url, process):

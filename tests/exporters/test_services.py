@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 from hypothesis import given
-from jsonschema import Draft7Validator
+from jsonschema_rs import Draft7Validator
 
 from energy import exporters
 from energy.exporters._text import printable

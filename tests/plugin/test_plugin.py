@@ -188,6 +188,7 @@ def test_third(energy):
     ],
     ids=["KeyboardInterrupt", "SIGINT", "SIGTERM", "SIGTERM that workers got, too"],
 )
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_loses_the_case_in_progress_only(project, end):
     project.makepyfile(TWO_CASES.format(end=end))
 

@@ -174,7 +174,7 @@ def test_an_unfinished_run_with_an_invalid_record_is_not_resumed(path):
     with path.open("a") as file:
         file.write(json.dumps(broken) + "\n")
 
-    with pytest.raises(RecordError, match=r"run a, case unet-baseline: 'metrics' is a required property"):
+    with pytest.raises(RecordError, match=r'run a, case unet-baseline: "metrics" is a required property'):
         find_unfinished(path)
 
 

@@ -66,7 +66,7 @@ def test_an_invalid_run_is_refused_and_nothing_is_written(store):
     broken = run([record()])
     del broken["benchmarks"][0]["extra_info"]["energy"]["keys"]
 
-    with pytest.raises(RecordError, match="'keys' is a required property"):
+    with pytest.raises(RecordError, match='"keys" is a required property'):
         store.write(broken)
 
     assert not store.root.exists()
@@ -293,7 +293,7 @@ def test_a_reference_from_a_file_that_is_not_valid_is_refused(store):
     del data["benchmarks"][0]["extra_info"]["energy"]["metrics"]
     path.write_text(json.dumps(data))
 
-    with pytest.raises(RecordError, match="'metrics' is a required property"):
+    with pytest.raises(RecordError, match='"metrics" is a required property'):
         store.latest_case("unet-baseline", record()["keys"])
 
 

@@ -146,6 +146,7 @@ def test_a_training_that_is_left_early_brings_the_limit_back(board, training):
     assert board.limit_watts == 700.0
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_process_that_is_killed_leaves_the_limit_of_before(board, tmp_path, number):
     holder = limit_in_another_process(tmp_path)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from energy.fault import in_order, keep
 from energy.meters._counting.follow import Counter, Integral
+from energy.meters._meter import OwnedMeter
 from energy.reading import Count, Fault
 
 PERIOD_SECONDS = 0.1  # as often as most boards have a new value (arXiv 2312.02741, table 2)
@@ -44,13 +43,37 @@ class Sensor:
         else:
             self.follower.see(begun, clock(), value)
 
-    def count(self) -> Count:
+    def counts(self) -> tuple[Count, ...]:
         """Return the count as of the last sample."""
         step = self.follower.step_seconds if isinstance(self.follower, Counter) else PERIOD_SECONDS
-        return self.follower.count(self.follower.edge_joules(), step)
+        return (self.follower.count(self.follower.edge_joules(), step),)
+
+    def faults(self) -> Sequence[Fault]:
+        """Return what went wrong with it so far."""
+        return self.follower.faults
+
+    def miss(self, reason: str) -> None:
+        """Make the count unknown."""
+        self.follower.miss(reason)
 
 
-class SensorMeter:
+class Sensed(Protocol):
+    """What a meter is made of: a sensor, or a device that has several of them."""
+
+    def sample(self, clock: Callable[[], float], asked: float | None = None) -> None:
+        """Ask once; `asked` if the answer had been asked for before."""
+
+    def counts(self) -> tuple[Count, ...]:
+        """Return the counts as of the last sample."""
+
+    def faults(self) -> Sequence[Fault]:
+        """Return what went wrong so far."""
+
+    def miss(self, reason: str) -> None:
+        """Make the counts unknown."""
+
+
+class SensorMeter(OwnedMeter):
     """Cumulative joules of some sensors that are polled together.
 
     Args:
@@ -60,75 +83,53 @@ class SensorMeter:
         refresh: takes one snapshot for all sensors before they are asked.
         release: gives back what `open` took.
         slow: a reading takes milliseconds.
-        period_seconds: between two polls.
+        period_seconds: between two polls; None if nothing is missed without them.
     """
 
     def __init__(
         self,
         name: str,
-        sensors: Sequence[Sensor],
+        sensors: Sequence[Sensed],
         clock: Callable[[], float],
         *,
         refresh: Callable[[], None] | None = None,
         release: Callable[[], None] | None = None,
         slow: bool = False,
-        period_seconds: float = PERIOD_SECONDS,
+        period_seconds: float | None = PERIOD_SECONDS,
     ) -> None:
-        self.name, self.slow, self.pid, self.closed = name, slow, os.getpid(), False
-        self.period_seconds: float | None = period_seconds
-        self.sensors = tuple(sensors)
-        self._clock, self._refresh, self._release = clock, refresh, release
-        self._lock = threading.RLock()
-        self._noted: list[Fault] = []
+        super().__init__(name)
+        self.slow, self.period_seconds = slow, period_seconds
+        self._sensors = tuple(sensors)
+        self._clock, self._refresh, self._give_back = clock, refresh, release
         self.poll()
-
-    def poll(self) -> None:
-        """Ask every sensor once."""
-        with self._lock:
-            if not self.closed:
-                self._sample()
 
     def counts(self) -> tuple[Count, ...]:
         """Ask every sensor now and return the joules since the meter was opened."""
         with self._lock:
-            if not self.closed:
-                self._sample()
-            return tuple(sensor.count() for sensor in self.sensors)
+            self.poll()
+            return tuple(count for sensor in self._sensors for count in sensor.counts())
 
-    def faults(self) -> tuple[Fault, ...]:
-        """Return all faults since the meter was opened."""
-        with self._lock:
-            faults = [*self._noted]
-            for sensor in self.sensors:
-                faults += sensor.follower.faults
-        return in_order(faults)
+    def _seen_faults(self) -> Iterator[Fault]:
+        for sensor in self._sensors:
+            yield from sensor.faults()
 
-    def note(self, fault: Fault) -> None:
-        """Keep a fault that somebody else observed."""
-        keep(self._noted, fault)
-
-    def close(self) -> None:
-        """Ask no more, and give back what `open` took."""
-        with self._lock:
-            if self.closed:
-                return
-            self.closed = True
-            for sensor in self.sensors:
-                sensor.follower.miss("the meter is closed")
-            if self._release is not None:
-                self._release()
+    def _release(self) -> None:
+        self._miss("the meter is closed")
+        if self._give_back is not None:
+            self._give_back()
 
     def _sample(self) -> None:
-        if self._refresh is None:
-            for sensor in self.sensors:
-                sensor.sample(self._clock)
-            return
-        asked = self._clock()
-        try:
-            self._refresh()
-        except NoValue as problem:
-            for sensor in self.sensors:
-                sensor.follower.miss(str(problem))
-        else:
-            for sensor in self.sensors:
-                sensor.sample(self._clock, asked)
+        asked = None
+        if self._refresh is not None:
+            asked = self._clock()
+            try:
+                self._refresh()
+            except NoValue as problem:
+                self._miss(str(problem))
+                return
+        for sensor in self._sensors:
+            sensor.sample(self._clock, asked)
+
+    def _miss(self, reason: str) -> None:
+        for sensor in self._sensors:
+            sensor.miss(reason)

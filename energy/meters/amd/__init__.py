@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from energy.meters._counting.sensors import SensorMeter
-from energy.meters._meter import Diagnosis, MeterUnavailable
-from energy.meters._missing import Missing
+from energy.meters._meter import Diagnosis, MeterUnavailable, Missing
 from energy.meters.amd.board import Watched, observe, watched
 from energy.meters.amd.visible import resolve
 from energy.reading import Count

@@ -12,15 +12,12 @@ it costs is counted with the rest.
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from energy.fault import keep
-from energy.meters._meter import Diagnosis, MeterUnavailable
+from energy.meters._meter import Diagnosis, MeterUnavailable, OwnedMeter
 from energy.meters.codecarbon.tracker import build, look, silence, stop
 from energy.meters.nvml import visible as _boards
 from energy.reading import Count, Fault
@@ -78,22 +75,18 @@ def diagnose(gpus: Sequence[str] | None = None, *, library: Any = None) -> Diagn
     return Diagnosis("codecarbon", True, what)
 
 
-class CodeCarbon:
+class CodeCarbon(OwnedMeter):
     """Cumulative joules of CodeCarbon's components, handed over by an output handler."""
 
-    name = "codecarbon"
     slow = True
+    period_seconds = PERIOD_SECONDS
 
     def __init__(self, tracker: Any, latest: Any, gpus: str) -> None:
-        self.pid = os.getpid()
-        self.closed = False
+        super().__init__("codecarbon")
         self._tracker, self._latest = tracker, latest
         wanted = [part for part in tracker._hardware if _domain(part, gpus)]
         self._components = tuple(_component(part, gpus, tracker._conf) for part in wanted)
         self._rapl = any(component.source == "codecarbon_rapl" for component in self._components)
-        self.period_seconds: float | None = PERIOD_SECONDS
-        self._lock = threading.RLock()
-        self._faults: list[Fault] = []
         self._opened_seconds = self._measured_seconds = self._gpu_moved_seconds = time.monotonic()
         self._joules: dict[str, float] = {}
         self._watts: dict[str, float] = {}
@@ -118,20 +111,9 @@ class CodeCarbon:
             problem = "the meter is closed" if self.closed else self._measure()
             return tuple(self._count(component, problem) for component in self._components)
 
-    def faults(self) -> tuple[Fault, ...]:
-        """Return all faults since the meter was opened."""
-        return tuple(self._faults)
-
-    def note(self, fault: Fault) -> None:
-        """Keep a fault that somebody else observed."""
-        keep(self._faults, fault)
-
-    def close(self) -> None:
+    def _release(self) -> None:
         """Stop the tracker and its threads."""
-        with self._lock:
-            if not self.closed:
-                self.closed = True
-                stop(self._tracker)
+        stop(self._tracker)
 
     def _look(self) -> None:
         look(self._tracker)
@@ -148,7 +130,7 @@ class CodeCarbon:
         self._flush_seconds = now - began
         if self._latest.total is None:
             problem = "CodeCarbon's flush() failed and delivered no figures"
-            keep(self._faults, Fault("unreadable", self.name, "", now, 0.0, 0.0, problem))
+            self.note(Fault("unreadable", self.name, "", now, 0.0, 0.0, problem))
             return problem
         self._keep(now, self._latest.total)
         return None

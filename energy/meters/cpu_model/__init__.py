@@ -11,17 +11,14 @@ Its figure can be subtracted exactly: it is a straight line in two sums that onl
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from energy.fault import keep
-from energy.meters._meter import Diagnosis, MeterUnavailable
+from energy.meters._meter import Diagnosis, MeterUnavailable, OwnedMeter
 from energy.meters.cpu_model.power import CpuPower, estimate, processor, table_watts, visible_cpus
 from energy.meters.cpu_model.seconds import PROC, TICK_SECONDS, Tree
-from energy.reading import Count, Fault
+from energy.reading import Count
 
 DOMAINS = ("cpu",)
 PERIOD_SECONDS = 1.0  # a descendant that nobody waits for loses at most this much
@@ -61,48 +58,30 @@ def diagnose(gpus: Sequence[str] | None = None, *, proc: Path = PROC) -> Diagnos
     return Diagnosis("cpu_model", True, f"cpu: {figures} (modelled, {band}; rated power {power.tdp_source})")
 
 
-class CpuModel:
+class CpuModel(OwnedMeter):
     """Cumulative joules of the model."""
 
-    name = "cpu_model"
-    slow = False
-    period_seconds: float | None = PERIOD_SECONDS
+    period_seconds = PERIOD_SECONDS
 
     def __init__(self, tree: Tree, power: CpuPower, clock: Callable[[], float]) -> None:
-        self.pid = os.getpid()
-        self.closed = False
+        super().__init__("cpu_model")
         self.power = power
         self._tree, self._clock = tree, clock
-        self._lock = threading.RLock()
-        self._noted: list[Fault] = []
         self._template = _template(power)
         self._start_cpu_seconds = tree.seconds()
         self._start_seconds = clock()
-
-    def poll(self) -> None:
-        """Notice new descendants, so that one that nobody waits for is not lost whole."""
-        with self._lock:
-            if not self.closed:
-                self._tree.seconds()
 
     def counts(self) -> tuple[Count, ...]:
         """Return the joules since the meter was opened."""
         with self._lock:
             return (self._count(None, "the meter is closed"),) if self.closed else (self._read(),)
 
-    def faults(self) -> tuple[Fault, ...]:
-        """Return what others noted: reading the process table does not fail."""
-        return tuple(self._noted)
+    def _sample(self) -> None:
+        """Notice new descendants, so that one that nobody waits for is not lost whole."""
+        self._tree.seconds()
 
-    def note(self, fault: Fault) -> None:
-        """Keep a fault that somebody else observed."""
-        keep(self._noted, fault)
-
-    def close(self) -> None:
-        """Close what the process table was read through."""
-        with self._lock:
-            self.closed = True
-            self._tree.close()
+    def _release(self) -> None:
+        self._tree.close()
 
     def _read(self) -> Count:
         cpu_seconds = self._tree.seconds() - self._start_cpu_seconds

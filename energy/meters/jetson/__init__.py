@@ -15,8 +15,7 @@ from pathlib import Path
 
 from energy.meters._counting.follow import Integral
 from energy.meters._counting.sensors import PERIOD_SECONDS, Sensor, SensorMeter
-from energy.meters._meter import Diagnosis, MeterUnavailable
-from energy.meters._missing import Missing
+from energy.meters._meter import Diagnosis, MeterUnavailable, Missing
 from energy.meters.jetson.rails import JOINT, MAX_WATTS, Rail, rails
 from energy.reading import Count
 

@@ -10,18 +10,15 @@ A board that was slowed (heat, power brake, hardware slowdown) or used by strang
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from energy.fault import in_order, keep
-from energy.meters._counting.sensors import PERIOD_SECONDS
+from energy.meters._counting.sensors import SensorMeter
 from energy.meters._meter import Diagnosis, MeterUnavailable
 from energy.meters.nvml import visible as _boards
 from energy.meters.nvml.board import Gpu
-from energy.reading import Count, Fault
+from energy.reading import Count
 
 DOMAINS = ("gpu",)
 LOOK_SECONDS = 1.0  # between two looks for throttling and strangers, which take several calls
@@ -70,31 +67,19 @@ def diagnose(gpus: Sequence[str] | None = None, *, library: Any = None) -> Diagn
     return Diagnosis("nvml", True, what, untested=True)
 
 
-class Nvml:
+class Nvml(SensorMeter):
     """Cumulative joules of every GPU, by counter and by integrated power."""
 
-    name = "nvml"
-    slow = False
-
     def __init__(self, library: Any, gpus: Sequence[Gpu], clock: Callable[[], float]) -> None:
-        self.pid = os.getpid()
-        self.closed = False
-        self.period_seconds: float | None = PERIOD_SECONDS
         self.gpus = tuple(gpus)
-        self._library, self._clock = library, clock
-        self._lock = threading.RLock()
-        self._noted: list[Fault] = []
         self._look_due_seconds = clock()
-        self.poll()
+        super().__init__("nvml", gpus, clock, release=library.nvmlShutdown)  # NVML counts its users
 
     def poll(self) -> None:
         """Sample the power of every GPU and look at its counter; once a second, at its state too."""
-        with self._lock:
-            if self.closed:
-                return
-            for gpu in self.gpus:
-                gpu.sample()
-        if self._clock() >= self._look_due_seconds:  # not under the lock: whoever reads need not wait for it
+        super().poll()
+        # Not under the lock: whoever reads need not wait for it.
+        if not self.closed and self._clock() >= self._look_due_seconds:
             self._look_due_seconds = self._clock() + LOOK_SECONDS
             for gpu in self.gpus:
                 gpu.look()
@@ -102,37 +87,13 @@ class Nvml:
     def counts(self) -> tuple[Count, ...]:
         """Read every GPU now and return the joules since the meter was opened."""
         with self._lock:
-            counts: list[Count] = []
-            for gpu in self.gpus:
-                if not self.closed:
-                    gpu.sample(ATTEMPTS)
-                counts += gpu.counts()
-            return tuple(counts)
+            for gpu in () if self.closed else self.gpus:
+                gpu.sample(self._clock, attempts=ATTEMPTS)
+            return tuple(count for gpu in self.gpus for count in gpu.counts())
 
     def context(self) -> dict[str, Any]:
         """Return the state of every GPU now, by UUID; it takes many calls, so not inside a window."""
         return {} if self.closed else {gpu.board.uuid: gpu.state() for gpu in self.gpus}
-
-    def faults(self) -> tuple[Fault, ...]:
-        """Return all faults since the meter was opened."""
-        with self._lock:
-            faults = [*self._noted]
-            for gpu in self.gpus:
-                faults += gpu.faults()
-        return in_order(faults)
-
-    def note(self, fault: Fault) -> None:
-        """Keep a fault that somebody else observed."""
-        keep(self._noted, fault)
-
-    def close(self) -> None:
-        """Release NVML, which counts its users."""
-        with self._lock:
-            if not self.closed:
-                self.closed = True
-                for gpu in self.gpus:
-                    gpu.miss("the meter is closed")
-                self._library.nvmlShutdown()
 
 
 def _observe_steps(gpus: Sequence[Gpu], clock: Callable[[], float], sleep: Callable[[float], None]) -> None:

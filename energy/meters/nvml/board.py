@@ -60,7 +60,12 @@ class Gpu:
         sources = " and ".join(sensor.follower.template.source for sensor in self._sensors) or self.problem
         return f"{self.board.name} {self.board.uuid}: {sources}"
 
-    def sample(self, attempts: int = 1) -> None:
+    def sample(
+        self,
+        clock: Callable[[], float],  # noqa: ARG002 -- a board has its own
+        asked: float | None = None,  # noqa: ARG002 -- nothing is asked for beforehand
+        attempts: int = 1,
+    ) -> None:
         """Ask every sensor once, and again only if it fails."""
         for sensor in self._sensors:
             for _ in range(attempts):

@@ -11,7 +11,6 @@ It measures the whole machine, and is therefore a witness beside the parts, neve
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,8 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from energy.fault import in_order, keep
-from energy.meters._meter import Diagnosis, MeterUnavailable
+from energy.meters._meter import Diagnosis, MeterUnavailable, OwnedMeter
 from energy.meters.outside.log import ARRIVAL_PERIOD_SECONDS, Log
 from energy.meters.outside.source import Command, LogFile, Source
 from energy.meters.outside.track import Point
@@ -82,23 +80,17 @@ def diagnose(gpus: Sequence[str] | None = None, *, source: str | None = None) ->
     return Diagnosis("outside", True, what, untested=True)
 
 
-class Outside:
+class Outside(OwnedMeter):
     """Cumulative joules of the whole machine, as far as the log has come."""
-
-    name = "outside"
-    slow = False
-    late = True
 
     def __init__(
         self, log: Log, accuracy: float, patience_seconds: float, clock: Callable[[], float]
     ) -> None:
-        self.pid = os.getpid()
-        self.closed = False
+        super().__init__("outside")
         self.patience_seconds = patience_seconds
-        self.period_seconds: float | None = ARRIVAL_PERIOD_SECONDS if log.on_arrival else PERIOD_SECONDS
+        self.period_seconds = ARRIVAL_PERIOD_SECONDS if log.on_arrival else PERIOD_SECONDS
         self._log, self._clock = log, clock
-        self._lock, self._busy = threading.RLock(), False
-        self._noted: list[Fault] = []
+        self._busy = False
         self._template = Count(
             "machine",
             log.source.name,
@@ -111,17 +103,6 @@ class Outside:
             witness=True,
             reason="not read yet",
         )
-
-    def poll(self) -> None:
-        """Take the lines that have come since the last time; never wait for one."""
-        with self._lock:
-            # A signal handler may read in the middle of this; it sees what was known before.
-            if not self.closed and not self._busy:
-                self._busy = True
-                try:
-                    self._log.follow()
-                finally:
-                    self._busy = False
 
     def counts(self) -> tuple[Count, ...]:
         """Return the joules until now: unknown, unless the log has come this far already."""
@@ -145,22 +126,26 @@ class Outside:
         with self._lock:
             return {self._template.device: self._log.context()}
 
-    def faults(self) -> tuple[Fault, ...]:
-        """Return all faults since the meter was opened."""
-        with self._lock:
-            return in_order([*self._log.ledger.faults(), *self._noted])
-
-    def note(self, fault: Fault) -> None:
-        """Keep a fault that somebody else observed."""
-        keep(self._noted, fault)
-
     def close(self) -> None:
         """Let go of the log, or end the command; in a forked child do nothing, they are the parent's."""
-        if self.pid != os.getpid():
-            return
-        with self._lock:
-            self.closed = True
-            self._log.source.close("the meter is closed")
+        if self.pid == os.getpid():
+            super().close()
+
+    def _sample(self) -> None:
+        """Take the lines that have come since the last time; never wait for one."""
+        # A signal handler may read in the middle of this; it sees what was known before.
+        if not self._busy:
+            self._busy = True
+            try:
+                self._log.follow()
+            finally:
+                self._busy = False
+
+    def _seen_faults(self) -> tuple[Fault, ...]:
+        return tuple(self._log.ledger.faults())
+
+    def _release(self) -> None:
+        self._log.source.close("the meter is closed")
 
     def _known(self, seconds: float) -> Count | None:
         point = self._log.track.at(seconds)

@@ -14,21 +14,20 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from energy.fault import in_order, keep
 from energy.meters import rapl
 from energy.meters._counting.follow import Counter
+from energy.meters._counting.sensors import Gone, NoValue, Sensor, SensorMeter
 from energy.meters._meter import Diagnosis, MeterUnavailable
 from energy.meters._surroundings import Surroundings, surroundings
 from energy.meters.perf import events as _perf
 from energy.meters.perf.events import Event
-from energy.meters.rapl.powercap import PLAUSIBLE_WATTS, readable
-from energy.reading import Count, Fault
+from energy.meters.rapl.zones import PLAUSIBLE_WATTS, are_readable
+from energy.reading import Count
 
 DOMAINS = ("cpu", "ram")
 COUNT_BYTES = 8
@@ -70,13 +69,13 @@ def open(  # noqa: A001 -- every meter file has one
     kernel: Kernel | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Perf:
+) -> SensorMeter:
     """Open the energy events of all packages and their DRAM.
 
     Raises:
         MeterUnavailable: there are none, they are closed to this user, or rapl.py reads the same counters.
     """
-    if readable(system / rapl.ROOT.relative_to("/")):
+    if are_readable(system / rapl.ROOT.relative_to("/")):
         raise MeterUnavailable(
             "RAPL's files are open: the meter rapl reads the same counters.", "Use the meter rapl."
         )
@@ -91,7 +90,13 @@ def open(  # noqa: A001 -- every meter file has one
         for _, descriptor in opened:
             kernel.close(descriptor)
         raise _refused(problem, surroundings(system)) from None
-    meter = Perf(opened, kernel, clock)
+    sensors = [Sensor(_counter(event), _asking(kernel, event, descriptor)) for event, descriptor in opened]
+
+    def close() -> None:
+        for _, descriptor in opened:
+            kernel.close(descriptor)
+
+    meter = SensorMeter("perf", sensors, clock, release=close, period_seconds=None)  # the kernel counts
     sleep(rapl.PACE_SECONDS)
     meter.counts()
     return meter
@@ -110,66 +115,17 @@ def diagnose(
     return Diagnosis("perf", True, what, untested=True)
 
 
-class Perf:
-    """Cumulative joules of every package and its DRAM, as perf counts them."""
+def _asking(kernel: Kernel, event: Event, descriptor: int) -> Callable[[], float]:
+    def joules() -> float:
+        try:
+            text = kernel.read(descriptor)
+        except OSError as problem:
+            raise NoValue(f"perf event of {event.device}: {problem}") from None
+        if len(text) < COUNT_BYTES:  # perf_event_open(2): end of file, an event in error
+            raise Gone(f"perf event of {event.device}: the kernel gave it up")
+        return int.from_bytes(text, sys.byteorder) * event.joules_per_count
 
-    name = "perf"
-    slow = False
-    period_seconds: float | None = None
-
-    def __init__(
-        self, opened: Sequence[tuple[Event, int]], kernel: Kernel, clock: Callable[[], float]
-    ) -> None:
-        self.pid = os.getpid()
-        self.closed = False
-        self._kernel, self._clock = kernel, clock
-        self._lock = threading.RLock()
-        self._noted: list[Fault] = []
-        self._events = [(event, descriptor, _counter(event)) for event, descriptor in opened]
-        self._sample()
-
-    def poll(self) -> None:
-        """Do nothing: the kernel counts."""
-
-    def counts(self) -> tuple[Count, ...]:
-        """Read every event now and return the joules since the meter was opened."""
-        with self._lock:
-            if not self.closed:
-                self._sample()
-            counters = [counter for _, _, counter in self._events]
-            return tuple(counter.count(counter.edge_joules(), rapl.STEP_SECONDS) for counter in counters)
-
-    def faults(self) -> tuple[Fault, ...]:
-        """Return all faults since the meter was opened."""
-        with self._lock:
-            faults = [fault for _, _, counter in self._events for fault in counter.faults]
-            return in_order(faults + self._noted)
-
-    def note(self, fault: Fault) -> None:
-        """Keep a fault that somebody else observed."""
-        keep(self._noted, fault)
-
-    def close(self) -> None:
-        """Close the events; closing twice does nothing."""
-        with self._lock:
-            for _, descriptor, counter in self._events if not self.closed else ():
-                self._kernel.close(descriptor)
-                counter.miss("the meter is closed")
-            self.closed = True
-
-    def _sample(self) -> None:
-        for event, descriptor, counter in self._events:
-            asked = self._clock()
-            try:
-                text = self._kernel.read(descriptor)
-            except OSError as problem:
-                counter.miss(f"perf event of {event.device}: {problem}")
-                continue
-            if len(text) < COUNT_BYTES:  # perf_event_open(2): end of file, an event in error
-                counter.lose(self._clock(), f"perf event of {event.device}: the kernel gave it up")
-                continue
-            joules = int.from_bytes(text, sys.byteorder) * event.joules_per_count
-            counter.see(asked, self._clock(), joules)
+    return joules
 
 
 def _counter(event: Event) -> Counter:

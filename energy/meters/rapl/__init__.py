@@ -17,17 +17,15 @@ is opened: losing them in the middle of a run stops nothing.
 
 from __future__ import annotations
 
-import os
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from energy.fault import in_order, keep
 from energy.meters._counting.follow import Counter
+from energy.meters._counting.sensors import SensorMeter
 from energy.meters._meter import Diagnosis, MeterUnavailable
-from energy.meters.rapl.powercap import GONE, Zone, ZoneFile, usable
+from energy.meters.rapl.zones import GONE, Zone, ZoneFile, open_zones
 from energy.reading import Count, Fault
 
 DOMAINS = ("cpu", "ram")
@@ -49,13 +47,20 @@ def open(  # noqa: A001 -- every meter file has one
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     system: Path = Path("/"),
-) -> Rapl:
+) -> SensorMeter:
     """Open all packages and their DRAM.
 
     Raises:
         MeterUnavailable: there are no packages, or their counters are closed to this user.
     """
-    meter = Rapl(usable(root, sleep, system), clock)
+    followed = [Followed(file, _counter(file.zone)) for file in open_zones(root, sleep, system)]
+
+    def close() -> None:
+        for zone in followed:
+            zone.file.close()
+
+    period_seconds = min(zone.period_seconds for zone in followed)
+    meter = SensorMeter("rapl", followed, clock, release=close, period_seconds=period_seconds)
     sleep(PACE_SECONDS)
     meter.poll()
     return meter
@@ -87,15 +92,27 @@ class Followed:
         """How often it must be read so that no wrap goes unseen."""
         return min(PERIOD_SECONDS, self.file.zone.wrap_seconds / 4)
 
-    def sample(self, clock: Callable[[], float]) -> None:
+    def sample(self, clock: Callable[[], float], asked: float | None = None) -> None:
         """Read the counter once and account for what it says."""
-        asked = clock()
+        asked = clock() if asked is None else asked
         try:
             joules = self.file.joules()
         except (OSError, ValueError) as problem:
             self._failed(clock(), problem)
         else:
             self._saw(asked, clock(), joules)
+
+    def counts(self) -> tuple[Count, ...]:
+        """Return the count as of the last sample."""
+        return (self.counter.count(self.counter.edge_joules(), STEP_SECONDS),)
+
+    def faults(self) -> list[Fault]:
+        """Return what went wrong with it so far."""
+        return [*self.counter.faults, *([self.gone] if self.gone else [])]
+
+    def miss(self, reason: str) -> None:
+        """Make the count unknown."""
+        self.counter.miss(reason)
 
     def _saw(self, asked: float, arrived: float, joules: float) -> None:
         wraps_at = self.file.zone.range_joules
@@ -121,63 +138,6 @@ class Followed:
             if self.gone is None:
                 self.gone = Fault("lost", "rapl", zone.device, seconds, 0.0, None, reason)
         self.counter.miss(reason)
-
-
-class Rapl:
-    """Cumulative joules of every package and its DRAM."""
-
-    name = "rapl"
-    slow = False
-
-    def __init__(self, files: Sequence[ZoneFile], clock: Callable[[], float]) -> None:
-        self.pid = os.getpid()
-        self.closed = False
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._noted: list[Fault] = []
-        self._followed = [Followed(file, _counter(file.zone)) for file in files]
-        self.period_seconds: float | None = min(followed.period_seconds for followed in self._followed)
-        self.poll()
-
-    def poll(self) -> None:
-        """Read every counter, often enough to see each wrap."""
-        with self._lock:
-            if not self.closed:
-                self._sample()
-
-    def counts(self) -> tuple[Count, ...]:
-        """Read every counter now and return the joules since the meter was opened."""
-        with self._lock:
-            if not self.closed:
-                self._sample()
-            counters = [followed.counter for followed in self._followed]
-            return tuple(counter.count(counter.edge_joules(), STEP_SECONDS) for counter in counters)
-
-    def faults(self) -> tuple[Fault, ...]:
-        """Return all faults since the meter was opened."""
-        with self._lock:
-            faults = [*self._noted]
-            for followed in self._followed:
-                faults += followed.counter.faults
-                if followed.gone:
-                    faults.append(followed.gone)
-        return in_order(faults)
-
-    def note(self, fault: Fault) -> None:
-        """Keep a fault that somebody else observed."""
-        keep(self._noted, fault)
-
-    def close(self) -> None:
-        """Close the files and read no more."""
-        with self._lock:
-            self.closed = True
-            for followed in self._followed:
-                followed.file.close()
-                followed.counter.miss("the meter is closed")
-
-    def _sample(self) -> None:
-        for followed in self._followed:
-            followed.sample(self._clock)
 
 
 def _counter(zone: Zone) -> Counter:
