@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -58,14 +59,18 @@ class Planner:
         stored = self._stored(arch, technique)
         if stored is None:
             return self._time(name, recipe)
-        figures = stored.record["metrics"]
-        return Plan(
-            name, _sum(figures["seconds"]), _sum(figures["total_kj"]), f"as in {stored.run.reference}"
-        )
+        seconds, kj = (self._sum(stored.record, metric) for metric in ("seconds", "total_kj"))
+        return Plan(name, seconds, kj, f"as in {stored.run.reference}")
 
     def _stored(self, arch: str, technique: str) -> StoredCase | None:
         keys = self.suite.keys(self.hardware, self.suite.recipe(arch, technique))
-        return self.store.latest_case(f"{arch}-{technique}", keys)
+        return self.store.latest_case(f"{arch}-{technique}", keys, seeds=self.suite.budget.seeds)
+
+    def _sum(self, record: dict[str, Any], metric: str) -> float | None:
+        """Add up a metric over the seeds that were asked for; the record may have more."""
+        by_seed = dict(zip(record["budget"]["seeds"], record["metrics"][metric]["values"], strict=True))
+        values = [by_seed[seed] for seed in self.suite.budget.seeds]
+        return None if None in values else sum(values)
 
     def _time(self, name: str, recipe: zoo.Recipe) -> Plan:
         seconds, kj = self._timed(recipe)
@@ -86,8 +91,3 @@ class Planner:
         joules, _ = total_joules(window.energy)
         watts = None if joules is None else joules / window.energy.seconds
         return seconds, None if watts is None else seconds * watts / JOULES_PER_KJ
-
-
-def _sum(figure: dict[str, list[float | None]]) -> float | None:
-    values = figure["values"]
-    return None if None in values else sum(value for value in values if value is not None)

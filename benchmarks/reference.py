@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import training
+from benchmarks.source import digest_source
 from benchmarks.suite import Suite
 from energy.plugin import Case, Live, Run
 
@@ -36,16 +37,16 @@ def find_or_train(suite: Suite, run: Run, live: Live) -> Reference:
 def find(suite: Suite, run: Run) -> Reference | None:
     """Return U-Net's Dice under this suite's data, budget and seeds if it is known."""
     recipe = suite.recipe(ARCH, TECHNIQUE)
-    keys = suite.keys(run.fingerprint, recipe)
+    keys, code = suite.keys(run.fingerprint, recipe), digest_source(recipe)
     for record in run.recorder.measured():
         if record["case"] == CASE and record["keys"] == keys:
             return _from(record, "this run")
     if so_far := _of_this_run_so_far(run, keys):
         return Reference(so_far, "this run")
-    if earlier := run.recorder.reuse(CASE, keys, suite.code, suite.budget.seeds):
+    if earlier := run.recorder.reuse(CASE, keys, code, suite.budget.seeds):
         return _from(earlier, "this run")
-    stored = run.store.latest_case(CASE, keys)
-    if stored is not None and stored.record.get("code") == suite.code:
+    stored = run.store.latest_case(CASE, keys, code=code, seeds=suite.budget.seeds)
+    if stored is not None:
         return _from(stored.record, f"stored: {stored.run.reference}")
     return None
 

@@ -9,6 +9,7 @@ from typing import Any
 import zoo
 from benchmarks import reference, training
 from benchmarks.ladder import Result
+from benchmarks.source import digest_source
 from benchmarks.suite import Suite
 from energy.plugin import Live, Run
 
@@ -34,7 +35,7 @@ class Rungs:
         for record in self.run.recorder.records:
             if record["case"] == name and record["keys"] == keys:
                 return record
-        return self.run.recorder.reuse(name, keys, self.suite.code, self.suite.budget.seeds)
+        return self.run.recorder.reuse(name, keys, digest_source(recipe), self.suite.budget.seeds)
 
     def _trained(self, recipe: zoo.Recipe) -> dict[str, Any]:
         keys = self.suite.keys(self.run.fingerprint, recipe)

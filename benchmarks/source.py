@@ -25,14 +25,22 @@ BEGINNINGS = ("benchmarks.training", "zoo.training.loop", "zoo.evaluation", "fix
 FOLLOWED = ("zoo", "fixtures")
 
 
-def digest_source(recipe: zoo.Recipe) -> str:
-    """Return the digest of what trains and evaluates a recipe."""
-    entries = [("techniques", name) for name in recipe.technique.split("+")]
-    entries += [(kind_of_network(name), name) for name in (recipe.architecture, recipe.teacher) if name]
+def digest_source(*recipes: zoo.Recipe, beside: tuple[str, ...] = ()) -> str:
+    """Return the digest of what trains and evaluates recipes, and of modules beside."""
+    entries = dict.fromkeys(entry for recipe in recipes for entry in _list_entries(recipe))
     found = [find(*entry) for entry in entries]
     own = [f"zoo.{kind}.{entry.path.stem}" for (kind, _), entry in zip(entries, found, strict=True)]
-    modules = sorted(_digest(name) for name in reach((*BEGINNINGS, *own)))
+    modules = sorted(_digest(name) for name in reach((*BEGINNINGS, *own, *beside)))
     return _hash([modules, [sorted(entry.parameters.items()) for entry in found]])
+
+
+def _list_entries(recipe: zoo.Recipe) -> list[tuple[str, str]]:
+    """Name what a recipe has of the registry: folder and name."""
+    networks = [name for name in (recipe.architecture, recipe.teacher) if name is not None]
+    return [
+        *(("techniques", name) for name in recipe.technique.split("+")),
+        *((kind_of_network(name), name) for name in networks),
+    ]
 
 
 def reach(modules: Iterable[str]) -> set[str]:

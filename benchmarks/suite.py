@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import importlib.metadata
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import fixtures
 import zoo
 from energy.plugin import Case, Device
 from energy.records.files import short_hash
+from energy.records.keys import make_case_key
 
 # Whose versions can change a result; part of each record's software key.
 LIBRARIES = ("torch", "monai", "numpy", "nibabel", "codecarbon")
@@ -55,7 +55,6 @@ class Suite:
     slices: fixtures.Slices
     device: str
     threads: int
-    code: str = field(default_factory=lambda: source_digest())
     allow_power_limit: bool = False
     overlays: Path | None = None  # where predictions go; None: nowhere
 
@@ -110,26 +109,23 @@ class Suite:
 
     def keys(self, hardware: str, recipe: zoo.Recipe) -> dict[str, str]:
         """Return the four keys that decide which records may be compared or stand in for each other."""
-        case = {
-            "recipe": dataclasses.asdict(recipe),
-            "budget": self.described_budget(),
-            "target_dice": TARGET_DICE,
+        defaults = {
+            field.name: field.default
+            for field in dataclasses.fields(recipe)
+            if field.default is not dataclasses.MISSING
         }
         return {
             "hardware": hardware,
             "software": short_hash(software()),
             "data": self.slices.key,
-            "case": short_hash(case),
+            "case": make_case_key(
+                dataclasses.asdict(recipe),
+                defaults,
+                zoo.DEFAULTS_VERSION,
+                self.described_budget(),
+                TARGET_DICE,
+            ),
         }
-
-
-def source_digest(root: Path = Path(__file__).parents[1]) -> str:
-    """Hash the code that makes a result: an equal digest means that a stored result would come out again."""
-    state = hashlib.sha256()
-    for folder in ("zoo", "fixtures", "benchmarks"):
-        for path in sorted((root / folder).rglob("*.py")):
-            state.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
-    return state.hexdigest()[:12]
 
 
 def software() -> dict[str, str]:

@@ -12,6 +12,7 @@ import pytest
 from benchmarks import ladder, ladder_table, reference
 from benchmarks.ladder_rule import RULE, noise_of
 from benchmarks.rungs import Rungs
+from benchmarks.source import digest_source
 from benchmarks.suite import Suite
 from energy.plugin import Case, Live, Run
 from energy.records.files import short_hash
@@ -20,6 +21,7 @@ OF_THE_RUNGS = (
     "total_kj", "gpu_kj", "cpu_kj", "ram_kj", "codecarbon_kj", "idle_kj", "co2_g", "mean_watts",
     "peak_rss_mib", "temp_rise_c",
 )  # fmt: skip
+PROTOCOL = ("benchmarks.ladder", "benchmarks.ladder_rule", "benchmarks.rungs")  # whose code decides
 NO_UNET = f"{reference.CASE} has no stored record of this budget, and the ladder does not need it"
 
 
@@ -42,7 +44,8 @@ def test_ladder(
     }
     keys = suite.keys(energy_run.fingerprint, start)
     keys["case"] = short_hash([keys["case"], protocol])
-    if energy_run.recorder.reuse(energy.name, keys, suite.code):
+    code = digest_source(start, *(suite.recipe(arch, name) for name in order), beside=PROTOCOL)
+    if energy_run.recorder.reuse(energy.name, keys, code):
         pytest.skip("finished in the run that --energy-resume goes on with")
     energy.begin()
     energy.describe(
@@ -52,7 +55,7 @@ def test_ladder(
         budget=suite.described_budget() | {"seeds": []},  # it is climbed once; each rung has the seeds
         recipe=dataclasses.asdict(start),
         keys=keys,
-        code=suite.code,
+        code=code,
         threads=suite.threads,
         data=suite.slices.summary,
     )

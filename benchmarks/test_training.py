@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import reference, training
+from benchmarks.source import digest_source
 from benchmarks.suite import Suite
 from energy.plugin import Case, Live, Run
 
@@ -16,7 +17,7 @@ def test_training(
     if reason := suite.unavailable(recipe):
         pytest.skip(reason)
     keys = suite.keys(energy_run.fingerprint, recipe)
-    known = (keys, suite.code, suite.budget.seeds)
+    known = (keys, digest_source(recipe), suite.budget.seeds)
     earlier = energy_run.recorder
     if earlier.reuse(energy.name, *known) or earlier.reuse_repeat(energy, *known):
         pytest.skip("finished in the run that --energy-resume goes on with")

@@ -8,6 +8,7 @@ from contextlib import closing
 
 import zoo
 from benchmarks import overlays, progress
+from benchmarks.source import digest_source
 from benchmarks.suite import TARGET_DICE, Suite
 from energy.plugin import Case, Live, Repeat
 
@@ -22,7 +23,7 @@ def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live
         budget=suite.described_budget(),
         recipe=dataclasses.asdict(recipe),
         keys=keys,
-        code=suite.code,
+        code=digest_source(recipe),
         threads=suite.threads,
         data=suite.slices.summary,
     )

@@ -1,8 +1,8 @@
 """Show a metric of cases over all stored runs, and where its level changed.
 
 Only good records of clean checkouts count. What all cases of a run have in common (driver, room, meter) is
-taken out and shown apart. A change of hardware, software, data or case key cuts a history: what was measured
-before and after is not compared.
+taken out and shown apart. A change of hardware, software, data or case key cuts a history, and so do other
+seeds that of a Dice: what was measured before and after is not compared.
 """
 
 from __future__ import annotations
@@ -103,10 +103,10 @@ def _is_wanted(args: argparse.Namespace, case: str, task: str) -> bool:
 
 
 def _print_text(machines: Sequence[Sequence[Series]]) -> None:
-    from energy.report.terminal import history as text
+    from energy.report.terminal import history as terminal
 
-    blocks = text.BLOCKS if _can_print(text.BLOCKS) else text.PLAIN
-    print("\n\n".join("\n".join(text.lines(series, blocks)) for series in machines))
+    blocks = terminal.BLOCKS if _can_print(terminal.BLOCKS) else terminal.PLAIN
+    print("\n\n".join("\n".join(terminal.format_histories(series, blocks)) for series in machines))
 
 
 def _print_csv(machines: Sequence[Sequence[Series]]) -> None:

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from energy.records import provenance, summary
+from energy.records import keys, provenance, summary
 from energy.records.runfile import StoreError, read_run
 from energy.records.schema import check_run
 from energy.records.summary import CaseSummary, Column, RunSummary, Values, pack_values, summarise_run
@@ -101,9 +101,9 @@ class Index:
         """Forget every file but these, if the index is in use."""
         if self._connection is None:
             return
-        keys = set(map(self._key, paths))
+        kept = set(map(self._key, paths))
         known = self._ask("SELECT path FROM summary WHERE metric = ?", [_RUN])
-        if gone := [(key,) for (key,) in known if key not in keys]:
+        if gone := [(key,) for (key,) in known if key not in kept]:
             self._change(gone, [])
 
     def _find(
@@ -231,7 +231,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 @functools.cache
 def _version() -> str:
     """Name the code that makes a summary: what another one made is not believed."""
-    made_by = (__file__, summary.__file__, provenance.__file__)
+    made_by = (__file__, summary.__file__, provenance.__file__, keys.__file__)
     return hashlib.sha256(b"".join(Path(name).read_bytes() for name in made_by)).hexdigest()[:12]
 
 

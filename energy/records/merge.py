@@ -166,6 +166,9 @@ def _loser(first: tuple[str, Record], second: tuple[str, Record]) -> str:
     if early == late:
         return other
     _check_same(f"code of {early['case']}", {name: early.get("code"), other: late.get("code")})
+    # Else the seeds of the one that goes would be lost without a word.
+    seeds = {name: early["budget"].get("seeds"), other: late["budget"].get("seeds")}
+    _check_same(f"seeds of {early['case']}", seeds)
     asked = early["node"] is not None, late["node"] is not None
     if all(asked):
         raise MergeError(f"{early['case']} was measured in {name} and in {other}; leave one of them out")

@@ -8,6 +8,8 @@ import pytest
 from energy.analysis.gates import baseline as baselines
 from energy.analysis.gates.reference import find_side
 from energy.analysis.gates.selection import Selection, make_relative, read_selection
+from energy.records.files import short_hash
+from energy.records.keys import make_case_key, read_first_defaults
 from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
 from energy.records.store import Store
@@ -51,6 +53,26 @@ def test_a_baseline_outlives_its_run_file(store):
 
     assert after.cases == before.cases
     assert after.reference == before.reference
+
+
+def test_a_baseline_of_before_has_todays_keys_while_its_run_file_is_there(store):
+    """Case keys once held the seeds; the file has what is needed to make them anew, the baseline has not."""
+    recipe, budget = {"arch": "unet"}, record()["budget"]
+    old = short_hash({"recipe": recipe, "budget": budget, "target_dice": 0.8})
+    was = record(recipe=recipe, setup=[{"target_dice": 0.8}], keys=record()["keys"] | {"case": old})
+    path = saved(store, was)
+    pinned = baselines.pin_run(store, "main", path)
+    data = json.loads(pinned.path.read_text())
+    data["run"]["cases"][0]["keys"]["case"] = old
+    data["digest"] = baselines._digest_of(data)
+    pinned.path.write_text(json.dumps(data))
+
+    with_file = baselines.find_pin(store.root, "main", CPU).run.cases[0].keys["case"]
+    path.unlink()
+    alone = baselines.find_pin(store.root, "main", CPU).run.cases[0].keys["case"]
+
+    assert with_file == make_case_key(recipe, read_first_defaults(), 1, budget, 0.8)
+    assert alone == old
 
 
 def test_saving_a_run_moves_no_baseline(store):
@@ -177,7 +199,7 @@ def test_a_run_file_from_elsewhere_is_pinned_by_its_figures(store, tmp_path):
 
     baselines.pin_run(store, "main", artefact)
 
-    assert baselines.find_pin(store.root, "main", CPU).cases[0].values["total_kj"] == (13.9,)
+    assert baselines.find_pin(store.root, "main", CPU).run.cases[0].values["total_kj"] == (13.9,)
 
 
 # The command

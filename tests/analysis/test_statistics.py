@@ -109,6 +109,56 @@ def test_dice_of_other_seeds_is_compared_without_pairing_and_says_so():
     assert "not by seed" in found.why
 
 
+def test_of_other_seeds_those_are_compared_that_both_runs_have():
+    """The joules and the Dice of seed 0 alone: a third more repeats of other seeds must not move them."""
+    base = run(case("unet", dice=[0.80], total_kj=[10.0], seeds=(0,)))
+    head = run(case("unet", dice=[0.70, 0.80, 0.74], total_kj=[12.0, 10.0, 11.0], seeds=(2, 0, 1)))
+
+    found = compare(base, head, metrics=["total_kj", "dice"])
+
+    changes = found.rows[0].changes
+    assert [(change.base, change.head) for change in changes.values()] == [
+        ((10.0,), (10.0,)),
+        ((0.8,), (0.8,)),
+    ]
+    assert all("seeds 0 of 0, 1, 2" in change.why for change in changes.values())
+    assert found.warnings == ("seeds 0 of 0, 1, 2 in 1 of 1 cases: other repeats are left out",)
+
+
+def test_of_seeds_that_overlap_dice_is_the_paired_t_test_of_those_in_common():
+    base = run(case("unet", dice=[0.80, 0.75, 0.84, 0.10], seeds=(0, 1, 2, 3)))
+    head = run(case("unet", dice=[0.20, 0.83, 0.73, 0.79], seeds=(4, 2, 1, 0)))
+
+    found = only(compare(base, head, metrics=["dice"]), "dice")
+
+    expected = stats.ttest_rel([0.79, 0.73, 0.83], [0.80, 0.75, 0.84], alternative="less")
+    assert found.p_value == pytest.approx(expected.pvalue)
+    assert "seeds 0, 1, 2 of 0, 1, 2, 3, 4" in found.why
+
+
+def test_without_a_seed_in_common_joules_are_compared_as_independent_repeats():
+    before, after = (10.0, 10.2, 9.9), (10.4, 10.5, 10.3)
+    base = run(case("unet", total_kj=before, seeds=(0, 1, 2)))
+    head = run(case("unet", total_kj=after, seeds=(3, 4, 5)))
+
+    found = compare(base, head, metrics=["total_kj"])
+
+    expected = stats.ttest_ind(logs(after), logs(before), alternative="greater")
+    assert only(found).p_value == pytest.approx(expected.pvalue)
+    assert found.warnings == ("no seed in common in 1 of 1 cases: the repeats count as independent",)
+
+
+def test_repeats_of_one_seed_do_not_tell_what_another_seed_does():
+    """Each repeats to the last digit; that seed 1 is worse than seed 0 proves nothing of the change."""
+    base = run(case("unet", dice=[0.80, 0.80, 0.80], seeds=(0, 0, 0)))
+    head = run(case("unet", dice=[0.74, 0.74, 0.74], seeds=(1, 1, 1)))
+
+    found = only(compare(base, head, metrics=["dice"]), "dice")
+
+    assert (found.verdict, found.interval) == ("inconclusive", None)
+    assert "n = 1, no seed in common" in found.why
+
+
 @pytest.mark.parametrize("seeds", [(), (0,), (0, 1, 2)])
 def test_repeats_without_a_seed_each_are_not_paired(seeds):
     base, head = run(case("a", dice=[0.8, 0.7], seeds=seeds)), run(case("a", dice=[0.7, 0.8], seeds=seeds))
@@ -123,7 +173,7 @@ def test_one_case_with_other_seeds_makes_all_cases_unpaired():
     """The spread over seeds must not be pooled with that of differences seed by seed."""
     same = case("a", dice=[0.80, 0.75], seeds=(0, 1))
     base = run(same, case("b", dice=[0.81, 0.76], seeds=(0, 1)))
-    head = run(same, case("b", dice=[0.81, 0.76], seeds=(0, 2)))
+    head = run(same, case("b", dice=[0.81, 0.76], seeds=(2, 3)))
 
     found = compare(base, head, metrics=["dice"])
 

@@ -27,7 +27,7 @@ def plans(monkeypatch):
         unavailable=lambda recipe: None,
         keys=lambda hardware, recipe: {},
     )
-    store = SimpleNamespace(latest_case=lambda name, keys: None)
+    store = SimpleNamespace(latest_case=lambda name, keys, seeds: None)
     return planner.Planner(suite, [], "nowhere", store)
 
 

@@ -95,6 +95,48 @@ def test_pooled_runs_hold_the_repeats_of_both_in_order(store):
     assert [path.name for path in pooled.paths] == ["0001_main.json", "0003_main.json"]
 
 
+def of_seeds(*seeds, dice=0.85, kilojoules=12.0):
+    """Return a record whose figures of seed n are n hundredths more."""
+    more = [seed / 100 for seed in seeds]
+    figures = of_case(kilojoules=[kilojoules + each for each in more], dice=[dice + each for each in more])
+    return figures | {"budget": record()["budget"] | {"seeds": list(seeds)}}
+
+
+def test_a_run_of_seed_0_is_compared_with_seed_0_of_one_of_three(store, joulebench):
+    store.write(run([of_seeds(0)], CPU, day=5), "one")
+    store.write(run([of_seeds(2, 1, 0)], CPU, day=6), "three")
+
+    code, out, _ = joulebench("compare", "one", "three", "--metrics", "total_kj,dice")
+    found = json.loads(joulebench("compare", "one", "three", "--json")[1])
+
+    assert code == 0
+    assert "warning: seeds 0 of 0, 1, 2 in 1 of 1 cases: other repeats are left out" in out
+    assert "n = 1" in out
+    assert [change["head"] for change in found["cases"][0]["changes"].values()] == [[12.0], [0.85]]
+
+
+def test_a_gate_judges_a_run_of_more_seeds_than_its_baseline_has(store, joulebench):
+    """Of seed 0 it is 10 % worse; other cases tell the noise."""
+    others = [of_case(f"unet-t{number}") for number in range(6)]
+    store.write(run([of_seeds(0), *others], CPU, day=5), "one")
+    store.write(run([of_seeds(0, 1, 2, kilojoules=13.2), *others], CPU, day=6), "three")
+
+    code, out, _ = joulebench("check", "three", "--compare", "one", "--fail", "total_kj:5%")
+
+    assert code == 10
+    assert "10 regression: unet-baseline total_kj: worse by 10 %, seeds 0 of 0, 1, 2, the limit is 5 %" in out
+
+
+def test_runs_of_other_seeds_are_pooled_as_repeats_of_one_case(store):
+    store.write(run([of_seeds(0)], CPU, day=5), "seeds")
+    store.write(run([of_seeds(1, 2)], CPU, day=6), "seeds")
+
+    (pooled,) = side(store, "*seeds").run.cases
+
+    assert pooled.seeds == (0, 1, 2)
+    assert pooled.values["dice"] == pytest.approx((0.85, 0.86, 0.87))
+
+
 def test_a_case_that_failed_or_has_other_keys_is_left_out_of_the_pool_with_a_note(store):
     other = of_case("unet-bf16") | {"keys": record("unet-bf16")["keys"] | {"case": "another"}}
     store.write(run([failed("unet-baseline"), other], CPU, day=5), "night")

@@ -185,6 +185,17 @@ def test_shards_whose_references_are_of_different_code_are_refused():
         merge_runs({"1": first, "2": second})
 
 
+def test_shards_whose_references_have_other_seeds_are_refused():
+    """Beside a case of another budget, which keeps the budgets of the shards from being compared."""
+    short = record()["budget"] | {"epochs": 1}
+    first = run([reference(), record("enet-cache", budget=short)], 1, 2)
+    other = record()["budget"] | {"seeds": [1]}
+    second = run([reference(budget=other), record("unet-cache", budget=short)], 2, 2)
+
+    with pytest.raises(MergeError, match=r"mixed seeds of unet-baseline: \[0\] in 1, \[1\] in 2"):
+        merge_runs({"1": first, "2": second})
+
+
 def test_a_missing_shard_is_refused_unless_a_part_will_do():
     runs = {"1": run([record("unet-cache")], 1, 3), "2": run([record("enet-cache")], 3, 3)}
 

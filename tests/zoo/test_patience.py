@@ -132,7 +132,7 @@ def test_the_ladder_drops_a_rung_whose_technique_never_acted(data, monkeypatch):
 
 @pytest.mark.parametrize("budget", sorted(BUDGETS))
 def test_what_is_the_baseline_of_its_budget_under_another_name_is_skipped_and_says_so(budget):
-    suite = Suite(BUDGETS[budget], None, "cpu", threads=1, code="")
+    suite = Suite(BUDGETS[budget], None, "cpu", threads=1)
     plain = suite.recipe("unet", "baseline")
     recipes = [suite.recipe("unet", name) for name in zoo.techniques() if name != "baseline"]
     twins = [wanted for wanted in recipes if replace(wanted, technique="baseline") == plain]
@@ -144,7 +144,7 @@ def test_what_is_the_baseline_of_its_budget_under_another_name_is_skipped_and_sa
 
 
 def test_a_stop_beside_other_techniques_is_skipped_with_the_name_of_its_twin():
-    suite = Suite(BUDGETS["paper"], None, "cpu", threads=1, code="")
+    suite = Suite(BUDGETS["paper"], None, "cpu", threads=1)
 
     assert suite.unavailable(suite.recipe("unet", "cache+early_stop")) == (
         "early_stop: the budget stops every case after 15 epochs without progress, so this is cache under "

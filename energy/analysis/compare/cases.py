@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from energy.analysis.compare.result import Problem
-from energy.analysis.compare.values import Identity
+from energy.analysis.compare.values import OTHER_SEEDS, Identity, describe_seeds
 from energy.records.runfile import StoreError, list_records, read_run
 from energy.records.schema import RecordError
 from energy.records.summary import CaseSummary, RunSummary
@@ -111,12 +111,22 @@ def warn_of_runs(base: RunSummary | None, head: RunSummary, matched: Sequence[Ma
             "and the rounds of one process count as repeats"
         )
     good = [pair for pair in matched if pair.problem is None]
+    yield from _warn_of_seeds(good)
     others = [pair for pair in good if _differ(pair, "software")]
     if others:
         yield (
             f"other software (libraries or Python) in {len(others)} of {len(good)} cases: what changed may "
             "be theirs"
         )
+
+
+def _warn_of_seeds(good: Sequence[Matched]) -> Iterator[str]:
+    """Yield which seeds are compared, where base and head have others."""
+    notes = Counter(describe_seeds(pair.base, pair.head) for pair in good if pair.base and pair.head)
+    for note, count in notes.items():
+        if note:
+            rest = "the repeats count as independent" if note == OTHER_SEEDS else "other repeats are left out"
+            yield f"{note} in {count} of {len(good)} cases: {rest}"
 
 
 def _by_name(base: RunSummary, head: RunSummary) -> dict[Identity, list[CaseSummary]]:
@@ -229,7 +239,8 @@ def _find_differences(before: Record, after: Record) -> Iterator[str]:
     for block in ("budget", "recipe"):
         early, late = before.get(block, {}), after.get(block, {})
         for name in dict.fromkeys([*early, *late]):
-            if early.get(name) != late.get(name) or (name in early) != (name in late):
+            differs = early.get(name) != late.get(name) or (name in early) != (name in late)
+            if differs and name != "seeds":  # which pair the repeats, and exclude none
                 yield f"{name} {_short(early, name)} → {_short(late, name)}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from energy.analysis.compare import noise, session_shift
@@ -241,10 +241,16 @@ def _pair_cases(scale: Scale, matched: Sequence[Matched]) -> dict[Identity, Pair
     """
     found = _pair_each(scale, matched)
     by_seed = {both.by_seed for both in found.values() if isinstance(both, Pair)}
-    return _pair_each(replace(scale, by_seed=False), matched) if len(by_seed) > 1 else found
+    return _pair_each(scale, matched, by_seed=False) if len(by_seed) > 1 else found
 
 
-def _pair_each(scale: Scale, matched: Sequence[Matched]) -> dict[Identity, Pair | Gap]:
+def _pair_each(
+    scale: Scale, matched: Sequence[Matched], *, by_seed: bool = True
+) -> dict[Identity, Pair | Gap]:
     good = [one for one in matched if one.problem is None and one.base is not None and one.head is not None]
-    both = ((one.identity, pair_values(scale, one.base, one.head)) for one in good if one.base and one.head)
+    both = (
+        (one.identity, pair_values(scale, one.base, one.head, by_seed=by_seed))
+        for one in good
+        if one.base and one.head
+    )
     return {identity: found for identity, found in both if found is not None}

@@ -15,6 +15,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from types import MappingProxyType
 
 from energy.analysis.compare.gate import Gate
@@ -23,6 +24,10 @@ from energy.records.metrics import METRICS
 from energy.records.summary import CaseSummary, RunSummary
 from energy.statistics import Spread, measure_spread, pool_spreads
 from energy.text import explain_unknown
+
+Identity = tuple[str, str]  # a case's name and task
+Repeat = tuple[int | None, float]  # its seed, and its value
+OTHER_SEEDS = "no seed in common"
 
 MARGIN = 0.03  # a change of joules by less than 3 % is hardly worth a decision
 
@@ -49,7 +54,7 @@ class Scale:
     Args:
         metric: its name.
         relative: ln(value) is compared, else the value.
-        by_seed: repeats are compared seed by seed.
+        by_seed: it depends on the seed, so repeats are compared seed by seed.
         margin: the change that matters where no gate says so; relative, or in the metric's unit.
         worse: 1 if more is worse, -1 if less is.
     """
@@ -133,9 +138,6 @@ def find_known(case: CaseSummary | None, metric: str) -> tuple[float, ...] | Non
     return complete if complete and len(complete) == len(values) else None
 
 
-Identity = tuple[str, str]  # a case's name and task
-
-
 @dataclass(frozen=True)
 class Pair:
     """Both sides are known, and can be compared.
@@ -147,6 +149,7 @@ class Pair:
         factor: the variance of `change` in units of that of one value: 1/n + 1/m.
         spread: what the repeats tell of the noise of one value.
         by_seed: the repeats were compared seed by seed.
+        note: which seeds were compared, where base and head have others.
     """
 
     base: tuple[float, ...]
@@ -155,6 +158,7 @@ class Pair:
     factor: float
     spread: Spread
     by_seed: bool
+    note: str = ""
 
     @property
     def is_same(self) -> bool:
@@ -172,20 +176,55 @@ class Gap:
     why: str
 
 
-def pair_values(scale: Scale, base: CaseSummary, head: CaseSummary) -> Pair | Gap | None:
-    """Return what a metric did from base to head; None where neither side knows it."""
+def pair_values(
+    scale: Scale, base: CaseSummary, head: CaseSummary, *, by_seed: bool = True
+) -> Pair | Gap | None:
+    """Return what a metric did from base to head; None where neither side knows it.
+
+    Of other seeds, those are compared that both sides have. Without any, the repeats of both sides count as
+    independent ones; of what depends on the seed each seed then counts once.
+
+    Args:
+        scale: how the metric is compared.
+        base: the case in the base.
+        head: the same case in the head.
+        by_seed: compare seed by seed what depends on the seed, where that is possible.
+    """
     before, after = find_known(base, scale.metric), find_known(head, scale.metric)
     if before is None or after is None:
         return _find_gap(scale.metric, base, head)
-    if scale.relative and min(*before, *after) <= 0:
-        if before == after:
-            return Gap(before, after, "unchanged", "the same figures on both sides")
-        why = f"{scale.metric} is 0 or less on one side, which has no ratio to the other"
-        return Gap(before, after, "inconclusive", why)
-    if scale.by_seed and _have_same_seeds(base, head, len(before), len(after)):
-        before, after = _sort_by_seed(before, base.seeds), _sort_by_seed(after, head.seeds)
-        return _pair_by_seed(scale, before, after)
-    return _pair_unpaired(scale, before, after)
+    early, late = _add_seeds(base, before), _add_seeds(head, after)
+    common = {seed for seed, _ in early} & {seed for seed, _ in late} - {None}
+    if common:
+        early, late = ([one for one in repeats if one[0] in common] for repeats in (early, late))
+    if scale.relative and min(value for _, value in (*early, *late)) <= 0:
+        return _find_gap_of_ratio(scale.metric, _take_values(early), _take_values(late))
+    note = describe_seeds(base, head)
+    if not scale.by_seed:
+        return _pair_unpaired(scale, _take_values(early), _take_values(late), note)
+    if not (common and by_seed) or Counter(seed for seed, _ in early) != Counter(seed for seed, _ in late):
+        early, late = _average_by_seed(early), _average_by_seed(late)
+    if common and by_seed:
+        # Of equal seeds the first stays the first.
+        early, late = (sorted(repeats, key=lambda one: one[0] or 0) for repeats in (early, late))
+        return _pair_by_seed(scale, _take_values(early), _take_values(late), note)
+    return _pair_unpaired(scale, _take_values(early), _take_values(late), note)
+
+
+def describe_seeds(base: CaseSummary, head: CaseSummary) -> str:
+    """Say which seeds are compared where base and head have others; empty where they have the same.
+
+    >>> one, three = (CaseSummary("a", "t", "ok", seeds=seeds) for seeds in ((0,), (0, 1, 2)))
+    >>> describe_seeds(one, three), describe_seeds(three, three)
+    ('seeds 0 of 0, 1, 2', '')
+    """
+    before, after = set(base.seeds), set(head.seeds)
+    if not before or not after or before == after:
+        return ""
+    if not before & after:
+        return OTHER_SEEDS
+    common, every = (", ".join(map(str, sorted(some))) for some in (before & after, before | after))
+    return f"seeds {common} of {every}"
 
 
 def _find_gap(metric: str, base: CaseSummary, head: CaseSummary) -> Gap | None:
@@ -197,35 +236,50 @@ def _find_gap(metric: str, base: CaseSummary, head: CaseSummary) -> Gap | None:
     return None
 
 
-def _have_same_seeds(base: CaseSummary, head: CaseSummary, before: int, after: int) -> bool:
-    """Tell whether every repeat of both sides has a seed, and the other side has it, too."""
-    all_have = (len(base.seeds), len(head.seeds)) == (before, after)
-    return all_have and Counter(base.seeds) == Counter(head.seeds)
-
-
 def _how_often(case: CaseSummary, metric: str) -> str:
     values = case.values.get(metric, ())
     missing = sum(value is None for value in values)
     return f" in {missing} of {len(values)} repeats" if 0 < missing < len(values) else ""
 
 
-def _sort_by_seed(values: tuple[float, ...], seeds: tuple[int, ...]) -> tuple[float, ...]:
-    """Sort values by their seeds; of equal seeds the first stays the first."""
-    return tuple(value for _, value in sorted(zip(seeds, values, strict=True), key=lambda both: both[0]))
+def _find_gap_of_ratio(metric: str, before: tuple[float, ...], after: tuple[float, ...]) -> Gap:
+    if before == after:
+        return Gap(before, after, "unchanged", "the same figures on both sides")
+    return Gap(
+        before, after, "inconclusive", f"{metric} is 0 or less on one side, which has no ratio to the other"
+    )
 
 
-def _pair_by_seed(scale: Scale, before: tuple[float, ...], after: tuple[float, ...]) -> Pair:
+def _add_seeds(case: CaseSummary, values: tuple[float, ...]) -> list[Repeat]:
+    """Return the values with the seed of each; without seeds where not every repeat has one."""
+    seeds = case.seeds if len(case.seeds) == len(values) else [None] * len(values)
+    return list(zip(seeds, values, strict=True))
+
+
+def _take_values(repeats: Sequence[Repeat]) -> tuple[float, ...]:
+    return tuple(value for _, value in repeats)
+
+
+def _average_by_seed(repeats: Sequence[Repeat]) -> list[Repeat]:
+    """Make the repeats of one seed one value: they do not tell how much another seed would differ."""
+    own: dict[int | None, list[float]] = {}
+    for seed, value in repeats:
+        own.setdefault(seed, []).append(value)
+    return list(repeats) if None in own else [(seed, fmean(values)) for seed, values in own.items()]
+
+
+def _pair_by_seed(scale: Scale, before: tuple[float, ...], after: tuple[float, ...], note: str) -> Pair:
     """Compare seed by seed: a difference of two values varies twice as much as one value does."""
     both = zip(scale.transformed(after), scale.transformed(before), strict=True)
     differences = [late - early for late, early in both]
     found = measure_spread(differences)
     one_value = Spread(found.squares / 2, found.freedom)
     change = math.fsum(differences) / len(differences)
-    return Pair(before, after, change, 2 / len(differences), one_value, by_seed=True)
+    return Pair(before, after, change, 2 / len(differences), one_value, by_seed=True, note=note)
 
 
-def _pair_unpaired(scale: Scale, before: tuple[float, ...], after: tuple[float, ...]) -> Pair:
+def _pair_unpaired(scale: Scale, before: tuple[float, ...], after: tuple[float, ...], note: str) -> Pair:
     early, late = scale.transformed(before), scale.transformed(after)
     change = math.fsum(late) / len(late) - math.fsum(early) / len(early)
     spreads = pool_spreads([measure_spread(early), measure_spread(late)])
-    return Pair(before, after, change, 1 / len(early) + 1 / len(late), spreads, by_seed=False)
+    return Pair(before, after, change, 1 / len(early) + 1 / len(late), spreads, by_seed=False, note=note)

@@ -93,15 +93,16 @@ def _tell(case: CaseTest) -> str:
 
 
 def _tell_conditions(case: CaseTest) -> str:
+    told = f", {case.pair.note}" if case.pair.note else ""
     if case.scale.by_seed and not case.pair.by_seed:
-        return ", not by seed: base and head have other seeds"
+        return f"{told}, not by seed"
     if not case.scale.relative or case.centred:
-        return ""
-    return ", the session's drift included"
+        return told
+    return f"{told}, the session's drift included"
 
 
 def _without_noise(case: CaseTest) -> tuple[Verdict, str]:
-    count = f"n = {len(case.pair.head)}"
+    count = f"n = {len(case.pair.head)}{f', {case.pair.note}' if case.pair.note else ''}"
     if case.pair.is_same:
         return "unchanged", f"the same figure; {count}: no interval"
     return "inconclusive", f"{count} and no noise is known: no interval; {ADVICE}"

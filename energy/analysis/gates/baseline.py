@@ -12,13 +12,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from energy.analysis.gates.exit_codes import MEANING, blocks
 from energy.records.files import short_hash, write_then_rename
-from energy.records.runfile import StoreError, list_records
+from energy.records.runfile import StoreError, list_records, read_run
 from energy.records.schema import SCHEMA, RecordError, check_version
 from energy.records.store import Store
 from energy.records.summary import CaseSummary, RunSummary, summarise_plain, summarise_run
@@ -153,7 +153,19 @@ def read_pin(path: Path) -> Pin:
             f"{own.run.path}: changed since the baseline {own.name} was made from it; restore the file, "
             f"or set the baseline anew (baseline set {own.name} RUN)"
         )
-    return own
+    return _update_keys(own)
+
+
+def _update_keys(own: Pin) -> Pin:
+    """Give the cases of a baseline the keys that their records have today, where its run file is still there.
+
+    What a key is made of may change, and a baseline keeps keys only.
+    """
+    if own.run.path == own.path:
+        return own
+    today = {case.identity: case.keys for case in summarise_run(read_run(own.run.path), own.run.path).cases}
+    cases = (replace(case, keys=today.get(case.identity, case.keys)) for case in own.run.cases)
+    return replace(own, run=replace(own.run, cases=tuple(cases)))
 
 
 def find_nodes(data: Mapping[str, Any]) -> dict[tuple[str, str], str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from energy.analysis.compare.values import ABSOLUTE
+from energy.analysis.compare.values import ABSOLUTE, BY_SEED
 from energy.records.metrics import METRICS
 from energy.records.summary import CaseSummary, Column, RunSummary
 from energy.text import explain_unknown
@@ -27,17 +27,21 @@ ABSENT = "not in this run"
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a figure was measured under; other conditions begin another series."""
+    """What a figure was measured under; other conditions begin another series.
+
+    The seeds belong to it where the metric depends on them: another seed is another Dice.
+    """
 
     keys: Mapping[str, str]
     kind: str | None
     sources: tuple[str, ...]
+    seeds: tuple[int, ...] = ()
 
     def differing(self, other: Conditions) -> tuple[str, ...]:
-        """Name what differs: a key, kind or sources."""
+        """Name what differs: a key, kind, sources or seeds."""
         names = dict.fromkeys([*self.keys, *other.keys])
         keys = [name for name in names if self.keys.get(name) != other.keys.get(name)]
-        rest = [name for name in ("kind", "sources") if getattr(self, name) != getattr(other, name)]
+        rest = [name for name in ("kind", "sources", "seeds") if getattr(self, name) != getattr(other, name)]
         return (*keys, *rest)
 
 
@@ -86,6 +90,7 @@ class Matrix:
 class _Index:
     """Numbers the cases, conditions and reasons as they come."""
 
+    metric: str
     cases: dict[tuple[str, str], int] = field(default_factory=dict)
     conditions: list[Conditions] = field(default_factory=list)
     reasons: dict[str, int] = field(default_factory=lambda: {GOOD: 0})
@@ -108,10 +113,11 @@ class _Index:
         return self.reasons.setdefault(text, len(self.reasons))
 
     def _condition(self, case: CaseSummary) -> int:
-        name = repr((sorted(case.keys.items()), case.kind, case.sources))
+        seeds = tuple(sorted(case.seeds)) if self.metric in BY_SEED else ()
+        name = repr((sorted(case.keys.items()), case.kind, case.sources, seeds))
         if name not in self._numbers:
             self._numbers[name] = len(self.conditions)
-            self.conditions.append(Conditions(case.keys, case.kind, case.sources))
+            self.conditions.append(Conditions(case.keys, case.kind, case.sources, seeds))
         return self._numbers[name]
 
 
@@ -127,7 +133,7 @@ def build_matrix(columns: Iterable[Column], metric: str) -> Matrix:
         raise ValueError(explain_unknown("metric", metric, METRICS))
     ordered = sorted(columns, key=lambda column: _when(column.run))
     _refuse_several([column.run for column in ordered])
-    index = _Index()
+    index = _Index(metric)
     found = [np.fromiter(map(index.kind, one.cases), int, len(one.cases)) for one in ordered]
     kinds = np.array(index.kinds, int).reshape(-1, 3)
     shape = (len(index.cases), len(ordered))
