@@ -103,7 +103,7 @@ def _judged(
     from energy.analysis.gates import baseline as baselines
     from energy.analysis.gates.judge import Question, answer_question
     from energy.analysis.gates.reference import Base
-    from energy.report.terminal import gates as report
+    from energy.report.terminal.gates import format_gates
 
     base, head = _pooled(before, "A"), _pooled(after, "B")
     nodes = {name: node for run in before for name, node in baselines.find_nodes(run).items()}
@@ -111,7 +111,7 @@ def _judged(
     calibrated = read_calibrated(args.storage / str(head.run.fingerprint))
     question = Question(asked, Base(base, told, nodes), calibrated=calibrated)
     answer = answer_question(question, head.run, strict=args.strict)
-    lines = report.lines(answer, told=told, gated=bool(asked), strict=args.strict, all_rows=args.all)
+    lines = format_gates(answer, told=told, gated=bool(asked), strict=args.strict, all_rows=args.all)
     print("", *lines, sep="\n")
     return answer.exit_code
 

@@ -51,9 +51,9 @@ def run(args: argparse.Namespace) -> int:
         print("joulebench: interrupted; nothing was written", file=sys.stderr)
         return INTERRUPTED
     # Printing is all that needs these.
-    from energy.report.terminal import noise as _noise
+    from energy.report.terminal.noise import format_noise
 
-    print("\n".join(["", *_noise.lines(found), "", f"written: {path}"]))
+    print("\n".join(["", *format_noise(found), "", f"written: {path}"]))
     return 0
 
 

@@ -24,8 +24,8 @@ from energy.commands._storage import add_storage, tell
 from energy.records.runfile import list_records
 from energy.records.store import Store
 from energy.records.summary import RunSummary, summarise_record, summarise_run
-from energy.report.terminal import checklist as validity
-from energy.report.terminal import gates as report
+from energy.report.terminal import checklist
+from energy.report.terminal.gates import format_gates
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     if head.fingerprint is None:
         raise UsageError(f"{path} holds no energy records; there is nothing to check")
     print(f"{path}\n")
-    print("\n".join(map(validity.line, validity.ticks(data, records))))
+    print("\n".join(map(checklist.format_tick, checklist.check_run(data, records))))
     try:
         return _judged(args, results, data, head)
     except ValueError as mistake:
@@ -67,7 +67,7 @@ def _judged(args: argparse.Namespace, results: Store, data: dict[str, Any], head
             tell(why)
         answer = judge.judge(head, _again(data, head))
         told, gated = judge.told, bool(judge.ranked)
-        lines = report.lines(answer, told=told, gated=gated, strict=judge.strict, all_rows=args.all)
+        lines = format_gates(answer, told=told, gated=gated, strict=judge.strict, all_rows=args.all)
         print("", *lines, sep="\n")
         if judge.ranked or answer.exit_code:
             return answer.exit_code

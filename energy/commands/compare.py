@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the comparison."""
     # Statistics take half a second to import; `--help` does without.
     from energy.analysis.compare.result import comparison_as_json
-    from energy.report.terminal import comparison as render
+    from energy.report.terminal import comparison as terminal
 
     metrics = None if args.metrics is None else [name.strip() for name in args.metrics.split(",")]
     try:
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(comparison_as_json(found), indent=1, allow_nan=False))
     else:
-        print(render.render(found, all_rows=args.all))
+        print(terminal.format_comparison(found, all_rows=args.all))
     return 0
 
 

@@ -103,10 +103,10 @@ def _is_wanted(args: argparse.Namespace, case: str, task: str) -> bool:
 
 
 def _print_text(machines: Sequence[Sequence[Series]]) -> None:
-    from energy.report.terminal import history as text
+    from energy.report.terminal import history as terminal
 
-    blocks = text.BLOCKS if _can_print(text.BLOCKS) else text.PLAIN
-    print("\n\n".join("\n".join(text.lines(series, blocks)) for series in machines))
+    blocks = terminal.BLOCKS if _can_print(terminal.BLOCKS) else terminal.PLAIN
+    print("\n\n".join("\n".join(terminal.format_histories(series, blocks)) for series in machines))
 
 
 def _print_csv(machines: Sequence[Sequence[Series]]) -> None:

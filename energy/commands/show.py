@@ -9,8 +9,8 @@ from energy.commands import UsageError
 from energy.commands._storage import add_storage
 from energy.records.runfile import list_records
 from energy.records.store import Store
-from energy.report.terminal import record as detail
 from energy.report.terminal import table
+from energy.report.terminal.record import format_record
 from energy.text import explain_unknown
 
 Record = Mapping[str, Any]
@@ -41,10 +41,10 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(records, indent=1, allow_nan=False))
     elif args.case:
-        print("\n\n".join(map(detail.render, records)))
+        print("\n\n".join(map(format_record, records)))
     else:
         print(f"{path}\n")
-        print(table.render(records, columns=columns, sort=sort, idle=data["energy"]["idle"]))
+        print(table.format_table(records, columns=columns, sort=sort, idle=data["energy"]["idle"]))
     return 0
 
 

@@ -10,7 +10,7 @@ from energy.exporters import Request
 from energy.exporters._cases import kinds, records
 from energy.exporters._markdown import Page, bullets, code, commands, folded, prose, table
 from energy.exporters._run_page import environment, reproduce
-from energy.report.terminal import comparison as render
+from energy.report.terminal import comparison as terminal
 from energy.report.terminal.table import UNKNOWN
 
 # Words and signs, no colours: a reader may not see these, and some services do not show them.
@@ -21,11 +21,11 @@ SIGNS = {
 MOST_WARNINGS = 8
 
 
-def of(request: Request, base: Comparison) -> Page:
+def write_page(request: Request, base: Comparison) -> Page:
     """Return the page of a comparison: the gravest rows first."""
-    order = list(render.OUTCOMES)
-    rows = sorted(base.rows, key=lambda row: order.index(render.outcome(row)))
-    changed = [row for row in rows if render.outcome(row) != "unchanged"]
+    order = list(terminal.OUTCOMES)
+    rows = sorted(base.rows, key=lambda row: order.index(terminal.outcome(row)))
+    changed = [row for row in rows if terminal.outcome(row) != "unchanged"]
     return Page(
         head=_head(request, base),
         rows=len(changed),
@@ -37,15 +37,15 @@ def of(request: Request, base: Comparison) -> Page:
 
 def _head(request: Request, base: Comparison) -> str:
     """Return verdict, sides, and what a reader must know of the comparison."""
-    found = {render.outcome(row) for row in base.rows}
-    gravest = next((name for name in render.OUTCOMES if name in found), "unchanged")
+    found = {terminal.outcome(row) for row in base.rows}
+    gravest = next((name for name in terminal.OUTCOMES if name in found), "unchanged")
     refused = [f"not judged: {base.refused}"] if base.refused else []
     warnings = [*refused, *(f"warning: {text}" for text in base.warnings)]
     if left_out := len(warnings) - MOST_WARNINGS:
         warnings[MOST_WARNINGS:] = [f"and {left_out} more warnings"] if left_out > 0 else []
     paragraphs = [
-        f"{SIGNS[gravest]} **{prose(render.verdict_line(base))}**",
-        f"{prose(render.sides_line(base))}; {prose(kinds(records(request)))}",
+        f"{SIGNS[gravest]} **{prose(terminal.verdict_line(base))}**",
+        f"{prose(terminal.sides_line(base))}; {prose(kinds(records(request)))}",
         bullets([prose(text) for text in (*warnings, *_limits(base))]),
     ]
     return "\n\n".join(part for part in paragraphs if part)
@@ -68,7 +68,7 @@ def _folds(request: Request, base: Comparison) -> tuple[str, ...]:
 
 
 def _conditions(base: Comparison) -> Iterator[str]:
-    return render.conditions(base) if base.base is not None and not base.refused else iter(())
+    return terminal.conditions(base) if base.base is not None and not base.refused else iter(())
 
 
 def _command(request: Request, base: Comparison) -> str:
@@ -79,7 +79,7 @@ def _command(request: Request, base: Comparison) -> str:
 
 def _body(base: Comparison, rows: Sequence[Row]) -> str:
     if rows or _shifts(base):
-        unchanged = sum(render.outcome(row) == "unchanged" for row in base.rows)
+        unchanged = sum(terminal.outcome(row) == "unchanged" for row in base.rows)
         told = f"{words.count_cases(unchanged)} unchanged." if unchanged else ""
         return "\n\n".join(part for part in (_table(base, rows), told) if part)
     return "Nothing changed beyond its limit." if base.rows else "There are no cases."
@@ -88,7 +88,7 @@ def _body(base: Comparison, rows: Sequence[Row]) -> str:
 def _table(base: Comparison, rows: Sequence[Row]) -> str:
     titles = ["case"]
     for metric in base.metrics:
-        titles += [prose(render.metric_title(metric)), prose("Δ [95 %]")]
+        titles += [prose(terminal.metric_title(metric)), prose("Δ [95 %]")]
     cells = [[code(row.case), *_figures(base, row), _verdict(row)] for row in rows]
     return table([*titles, "verdict"], [*_session(base), *cells])
 
@@ -96,7 +96,7 @@ def _table(base: Comparison, rows: Sequence[Row]) -> str:
 def _figures(base: Comparison, row: Row) -> Iterator[str]:
     for metric in base.metrics:
         change = row.changes.get(metric)
-        yield UNKNOWN if change is None else prose(render.figures(change))
+        yield UNKNOWN if change is None else prose(terminal.figures(change))
         yield UNKNOWN if change is None else prose(_change(change))
 
 
@@ -106,7 +106,7 @@ def _change(change: Change) -> str:
 
 def _verdict(row: Row) -> str:
     """Return the row's word, and why each metric that is not unchanged is not."""
-    word = render.outcome(row)
+    word = terminal.outcome(row)
     reasons = [row.why] if row.why else []
     reasons += [
         f"{change.metric} {change.verdict}: {change.why}"
@@ -131,6 +131,6 @@ def _session(base: Comparison) -> Iterator[list[str]]:
         shift = shifts.get(metric)
         shown = UNKNOWN if shift is None else prose(words.write_change(shift.change, True, shift.interval))
         cells += ["", shown]
-    gravest = next(word for word in render.OUTCOMES if word in {one.verdict for one in shifts.values()})
+    gravest = next(word for word in terminal.OUTCOMES if word in {one.verdict for one in shifts.values()})
     why = "; ".join(f"{one.metric} {one.verdict}: {one.why}" for one in shifts.values())
     yield [*cells, f"{SIGNS[gravest]} {prose(f'{gravest}: {why}')}"]

@@ -19,7 +19,7 @@ Record = Mapping[str, Any]
 COLUMNS = ("dice", "kj_per_epoch", "total_kj", "dice_loss_vs_unet_pct", "seconds", "meter", "flags")
 
 
-def of(request: Request) -> Page:
+def write_page(request: Request) -> Page:
     """Return the page of a run without a base: what failed first, then the rest in the run's order."""
     found = records(request)
     named = sorted(zip(names(found), found, strict=True), key=lambda case: _rank(case[1]))
@@ -95,7 +95,7 @@ def _body(request: Request, cases: Sequence[tuple[str, Record]]) -> str:
         [code(name), *(prose(_cell(record, column, columns, notes)) for column in columns)]
         for name, record in cases
     ]
-    sentences = caption.lines(shown, columns, request.run["energy"]["idle"])
+    sentences = caption.write_caption(shown, columns, request.run["energy"]["idle"])
     sentences += [f"[{number}] {text}" for number, text in enumerate(notes.texts, start=1)]
     titles = ["case", *(prose(terminal.TITLES.get(name, name)) for name in columns)]
     return "\n\n".join([table(titles, rows), bullets([prose(line) for line in sentences])])

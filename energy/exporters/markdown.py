@@ -20,7 +20,11 @@ def export(request: Request) -> Exported:
     Raises:
         ExportError: not even its head fits into the size.
     """
-    page = run_page.of(request) if request.base is None else compared_page.of(request, request.base)
+    page = (
+        run_page.write_page(request)
+        if request.base is None
+        else compared_page.write_page(request, request.base)
+    )
     text = page.fitted(request.max_bytes)
     if text is None:
         least = len(page.head.encode())

@@ -157,7 +157,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         return
     columns, sort = options.table_choices(config)
     terminalreporter.section("energy")
-    terminalreporter.write_line(table.render(records, columns=columns, sort=sort, idle=run.idle))
+    terminalreporter.write_line(table.format_table(records, columns=columns, sort=sort, idle=run.idle))
     for path in (run.written, run.settings.json_path):
         if path is not None:
             terminalreporter.write_line(f"written: {path}")

@@ -33,7 +33,7 @@ from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
 from energy.records.store import Store
 from energy.records.summary import summarise_unwritten
-from energy.report.terminal import gates as report
+from energy.report.terminal.gates import format_gates
 
 MARKER = "energy_fail"
 JUDGE = pytest.StashKey[Judge]()
@@ -265,7 +265,7 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pyte
         if run.written is not None:
             judge.written(run.written)
         gated = bool(judge.ranked)
-        for line in report.lines(judge.answer, told=judge.told, gated=gated, strict=judge.strict):
+        for line in format_gates(judge.answer, told=judge.told, gated=gated, strict=judge.strict):
             terminalreporter.write_line(line)
         if exitstatus != pytest.ExitCode.OK and judge.answer.exit_code != codes.PASSED:
             terminalreporter.write_line(f"energy: pytest's own exit code {int(exitstatus)} stands")

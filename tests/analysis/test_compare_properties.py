@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from energy.analysis.compare.compare import compare
 from energy.analysis.compare.result import comparison_as_json
-from energy.report.terminal.comparison import render
+from energy.report.terminal.comparison import format_comparison
 from tests.simulated.summaries import case, run
 
 MIRROR = {"improved": "regressed", "regressed": "improved"}
@@ -132,14 +132,14 @@ def test_whatever_is_compared_gives_finite_figures_verdicts_and_a_text(base, hea
         assert change.p_value is None or 0 <= change.p_value <= 1
         if change.interval is not None:
             assert change.interval[0] <= change.change <= change.interval[1]
-    assert found.head.reference in render(found, all_rows=True)
+    assert found.head.reference in format_comparison(found, all_rows=True)
     assert comparison_as_json(found)["metrics"] == list(found.metrics)
 
 
 @settings(max_examples=60)
 @given(pairs())
 def test_no_line_of_the_table_is_longer_than_asked(both):
-    text = render(compare(*both), all_rows=True, width=120)
+    text = format_comparison(compare(*both), all_rows=True, width=120)
 
     assert max(map(len, text.splitlines())) <= 120
 

@@ -17,7 +17,7 @@ from energy.analysis.history.matrix import build_matrix
 from energy.analysis.history.series import tabulate_for_otava
 from energy.analysis.history.session_shift import polish_shifts
 from energy.records.summary import take_column
-from energy.report.terminal import history as text
+from energy.report.terminal import history as terminal
 from energy.statistics import confidence_interval
 from tests.simulated.histories import MACHINE, case, run, runs
 
@@ -221,7 +221,7 @@ def test_a_step_of_five_per_cent_is_found_where_it_is_and_said_in_words():
     assert change.change == pytest.approx(0.05, abs=0.015)
     assert [(level.start, level.stop) for level in found.levels] == [(0, 14), (14, 24)]
     assert found.levels[1].mean / found.levels[0].mean == pytest.approx(1 + change.change)
-    words = text.in_words(found, change)
+    words = terminal.describe_change(found, change)
     assert words.endswith(" % since 00000000 (2026-01-15), 14 points before, 10 after, worse")
 
 
@@ -445,7 +445,7 @@ def test_the_text_names_changes_cuts_and_what_does_not_count():
         for one in stored[20:]
     ]
 
-    lines = list(text.lines(study(stored)))
+    lines = list(terminal.format_histories(study(stored)))
 
     assert lines[0] == f"{MACHINE}: total_kj of 8 cases in 23 runs, 2026-01-01 to 2026-01-24"
     assert any(
@@ -462,7 +462,7 @@ def test_a_trend_shows_a_step_and_a_cut_and_hardly_any_noise():
     figures = suite(rng, 24)
     figures["c2-baseline"][12:] *= 1.5
     series = {one.case: one for one in study(runs(figures))}
-    lines = list(text.lines(list(series.values()), "01234567"))
+    lines = list(terminal.format_histories(list(series.values()), "01234567"))
     trends = {line.split()[0]: line.split()[-1] for line in lines if line.startswith("c")}
 
     assert trends["c2-baseline"][:12].count("0") == trends["c2-baseline"][12:].count("7") == 12

@@ -17,7 +17,7 @@ from energy.analysis import calibration
 from energy.analysis.compare.gate import parse_gate
 from energy.commands import _aa, _work
 from energy.reading import Count
-from energy.report.terminal import noise as _noise
+from energy.report.terminal.noise import format_noise
 
 RAM_JOULES = 25.0
 READING_SECONDS = 0.01
@@ -139,7 +139,7 @@ def test_the_windows_are_kept_so_that_anybody_can_compute_it_again(found):
 
 
 def test_the_noise_is_told_in_plain_words(found):
-    text = "\n".join(_noise.lines(found))
+    text = "\n".join(format_noise(found))
 
     assert "total energy is mixed (ram_model + rapl): this says how it repeats, not how right it is" in text
     assert "runs of the same work differ by ±" in text
@@ -152,7 +152,7 @@ def test_a_difference_between_equals_and_a_drift_are_called_out(found):
     total = found["metrics"]["total_kj"]
     total |= {"a_to_b": 1.05, "a_to_b_ci95": [1.02, 1.08], "drift": 0.1, "drift_ci95": [0.05, 0.15]}
 
-    text = "\n".join(_noise.lines(found))
+    text = "\n".join(format_noise(found))
 
     assert "A and B are the same work, yet A/B is 1.0500 [1.0200, 1.0800]" in text
     assert "it drifts by +10 % from the first to the last window" in text
@@ -161,7 +161,7 @@ def test_a_difference_between_equals_and_a_drift_are_called_out(found):
 def test_where_the_total_is_unknown_the_words_are_about_time(found):
     found["metrics"]["total_kj"] |= {"reason": "no meter read the ram in this run"}
 
-    lines = list(_noise.lines(found))
+    lines = list(format_noise(found))
 
     assert lines[0] == "total energy: unknown, no meter read the ram in this run"
     assert lines[1] == "wall time is measured (monotonic_clock)"
@@ -170,7 +170,7 @@ def test_where_the_total_is_unknown_the_words_are_about_time(found):
 def test_it_says_what_a_suite_can_tell_and_which_gate_follows(found):
     found["metrics"]["total_kj"] |= {"noise": 0.03, "n": 20}
 
-    lines = list(_noise.lines(found))
+    lines = list(format_noise(found))
 
     begin = lines.index("the least increase of total_kj in one case that a comparison of two runs can tell:")
     assert [" ".join(line.split()) for line in lines[begin + 1 : begin + 5]] == [
@@ -187,14 +187,14 @@ def test_it_says_what_a_suite_can_tell_and_which_gate_follows(found):
 def test_where_the_total_is_unknown_the_gate_is_about_time(found):
     found["metrics"]["total_kj"] |= {"reason": "no meter read the ram in this run"}
 
-    assert "--energy-fail s_per_epoch:" in list(_noise.lines(found))[-1]
+    assert "--energy-fail s_per_epoch:" in list(format_noise(found))[-1]
 
 
 def test_where_nothing_is_known_no_gate_is_advised(found):
     for name in ("total_kj", "seconds"):
         found["metrics"][name] |= {"reason": "unknown"}
 
-    assert "--energy-fail" not in "\n".join(_noise.lines(found))
+    assert "--energy-fail" not in "\n".join(format_noise(found))
 
 
 def test_the_work_is_the_same_amount_each_time_whatever_it_takes(monkeypatch):

@@ -79,7 +79,7 @@ def reports(results):
     ):
         paths.append(results.parent / f"{name}.html")
         contents = page.contents(made, runs, unusable)
-        html = page.render(contents, images, command="joulebench report", live=live)
+        html = page.fill_page(contents, images, command="joulebench report", live=live)
         build.write(html, paths[-1])
     return paths
 

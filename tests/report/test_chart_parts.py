@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from energy.report import model
 from energy.report.charts import _axis, _labels, _names, overlays, radar, seconds_vs_watts
 from energy.report.charts._axis import Axis
-from energy.report.charts._few import few
-from energy.report.charts._front import front
+from energy.report.charts._front import choose_few, front
 from energy.report.charts._labels import Anchor
 from tests.simulated.reports import point
 
@@ -39,7 +38,7 @@ def test_a_flagged_case_is_among_the_few_never():
         point("a-b", good=False, dice=1.0, total_kj=0.1),
     ]
 
-    assert [one.case for one in few(points, 5)] == ["unet-baseline"]
+    assert [one.case for one in choose_few(points, 5)] == ["unet-baseline"]
 
 
 def test_the_few_are_the_unet_then_the_front_then_the_best_others():
@@ -51,7 +50,7 @@ def test_the_few_are_the_unet_then_the_front_then_the_best_others():
         point("worst-baseline", dice=0.10, total_kj=70.0),
     ]
 
-    assert [one.arch for one in few(points, 4)] == ["unet", "best", "beaten", "cheap"]
+    assert [one.arch for one in choose_few(points, 4)] == ["unet", "best", "beaten", "cheap"]
 
 
 @given(st.lists(KJ, min_size=1, max_size=20))

@@ -6,7 +6,7 @@ import pytest
 
 from energy.analysis.compare.compare import compare
 from energy.analysis.compare.result import comparison_as_json
-from energy.report.terminal.comparison import render, verdict_line
+from energy.report.terminal.comparison import format_comparison, verdict_line
 from tests.simulated.summaries import case, run
 
 
@@ -64,7 +64,7 @@ modelled: cpu_seconds_model + ram_model; the model's error is common to base and
 
 
 def test_a_comparison_reads_as_written_here():
-    assert render(compare(BASE, HEAD)) == EXPECTED.strip()
+    assert format_comparison(compare(BASE, HEAD)) == EXPECTED.strip()
 
 
 def test_where_there_are_many_cases_the_unchanged_ones_are_counted():
@@ -72,19 +72,19 @@ def test_where_there_are_many_cases_the_unchanged_ones_are_counted():
     base = run(*both(names, [10.0] * 21, [0.8] * 21))
     head = run(*both(names, [10.0] * 20 + [12.0], [0.8] * 21), name="0002_head")
 
-    text = render(compare(base, head))
+    text = format_comparison(compare(base, head))
 
     assert "20 cases unchanged, not shown (compare --all shows them)" in text
     assert "case-20" in text
     assert "case-3 " not in text
-    assert "case-3 " in render(compare(base, head), all_rows=True)
+    assert "case-3 " in format_comparison(compare(base, head), all_rows=True)
 
 
 def test_a_long_name_is_never_cut_and_gets_a_line_of_its_own():
     name = "attention_squeeze_unet-novograd+cache+bf16+channels_last+persistent_workers"
     found = compare(run(*both([name], [10.0], [0.8])), run(*both([name], [11.0], [0.8]), name="0002_head"))
 
-    lines = render(found).splitlines()
+    lines = format_comparison(found).splitlines()
 
     assert name in lines
     assert max(map(len, lines)) <= 120
@@ -95,7 +95,7 @@ def test_metrics_that_do_not_fit_beside_each_other_stand_below_each_other():
     values = {metric: [0.5, 0.51] for metric in metrics}
     found = compare(run(case("unet", **values)), run(case("unet", **values), name="h"), metrics=metrics)
 
-    text = render(found)
+    text = format_comparison(found)
 
     titles = [line for line in text.splitlines() if line.startswith("case ")]
     assert len(titles) > 1
@@ -109,7 +109,7 @@ def test_metrics_that_do_not_fit_beside_each_other_stand_below_each_other():
 def test_one_repeat_is_never_shown_as_certain():
     found = compare(run(case(total_kj=[10.0])), run(case(total_kj=[10.0]), name="h"))
 
-    text = render(found)
+    text = format_comparison(found)
 
     assert "n = 1, noise of total_kj unknown" in text
     assert "0.0 % [1]  unchanged" in text
@@ -119,7 +119,7 @@ def test_one_repeat_is_never_shown_as_certain():
 def test_refused_runs_show_both_figures_and_why_they_are_not_judged():
     found = compare(run(case(total_kj=[10.0])), run(case(total_kj=[11.0]), fingerprint="h200-700w-3f2a"))
 
-    text = render(found)
+    text = format_comparison(found)
 
     assert "10.0 → 11.0  +10.0 %   no-baseline [1]" in text
     assert (
@@ -131,8 +131,8 @@ def test_refused_runs_show_both_figures_and_why_they_are_not_judged():
 def test_measured_joules_carry_no_word_about_models():
     found = compare(run(case(total_kj=[10.0, 10.1])), run(case(total_kj=[10.0, 10.2]), name="h"))
 
-    assert "measured: rapl\n" in render(found) + "\n"
-    assert "model" not in render(found)
+    assert "measured: rapl\n" in format_comparison(found) + "\n"
+    assert "model" not in format_comparison(found)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,9 @@ def test_the_verdict_line_counts_what_a_reader_must_know_first(head, words):
 
 
 def test_nothing_compared_with_nothing_is_said_in_words():
-    assert render(compare(None, run())).startswith("no cases – epyc-2c-cpu-91bc\nbase nothing → head")
+    assert format_comparison(compare(None, run())).startswith(
+        "no cases – epyc-2c-cpu-91bc\nbase nothing → head"
+    )
 
 
 def test_the_json_has_the_figures_of_the_table():

@@ -5,7 +5,7 @@ import pytest
 from energy.records import provenance
 from energy.records.metrics import METRICS, summarise_metric
 from energy.report.terminal import caption, table
-from energy.report.terminal import record as detail
+from energy.report.terminal.record import format_record
 from tests.simulated.records import domain, failed, modelled, record
 
 IDLE = {"watts": {"cpu": 11.02, "ram": None, "total": None}, "seconds": 30.0}
@@ -51,7 +51,7 @@ Dice lost %: relative to unet-baseline (this run)
 
 
 def test_the_table_of_a_run_reads_as_written_here():
-    text = table.render([record(), novograd(), failed("unet-bf16")], idle=IDLE)
+    text = table.format_table([record(), novograd(), failed("unet-bf16")], idle=IDLE)
 
     assert text == EXPECTED.strip()
 
@@ -66,7 +66,7 @@ def test_several_seeds_show_the_mean_with_half_its_interval():
     }
     energy = [domain([12100.0, 12300.0, 12500.0])]
 
-    text = table.render(
+    text = table.format_table(
         [record(metrics=figures, domains=energy, **seeds)], columns=("case", "dice", "total_kj", "seconds")
     )
 
@@ -77,7 +77,7 @@ def test_several_seeds_show_the_mean_with_half_its_interval():
 def test_a_total_of_measured_and_modelled_parts_says_mixed():
     mixed = record(domains=[domain([8000.0], source="nvml_counter", domain="gpu"), modelled([4000.0])])
 
-    text = table.render([mixed], columns=("case", "total_kj", "meter"))
+    text = table.format_table([mixed], columns=("case", "total_kj", "meter"))
 
     assert text.splitlines()[2].endswith("mixed")
     assert "mixed: codecarbon_cpu_load_model modelled + nvml_counter measured" in text
@@ -105,34 +105,34 @@ def test_a_witness_is_part_of_no_total():
 def test_an_unknown_part_makes_the_total_unknown_and_never_zero():
     parts = [domain([8000.0]), domain([None], domain="gpu", source="nvml_counter", reason="GPU lost")]
 
-    text = table.render([record(domains=parts)], idle=None)
+    text = table.format_table([record(domains=parts)], idle=None)
 
     assert provenance.find_provenance(record(domains=parts)).joules is None
     assert "no total energy is known" in text
 
 
 def test_a_figure_that_the_record_lacks_is_a_dash_with_a_reason():
-    text = table.render([record()], columns=("case", "co2_g"))
+    text = table.format_table([record()], columns=("case", "co2_g"))
 
     assert text.splitlines()[2] == "unet-baseline  – [1]"
     assert "[1] co2_g: not recorded for this training case" in text
 
 
 def test_equal_reasons_get_one_number():
-    text = table.render([novograd(), novograd("unet-b")], columns=("case", "dice_per_kj"))
+    text = table.format_table([novograd(), novograd("unet-b")], columns=("case", "dice_per_kj"))
 
     assert text.count("– [1]") == 2
     assert text.count("the meter was lost") == 1
 
 
 def test_idle_power_that_was_not_measured_says_so():
-    assert "idle power: not measured" in table.render([record()])
+    assert "idle power: not measured" in table.format_table([record()])
 
 
 def test_a_stored_reference_is_named():
     stored = {"case": "unet-baseline", "dice": [0.85], "origin": "stored: results/x/0003_main.json"}
 
-    text = table.render([record(reference=stored)])
+    text = table.format_table([record(reference=stored)])
 
     assert "Dice lost %: relative to unet-baseline (stored: results/x/0003_main.json)" in text
 
@@ -156,15 +156,15 @@ def test_rows_are_sorted_best_first_and_unknown_last(sort, expected):
         record("a", metrics=metrics(dice=None, total_kj=None, seconds=1.0)),
     ]
 
-    assert rows(table.render(cases, sort=sort, columns=("case", "dice", "total_kj"))) == expected
+    assert rows(table.format_table(cases, sort=sort, columns=("case", "dice", "total_kj"))) == expected
 
 
 def test_without_sorting_rows_keep_their_order():
-    assert rows(table.render([record("b"), record("a"), record("c")])) == ["b", "a", "c"]
+    assert rows(table.format_table([record("b"), record("a"), record("c")])) == ["b", "a", "c"]
 
 
 def test_the_default_table_of_long_names_fits_120_columns():
-    text = table.render([novograd("attention_squeeze_unet-early_stop"), record()], idle=IDLE)
+    text = table.format_table([novograd("attention_squeeze_unet-early_stop"), record()], idle=IDLE)
 
     assert max(map(len, text.splitlines())) <= 120
 
@@ -172,7 +172,7 @@ def test_the_default_table_of_long_names_fits_120_columns():
 def test_a_name_that_is_too_long_gets_its_own_line_and_is_not_cut():
     name = "attention_squeeze_unet-" + "+".join(["novograd", "cache", "plateau", "augment"] * 4)
 
-    text = table.render([record(name), record()]).splitlines()
+    text = table.format_table([record(name), record()]).splitlines()
 
     assert text[2] == name
     assert text[3].split() == ["0.850", "6.1", "12.3", "0", "0.069", "101", "measured", "ok"]
@@ -183,7 +183,7 @@ def test_a_name_that_is_too_long_gets_its_own_line_and_is_not_cut():
 def test_counts_are_written_in_full():
     figures = metrics(params=31_036_481, seconds=1.0)
 
-    text = table.render([record(metrics=figures)], columns=("case", "params"))
+    text = table.format_table([record(metrics=figures)], columns=("case", "params"))
 
     assert text.splitlines()[2].split() == ["unet-baseline", "31036481"]
 
@@ -191,7 +191,7 @@ def test_counts_are_written_in_full():
 def test_a_table_of_functions_has_no_columns_for_dice():
     function = record("test_sum", task="function", metrics=metrics(total_kj=0.1, seconds=2.0))
 
-    text = table.render([function, failed("test_bad", "error")])
+    text = table.format_table([function, failed("test_bad", "error")])
 
     assert text.splitlines()[0].split() == ["case", "total", "kJ", "seconds", "meter", "flags"]
 
@@ -199,14 +199,14 @@ def test_a_table_of_functions_has_no_columns_for_dice():
 def test_the_band_in_the_caption_is_the_widest_of_its_cases():
     near, far = domain([8000.0]), domain([100.0], 0.5, 2.0)
 
-    text = table.render([record(domains=[near]), record("unet-short", domains=[far])])
+    text = table.format_table([record(domains=[near]), record("unet-short", domains=[far])])
 
     assert "measured: rapl; the truth of a total lies within ÷2 … ×2 (unet-baseline: 8.0 kJ" in text
 
 
 def test_a_failed_case_shows_its_status_in_every_choice_of_columns():
     for columns in (("case",), ("case", "meter"), ("case", "total_kj", "dice"), ("case", "status"), None):
-        text = table.render([failed("unet-bf16", "diverged", "loss is nan")], columns=columns)
+        text = table.format_table([failed("unet-bf16", "diverged", "loss is nan")], columns=columns)
 
         assert "diverged" in text.splitlines()[2]
         assert "loss is nan" in text
@@ -234,7 +234,7 @@ def test_no_column_at_all_is_refused(parse):
 
 
 def test_the_detail_of_a_case_has_every_joule_with_its_provenance():
-    text = detail.render(novograd(domains=[modelled([2345.6]), domain([2000.0], witness=True)]))
+    text = format_record(novograd(domains=[modelled([2345.6]), domain([2000.0], witness=True)]))
 
     assert "cpu: 2346 J in [586.4, 4691] J, modelled by codecarbon_cpu_load_model, coverage 100 %" in text
     assert "cpu package-0: 2000 J in [1900, 2100] J, measured by rapl, coverage 100 %, witness" in text
@@ -244,7 +244,7 @@ def test_the_detail_of_a_case_has_every_joule_with_its_provenance():
 
 
 def test_the_detail_of_a_failed_case_says_why_and_when():
-    text = detail.render(failed("unet-bf16"))
+    text = format_record(failed("unet-bf16"))
 
     assert text.startswith(
         "unet-bf16 (training): oom\nfailed after 3.25 s: OutOfMemoryError: tried to allocate 2 GiB"

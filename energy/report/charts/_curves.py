@@ -10,8 +10,8 @@ from typing import Any
 
 from energy.report.charts import _labels, _look, _marks, _names, _spec
 from energy.report.charts._axis import Axis
-from energy.report.charts._few import few
 from energy.report.charts._frames import Frame
+from energy.report.charts._front import choose_few
 from energy.report.charts._spec import Rows, Spec
 from energy.report.model import Panel, Point
 
@@ -56,7 +56,7 @@ def chosen(
     return [
         tuple(
             Curve(point, tuple(_thinned(curve)))
-            for point in few(panel.points, min(most, MOST_CURVES))
+            for point in choose_few(panel.points, min(most, MOST_CURVES))
             for curve in places(point)
             if curve
         )
@@ -167,7 +167,7 @@ def panel(drawn: Curves, number: int, title: str = "", below: str = "", *, more:
     steps = "step-before" if drawn.step else "linear"
     shape = _marks.SHAPES[kind][1]
     marks = _spec.layer(
-        rows, "point", {**at, **_spec.told("case")}, shape=shape, size=22, opacity=1, strokeWidth=1
+        rows, "point", {**at, **_spec.hover("case")}, shape=shape, size=22, opacity=1, strokeWidth=1
     )
     layers = [
         *more,

@@ -32,7 +32,7 @@ class Frame:
     settings_left: tuple[str, ...] = ()  # those for which there is no room after this chart
 
 
-def of(
+def sort_panels(
     model: Model, has: Callable[[Point], bool], fits: Callable[[Panel], bool] = lambda _: True
 ) -> list[Frame]:
     """Sort panels by task, budget and data, as many as there is room for; the last frame tells of others.

@@ -97,7 +97,7 @@ def _cases(layers: Layers) -> list[Spec]:
         **_marks.outline(layers.words, layers.flagged),
         **_marks.inside(layers.words, layers.flagged),
     }
-    cases = {**marked, **_spec.told()}
+    cases = {**marked, **_spec.hover()}
     return [
         _spec.layer(layers.rows("repeats"), "point", marked, size=16, strokeWidth=1, opacity=1),
         _spec.layer(layers.rows("points"), "point", cases, size=80, strokeWidth=1.8, opacity=1),

@@ -41,7 +41,7 @@ def mark(panel: Panel, point: Point) -> str:
     return f"{role(point)}; {panel.kind or 'not metered'}"
 
 
-def of(panel: Panel, point: Point) -> dict[str, str]:
+def mark_fields(panel: Panel, point: Point) -> dict[str, str]:
     """Return the fields of a row that say what its mark looks like."""
     return {"mark": mark(panel, point), "record": GOOD if point.good else FLAGGED}
 

@@ -72,7 +72,7 @@ class Place:
 
 def draw(model: Model, figures: Figures) -> tuple[Chart, ...] | str:
     """Draw one chart per task, budget and set of data, one panel per machine and kind of joules."""
-    frames = _frames.of(model, figures.has)
+    frames = _frames.sort_panels(model, figures.has)
     if not frames:
         return f"no case has both {figures.y} and {figures.x} above 0"
     return tuple(_chart(frame, figures) for frame in frames)
@@ -146,7 +146,7 @@ def _row(place: Place, point: Point, figures: Figures) -> dict[str, Any]:
     row = {
         "x": x.mean,
         "y": y.mean,
-        **_marks.of(place.panel, point),
+        **_marks.mark_fields(place.panel, point),
         "told": _table.telling(point, (figures.y, figures.x)),
     }
     return row | _layers.ends("x", x, place.x) | _layers.ends("y", y, place.y)
@@ -159,7 +159,7 @@ def _repeats(place: Place, figures: Figures) -> Iterator[dict[str, Any]]:
         if len(x) == len(y) > 1:
             for left, up in zip(x, y, strict=True):
                 if _axis.shown(left) and _axis.bounded(up):
-                    yield {"x": left, "y": up, **_marks.of(place.panel, point)}
+                    yield {"x": left, "y": up, **_marks.mark_fields(place.panel, point)}
 
 
 def _steps(place: Place, figures: Figures) -> Iterator[dict[str, float]]:

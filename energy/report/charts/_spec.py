@@ -81,7 +81,7 @@ def word(field: str, words: Sequence[str], values: Sequence[Any], title: str | N
     }
 
 
-def told(field: str = "told") -> Spec:
+def hover(field: str = "told") -> Spec:
     """Return the encodings of what is shown to a pointer that rests on a mark."""
     return {
         "description": {"field": field, "type": "nominal"},

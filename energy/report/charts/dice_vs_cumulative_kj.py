@@ -18,7 +18,7 @@ TITLES = ("energy so far / kJ", "Dice on the validation slices")
 
 def draw(model: Model) -> tuple[Chart, ...] | str:
     """Draw the way of each of a few cases."""
-    frames = _frames.of(model, lambda point: point.good and any(map(any, _ways(point))))
+    frames = _frames.sort_panels(model, lambda point: point.good and any(map(any, _ways(point))))
     if not frames:
         return "no record has joules and validation Dice by epoch"
     return tuple(_chart(frame) for frame in frames)

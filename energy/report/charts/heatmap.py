@@ -31,7 +31,7 @@ def draw(model: Model) -> tuple[Chart, ...] | str:
     """Draw a cell for each case, relative to the U-Net of the same machine, budget and data."""
     found = [
         (frame, panel, f"{frame.suffix}{f'-{letter}' if letter else ''}")
-        for frame in _frames.of(model, _has, _compares)
+        for frame in _frames.sort_panels(model, _has, _compares)
         for letter, panel in zip(_letters(frame), frame.panels, strict=True)
     ]
     left = len(found) - MOST_MAPS
@@ -162,7 +162,7 @@ def _drawn(panel: Panel, across: list[str], down: list[str], reach: int) -> Spec
     }
     colour = {"color": {"condition": {"test": "datum.record === 'ok'", "value": ON_CELL}, "value": _look.INK}}
     layers = [
-        _spec.layer("cells", "rect", {**at, **marks, **_spec.told()}, stroke=_look.SOFT, strokeWidth=0.8),
+        _spec.layer("cells", "rect", {**at, **marks, **_spec.hover()}, stroke=_look.SOFT, strokeWidth=0.8),
         _spec.inside("cells", {**at, **colour, "text": _spec.text()}, dy=-7, fontWeight="bold"),
         _spec.inside("cells", {**at, **colour, "text": _spec.text("dice")}, dy=7),
     ]

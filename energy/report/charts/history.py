@@ -91,13 +91,13 @@ def _panel(course: Course, number: int, kinds: Sequence[str], heading: str) -> S
     x, y = _spec.place(across, "x", titles[0]), _spec.place(up, "y", titles[1])
     below_the_strip = {"value": 0 if up == course.up else _course.STRIP}
     upright = {"x": x, "y": below_the_strip, "y2": {"value": _course.HEIGHT}}
-    level = {"color": _spec.word("change", CHANGED, COLOURS, "level"), **_spec.told("text")}
+    level = {"color": _spec.word("change", CHANGED, COLOURS, "level"), **_spec.hover("text")}
     along = {"x": x, "y": y, "x2": {"field": "x2"}}
     interval = {"x": x, "y": {**y, "field": "y1"}, "y2": {"field": "y2"}}
-    marks = {"x": x, "y": y, **_shapes(kinds), **_spec.told()}
+    marks = {"x": x, "y": y, **_shapes(kinds), **_spec.hover()}
     soft = {"color": _look.SOFT}
     layers = [
-        _spec.layer(f"cuts{number}", "rule", {**upright, **_spec.told()}, strokeDash=[2, 3], **soft),
+        _spec.layer(f"cuts{number}", "rule", {**upright, **_spec.hover()}, strokeDash=[2, 3], **soft),
         _spec.layer(f"changes{number}", "rule", {**upright, **level}, strokeWidth=2),
         _spec.layer(f"levels{number}", "rule", along, strokeWidth=2, opacity=0.7, **soft),
         _spec.layer(f"points{number}", "rule", interval, **soft),

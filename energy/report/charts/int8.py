@@ -29,7 +29,7 @@ Pair = tuple[Panel, Point, Point]
 
 def draw(model: Model) -> tuple[Chart, ...] | str:
     """Draw both precisions of each network that was run in both, on each machine."""
-    frames = _frames.of(
+    frames = _frames.sort_panels(
         model, lambda point: point.good, lambda panel: panel.task == TASK and bool(_pairs(panel))
     )
     charts = (_chart(frame, [pair for panel in frame.panels for pair in _pairs(panel)]) for frame in frames)
@@ -120,6 +120,6 @@ def _panel(pairs: Sequence[Pair], number: int, metric: str, title: str) -> Spec:
     rows = f"pairs{number}"
     layers = [
         _spec.layer(rows, "line", {**at, "detail": _spec.text("name")}, color=_look.SOFT, strokeWidth=1.5),
-        _spec.layer(rows, "point", {**at, **marks, **_spec.told()}, size=90, opacity=1),
+        _spec.layer(rows, "point", {**at, **marks, **_spec.hover()}, size=90, opacity=1),
     ]
     return _spec.panel(layers, title.partition(" / ")[0], "", WIDTH, {"step": 26})

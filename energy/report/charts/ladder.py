@@ -144,7 +144,7 @@ def _drawn(panel: Panel, rungs: Sequence[Rung], axis: Axis) -> Spec:
     text = {"x": {"value": WIDTH + 10}, "y": at["y"], "text": _spec.text()}
     layers = [
         _spec.layer("held", "line", held, interpolate="step-before", color=_look.SOFT, strokeWidth=1.6),
-        _spec.layer("rungs", "point", {**at, **marks, **_spec.told()}, size=90, opacity=1),
+        _spec.layer("rungs", "point", {**at, **marks, **_spec.hover()}, size=90, opacity=1),
         _spec.layer("rungs", "text", text, align="left", color=_look.INK),
     ]
     return _spec.panel(layers, panel.heading, ", ".join(panel.sources), WIDTH, {"step": 22})

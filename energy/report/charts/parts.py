@@ -7,8 +7,8 @@ from typing import Any
 
 from energy.report.charts import _axis, _frames, _labels, _look, _names, _spec, _table
 from energy.report.charts._chart import Chart
-from energy.report.charts._few import few
 from energy.report.charts._frames import Frame
+from energy.report.charts._front import choose_few
 from energy.report.charts._spec import Rows, Spec
 from energy.report.model import Model, Panel, Point
 from energy.report.words import clipped
@@ -27,7 +27,7 @@ TITLE = "part; how its joules were got"
 
 def draw(model: Model) -> tuple[Chart, ...] | str:
     """Draw a stacked bar for each case whose parts are all known."""
-    frames = _frames.of(model, _has)
+    frames = _frames.sort_panels(model, _has)
     if not frames:
         return "no record tells the joules of every part of the machine"
     return tuple(_chart(frame) for frame in frames)
@@ -62,7 +62,7 @@ def _chart(frame: Frame) -> Chart:
 
 
 def _bars(panel: Panel) -> list[Point]:
-    return sorted(few(panel.points, MOST_BARS), key=lambda point: point.figures["total_kj"].mean)
+    return sorted(choose_few(panel.points, MOST_BARS), key=lambda point: point.figures["total_kj"].mean)
 
 
 def _word(domain: str, kind: str) -> str:
@@ -109,7 +109,7 @@ def _panel(panel: Panel, points: Sequence[Point], number: int, words: Sequence[s
         return {"field": field, "type": "quantitative", "title": "energy / kJ", "scale": scale, "axis": axis}
 
     y = {"y": _spec.named("name", order, width=400)}
-    bars = {"x": along("begin"), "x2": {"field": "end"}, **y, **_inside(words), **_spec.told()}
+    bars = {"x": along("begin"), "x2": {"field": "end"}, **y, **_inside(words), **_spec.hover()}
     totals = {"x": along("total"), **y, "text": _spec.text()}
     # Clipped: an idle share of a thousand per cent must not widen the chart.
     upright = {"color": _look.INK, "thickness": 2.5, "size": 19, "clip": True}

@@ -21,7 +21,7 @@ TITLES = ("time since the first epoch began / s", "mean power / W")
 
 def draw(model: Model) -> tuple[Chart, ...] | str:
     """Draw a step for each epoch of a few cases."""
-    frames = _frames.of(model, lambda point: point.good and any(_steps(point)))
+    frames = _frames.sort_panels(model, lambda point: point.good and any(_steps(point)))
     if not frames:
         return "no record has joules and seconds by epoch"
     return tuple(_chart(frame) for frame in frames)

@@ -13,8 +13,8 @@ from energy.records.metrics import METRICS
 from energy.report import seeds
 from energy.report.charts import _axis, _frames, _look, _marks, _names, _spec, _table
 from energy.report.charts._chart import Chart
-from energy.report.charts._few import few
 from energy.report.charts._frames import Frame
+from energy.report.charts._front import choose_few
 from energy.report.charts._spec import Spec
 from energy.report.model import Model, Panel, Point
 
@@ -41,7 +41,9 @@ def draw(model: Model) -> tuple[Chart, ...] | str:
     """Draw polygons of the U-Net and a few other cases, one chart per machine."""
     found = [
         (frame, panel, frame.suffix + (f"-{letter}" if len(frame.panels) > 1 else ""))
-        for frame in _frames.of(model, lambda point: point.good, lambda panel: _known(panel) is not None)
+        for frame in _frames.sort_panels(
+            model, lambda point: point.good, lambda panel: _known(panel) is not None
+        )
         for letter, panel in zip("abcdef", frame.panels, strict=False)
     ]
     left = len(found) - MOST_RADARS
@@ -90,7 +92,7 @@ def _chart(frame: Frame, panel: Panel, suffix: str, radars_left: int) -> Chart:
     known = _known(panel)
     assert known is not None
     reference, points, axes = known
-    chosen = few(points, MOST_POLYGONS)
+    chosen = choose_few(points, MOST_POLYGONS)
     told = [*_description(panel, chosen, len(points)), *_frames.left_out(frame, 0)]
     told += [f"There is no room for {radars_left} more such charts."] if radars_left else []
     data = {
@@ -176,7 +178,7 @@ def _drawn(panel: Panel, chosen: Sequence[Point]) -> Spec:
             "ticks", "text", {**at, "text": _spec.text()}, color=_look.SOFT, fontSize=10, align="left"
         ),
         _spec.layer("polygons", "line", {**at, **order, **told}, strokeWidth=2),
-        _spec.layer("polygons", "point", {**at, "color": told["color"], **_spec.told()}, **mark),
+        _spec.layer("polygons", "point", {**at, "color": told["color"], **_spec.hover()}, **mark),
         _spec.layer("heads", "text", {**at, "text": _spec.text()}, color=_look.INK, fontSize=13),
     ]
     drawn = _spec.panel(layers, panel.heading, BELOW, SIZE, SIZE)

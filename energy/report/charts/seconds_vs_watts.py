@@ -8,8 +8,8 @@ from typing import Any
 from energy.report.charts import _axis, _frames, _labels, _layers, _look, _marks, _names, _spec, _table
 from energy.report.charts._axis import Axis
 from energy.report.charts._chart import Chart
-from energy.report.charts._few import few
 from energy.report.charts._frames import Frame
+from energy.report.charts._front import choose_few
 from energy.report.charts._layers import Layers
 from energy.report.charts._spec import Rows, Spec
 from energy.report.model import Model, Panel, Point
@@ -23,7 +23,7 @@ MOST_LINES = 6
 
 def draw(model: Model) -> tuple[Chart, ...] | str:
     """Draw each case by its seconds and its mean watts."""
-    frames = _frames.of(model, _has)
+    frames = _frames.sort_panels(model, _has)
     if not frames:
         return "no record has a mean power above 0"
     return tuple(_chart(frame) for frame in frames)
@@ -92,7 +92,7 @@ def _row(panel: Panel, point: Point, layers: Layers) -> dict[str, Any]:
     row = {
         "x": seconds.mean,
         "y": watts.mean,
-        **_marks.of(panel, point),
+        **_marks.mark_fields(panel, point),
         "told": _table.telling(point, ("seconds", "mean_watts", "total_kj")),
     }
     return row | _layers.ends("x", seconds, layers.across) | _layers.ends("y", watts, layers.up)
@@ -103,11 +103,11 @@ def _repeats(panel: Panel, points: Sequence[Point]) -> Iterator[dict[str, Any]]:
         pairs = list(zip(point.figures["seconds"].values, point.figures["mean_watts"].values, strict=False))
         for seconds, watts in pairs if len(pairs) > 1 else ():
             if _axis.shown(seconds) and _axis.shown(watts):
-                yield {"x": seconds, "y": watts, **_marks.of(panel, point)}
+                yield {"x": seconds, "y": watts, **_marks.mark_fields(panel, point)}
 
 
 def _label_rows(points: Sequence[Point], layers: Layers) -> Iterator[dict[str, Any]]:
-    telling = [id(point) for point in few(points, MOST_LABELS)]
+    telling = [id(point) for point in choose_few(points, MOST_LABELS)]
     order = sorted(
         points, key=lambda point: telling.index(id(point)) if id(point) in telling else MOST_LABELS
     )

@@ -12,7 +12,7 @@ from typing import Any
 from energy.report.charts import _axis, _frames, _labels, _look, _marks, _names, _spec, _table
 from energy.report.charts._axis import Axis
 from energy.report.charts._chart import Chart
-from energy.report.charts._few import few
+from energy.report.charts._front import choose_few
 from energy.report.charts._spec import Rows, Spec
 from energy.report.model import Model, Panel, Point
 from energy.report.words import clipped
@@ -68,7 +68,7 @@ def _conditions(panel: Panel) -> tuple[str, str, str | None]:
 def _pair(here: Panel, there: Panel) -> Pair:
     others = {point.case: point for point in there.points if point.good and _has(point)}
     common = [point for point in here.points if point.good and _has(point) and point.case in others]
-    chosen = few(common, MOST_CASES)
+    chosen = choose_few(common, MOST_CASES)
     return Pair(
         here, there, tuple((point, others[point.case]) for point in chosen), len(common) - len(chosen)
     )
@@ -123,14 +123,14 @@ def _rows(pair: Pair, metric: str) -> list[dict[str, Any]]:
                 "x": HERE,
                 "y": before,
                 "case": here.case,
-                **_marks.of(pair.here, here),
+                **_marks.mark_fields(pair.here, here),
                 "told": told,
             },
             {
                 "x": THERE,
                 "y": after,
                 "case": here.case,
-                **_marks.of(pair.there, there),
+                **_marks.mark_fields(pair.there, there),
                 "told": told,
             },
         ]
@@ -153,7 +153,7 @@ def _panel(pair: Pair, number: int, up: Axis, title: str) -> Spec:
         **at,
         **_marks.outline(words, any_flagged=False),
         **_marks.inside(words, any_flagged=False),
-        **_spec.told(),
+        **_spec.hover(),
     }
     layers = [
         _spec.layer(rows, "line", {**at, "detail": _spec.text("case")}, color=_look.SOFT, strokeWidth=1),

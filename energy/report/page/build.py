@@ -100,7 +100,7 @@ def report(sources: Sequence[str | Path], choices: Choices) -> Report:
         contents = page.contents(grouped, found, unusable)  # while others draw
         drawings = drawing.as_drawings(begun)
         live = page.Live(next(script), drawing.specs(begun)) if choices.interactive else None
-    html = page.render(contents, drawings, command=choices.command, live=live, version=choices.version)
+    html = page.fill_page(contents, drawings, command=choices.command, live=live, version=choices.version)
     cases = sum(len(group.entries) for group in grouped)
     return Report(html, tuple(found), cases, tuple(unusable), begun.drawn)
 

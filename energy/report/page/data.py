@@ -9,7 +9,7 @@ from typing import Any
 from energy.records.metrics import METRICS
 from energy.report.groups import Entry, Group
 from energy.report.page import choosing
-from energy.report.page.answers import texts
+from energy.report.page.choosing import texts
 from energy.report.words import clipped
 
 # A page of thousands of cases holds the figures that its tables show, and leaves the rest to the run files.

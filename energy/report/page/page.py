@@ -15,7 +15,7 @@ from energy.records.gather import FoundRun, Unusable
 from energy.records.metrics import METRICS
 from energy.report.charts._look import VARIABLES
 from energy.report.groups import Group
-from energy.report.page import answers, data, overview, runs, tables
+from energy.report.page import choosing, data, overview, runs, tables
 from energy.report.words import clipped
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -74,13 +74,13 @@ def contents(groups: Sequence[Group], found: Sequence[FoundRun], unusable: Seque
         "title": _title(groups),
         "lead": overview.lead(groups),
         "overviews": overview.overviews(groups),
-        "choices": answers.choices(groups),
+        "choices": choosing.choices(groups),
         "tables": [tables.of_group(group) for group in groups],
         "problems": problems[:MOST_ROWS],
         "problems_left": max(0, len(problems) - MOST_ROWS),
         "unusable": [clipped(file.reason, 500) for file in unusable[:MOST_ROWS]],
         "unusable_left": max(0, len(unusable) - MOST_ROWS),
-        "runs": [runs.of(run) for run in found[-MOST_ROWS:]],
+        "runs": [runs.describe_run(run) for run in found[-MOST_ROWS:]],
         "runs_left": max(0, len(found) - MOST_ROWS),
         "commands": commands[:MOST_ROWS],
         "commands_left": max(0, len(commands) - MOST_ROWS),
@@ -90,7 +90,7 @@ def contents(groups: Sequence[Group], found: Sequence[FoundRun], unusable: Seque
     return Contents(context, data.as_json(groups))
 
 
-def render(
+def fill_page(
     contents: Contents,
     drawings: Drawings,
     *,

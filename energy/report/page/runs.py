@@ -26,7 +26,7 @@ class RunLine:
     command: str
 
 
-def of(run: FoundRun) -> RunLine:
+def describe_run(run: FoundRun) -> RunLine:
     """Return the line of a run; a plain file of pytest-benchmark has no meters and no command."""
     block: Mapping[str, Any] = run.data.get("energy", {})
     machine = run.data.get("machine_info") or {}
@@ -47,7 +47,7 @@ def commands(found: Sequence[FoundRun]) -> list[tuple[str, list[str]]]:
     """Return the commands of all runs by commit, each once."""
     by_commit: dict[str, dict[str, None]] = {}
     for run in found:
-        if command := of(run).command:
+        if command := describe_run(run).command:
             by_commit.setdefault(_commit(run), {})[command] = None
     return [(commit, list(made)) for commit, made in by_commit.items()]
 

@@ -82,7 +82,7 @@ def of_group(group: Group) -> CaseTable:
         columns=(*map(_column, names), Column("n", "repeats, one per seed", True)),
         rows=rows,
         notes=reasons,
-        sentences=(*more, *_origins(group), *caption.lines(records, names, group.idle)[:MOST_NOTES]),
+        sentences=(*more, *_origins(group), *caption.write_caption(records, names, group.idle)[:MOST_NOTES]),
     )
 
 

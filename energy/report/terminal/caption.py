@@ -10,7 +10,9 @@ from energy.text import format_factor, format_number
 Record = Mapping[str, Any]
 
 
-def lines(records: Sequence[Record], names: Sequence[str], idle: Mapping[str, Any] | None) -> list[str]:
+def write_caption(
+    records: Sequence[Record], names: Sequence[str], idle: Mapping[str, Any] | None
+) -> list[str]:
     """Return the sentences that the columns `names` of `records` need."""
     sentences = [*_meters(records), _idle(idle)]
     if any(name.startswith("dice") for name in names):

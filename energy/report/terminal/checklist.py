@@ -25,7 +25,7 @@ class Tick(NamedTuple):
     told: str
 
 
-def ticks(data: Mapping[str, Any], records: Sequence[Record]) -> Iterator[Tick]:
+def check_run(data: Mapping[str, Any], records: Sequence[Record]) -> Iterator[Tick]:
     """Yield the points for a run file of ours and its records."""
     commit, block = data["commit_info"], data["energy"]
     good = [record for record in records if record["status"] == "ok"]
@@ -44,7 +44,7 @@ def ticks(data: Mapping[str, Any], records: Sequence[Record]) -> Iterator[Tick]:
     yield _conditions(good)
 
 
-def line(tick: Tick) -> str:
+def format_tick(tick: Tick) -> str:
     """Return a point as one line."""
     word = {True: "ok", False: "NOT OK", None: "unknown"}[tick.holds]
     return f"{word:8}{tick.point}: {tick.told}"

@@ -29,7 +29,7 @@ OUTCOMES = {
 }
 
 
-def render(comparison: Comparison, all_rows: bool = False, width: int = 120) -> str:
+def format_comparison(comparison: Comparison, all_rows: bool = False, width: int = 120) -> str:
     """Return the pair table of a comparison, the verdict line before it and the reasons below.
 
     Args:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from energy.analysis.gates import exit_codes as codes
 from energy.analysis.gates.exit_codes import Finding
 from energy.analysis.gates.judge import Answer
-from energy.report.terminal import comparison as render
+from energy.report.terminal.comparison import format_comparison
 
 # Names of cases that a sentence shows before it counts the rest.
 MOST_NAMES = 5
 
 
-def lines(
+def format_gates(
     answer: Answer, *, told: str | None, gated: bool, strict: bool, all_rows: bool = False
 ) -> Iterator[str]:
     """Yield the lines of an answer.
@@ -27,7 +27,7 @@ def lines(
     """
     if told is not None:
         yield f"compared with {told}"
-        yield from render.render(answer.comparison, all_rows=all_rows).splitlines()
+        yield from format_comparison(answer.comparison, all_rows=all_rows).splitlines()
     else:
         yield from (f"warning: {text}" for text in answer.comparison.warnings)
     yield from _left_out(answer)

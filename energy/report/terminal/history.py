@@ -22,7 +22,7 @@ UNKNOWN = "–"
 ALL = "all cases"
 
 
-def lines(histories: Sequence[Series], blocks: str = BLOCKS) -> Iterator[str]:
+def format_histories(histories: Sequence[Series], blocks: str = BLOCKS) -> Iterator[str]:
     """Yield what to print of the histories of one machine: first that of the session shift, then the cases'.
 
     Args:
@@ -115,7 +115,7 @@ def _changes(histories: Sequence[Series]) -> Iterator[str]:
     if found:
         yield "changes of level"
         yield from align_columns(
-            [(f"  {_name(series)}", in_words(series, change)) for series, change in found]
+            [(f"  {_name(series)}", describe_change(series, change)) for series, change in found]
         )
         return
     searched = [series for series in histories[1:] if not series.unsearched]
@@ -126,7 +126,7 @@ def _changes(histories: Sequence[Series]) -> Iterator[str]:
         yield f"not searched in {words.count_cases(count)}: {why}"
 
 
-def in_words(series: Series, change: ChangePoint) -> str:
+def describe_change(series: Series, change: ChangePoint) -> str:
     """Say what changed, since when, and on how many points that rests."""
     first = series.points[change.index]
     size = words.write_change(change.change, series.relative)

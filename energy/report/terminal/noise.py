@@ -27,7 +27,7 @@ ADVISED = 3
 GATED = {"total_kj": "kj_per_epoch", "seconds": "s_per_epoch"}
 
 
-def lines(found: Mapping[str, Any]) -> Iterator[str]:
+def format_noise(found: Mapping[str, Any]) -> Iterator[str]:
     """Yield what to print of the contents of a noise.json."""
     metrics = found["metrics"]
     yield from _in_words(metrics["total_kj"], "total energy")

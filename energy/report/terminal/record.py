@@ -12,7 +12,7 @@ from energy.text import format_number
 Record = Mapping[str, Any]
 
 
-def render(record: Record) -> str:
+def format_record(record: Record) -> str:
     """Return all of a record as indented text."""
     sections = {
         "metrics": _metrics(record),

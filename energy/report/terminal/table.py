@@ -67,7 +67,7 @@ def parse_sort(text: str) -> str:
     return _known(text.strip())
 
 
-def render(
+def format_table(
     records: Sequence[Record],
     *,
     columns: Sequence[str] | None = None,
@@ -88,7 +88,7 @@ def render(
     rows = list(records) if sort is None else sorted(records, key=lambda record: _rank(record, _known(sort)))
     notes = Notes()
     cells = [[cell(record, name, names, notes) for name in names] for record in rows]
-    sentences = caption.lines(rows, names, idle)
+    sentences = caption.write_caption(rows, names, idle)
     sentences += [f"[{number}] {text}" for number, text in enumerate(notes.texts, start=1)]
     wrapped = (textwrap.fill(line, width, subsequent_indent="    ") for line in sentences)
     return "\n".join([*_grid(names, cells, width), "", *wrapped])
