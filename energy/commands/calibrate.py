@@ -10,14 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from energy.commands import UsageError
 from energy.commands._storage import add_storage
-from energy.records.files import write_then_rename
+from energy.records.files import write_whole
 from energy.records.store import Store
 
 INTERRUPTED = 2  # as pytest has it
@@ -80,7 +79,7 @@ def _calibrate(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
         found |= _aa.measure(meters, work, order, args.idle, lambda text: print(f"  {text}", flush=True))
     path = folder / calibration.FILE
     text = json.dumps(found, indent=1, allow_nan=False) + "\n"
-    write_then_rename(folder / f".{path.name}.{os.getpid()}.tmp", path, text)
+    write_whole(path, text)
     return found, path
 
 

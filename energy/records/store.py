@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from energy.records.files import prove_writable, write_then_rename
+from energy.records.files import prove_writable, write_whole
 from energy.records.index import Index
 from energy.records.runfile import StoreError, list_records, read_run, shorten_commit
 from energy.records.schema import RecordError, check_run, to_json
@@ -212,7 +212,7 @@ def _write_numbered(folder: Path, suffix: str, text: str) -> Path:
     """Write `text` to the next free number: a claimed temporary file, fsynced, then renamed."""
     claim, number = _claim(folder)
     path = folder / f"{number:04}_{suffix}.json"
-    write_then_rename(claim, path, text)
+    write_whole(path, text, claim)
     return path
 
 
