@@ -17,7 +17,6 @@ from energy.exporters import Exported, ExportError, Request
 from energy.exporters._carbon import KJ_PER_KWH, factor, grams
 from energy.exporters._cases import problem, records, sources
 from energy.exporters._text import printable
-from energy.measuring.figures import NO_GRID
 from energy.records import provenance
 from energy.text import explain_unknown, format_number
 
@@ -67,8 +66,9 @@ def _emissions(request: Request, record: Mapping[str, Any]) -> float:
     total = record["metrics"].get("total_kj", {"mean": None, "reason": "no energy was metered"})
     if total["mean"] is None:
         raise ExportError(f"emissions of {record['case']} are unknown: {total['reason']}")
+    why = record["metrics"].get("co2_g", {}).get("reason") or "no grid factor given"
     raise ExportError(
-        f"emissions of {record['case']} are unknown: {NO_GRID}; give --grid-g-per-kwh, for example 475"
+        f"emissions of {record['case']} are unknown: {why}; give --grid-g-per-kwh, for example 475"
     )
 
 

@@ -105,7 +105,7 @@ class Cooler:
             return None
         first = latest = self._warmest(before)
         if not first.is_cool:
-            self.say(_words(first, self.most_seconds))
+            self.say(_announcement(first, self.most_seconds))
         lowest = first.excess_c
         while not latest.is_cool and self._has_time(start, fell_at):
             self.sleep(POLL_SECONDS)
@@ -147,6 +147,6 @@ def check(limit_c: float | None, most_seconds: float) -> None:
         raise ValueError(f"--energy-cool-max {most_seconds:g}: expected seconds, 0 (no waiting) or more")
 
 
-def _words(warm: Cooling, most_seconds: float) -> str:
+def _announcement(warm: Cooling, most_seconds: float) -> str:
     what = f"{warm.device} has {warm.after_c:.0f} °C; waiting for {warm.limit_c:.0f} °C"
     return f"energy: {what}, at most {most_seconds:.0f} s (--energy-cool-to, --energy-cool-max)"

@@ -1,25 +1,26 @@
 """The machine at one instant: clocks, CPU time, temperature, memory; and what two states say of a window.
 
-Our own CPU time is that of this process and all its descendants, also of those that came and went unseen: the
-kernel adds the time of a process that was waited for to its parent's (proc(5): cutime, cstime). That misses a
-daemon, and a child that nobody waits for. A control group that holds nobody but us misses neither of them.
+Our own CPU time is that of this process and all its descendants, as the meter cpu_model counts it. That
+misses a daemon, and a child that nobody waits for. A control group that holds nobody but us misses neither.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from energy.meters import Meter
+from energy.meters.cpu_model import CpuModel
+from energy.meters.cpu_model.seconds import count_family
+
 # Other programs' share of the cores this process may use, above which a run counts as oversubscribed.
 OTHER_LOAD_LIMIT = 0.10
-# How often the process tree is read again because a process ended meanwhile: its time would be nowhere.
-TRIES = 5
-CPU_TIMES = ("user", "system", "children_user", "children_system")
 CLEAR_REFS = Path("/proc/self/clear_refs")
 STATUS = Path("/proc/self/status")
 # proc(5): writing 5 resets the peak resident set size ("VmHWM").
@@ -48,9 +49,9 @@ class State:
         return asdict(self)
 
 
-def state() -> State:
-    """Read clocks, CPU time and temperature now."""
-    own_cpu_seconds, family = _own_cpu_seconds()
+def state(meters: Iterable[Meter] = ()) -> State:
+    """Read clocks, CPU time and temperature now; our own CPU time as one of the meters has it, if it can."""
+    own_cpu_seconds, family = _count_family(meters)
     return State(
         monotonic_seconds=time.monotonic(),
         boot_seconds=_boot_seconds(),
@@ -136,32 +137,12 @@ def _busy_cpu_seconds() -> float:
     )
 
 
-def _own_cpu_seconds() -> tuple[float, set[int]]:
-    """Return the CPU time of this process and its descendants, and the ids of all that live."""
-    for _ in range(TRIES):
-        seconds, family, complete = _family_cpu_seconds()
-        if complete:
-            break
-    return seconds, family
-
-
-def _family_cpu_seconds() -> tuple[float, set[int], bool]:
-    """Read every process once, and say whether all were there to the end."""
-    own = os.times()
-    seconds = own.user + own.system + own.children_user + own.children_system
-    family, complete = {os.getpid()}, True
-    for child in psutil.Process().children(recursive=True):
-        try:
-            times = child.cpu_times()
-        except psutil.NoSuchProcess:
-            complete = False
-            continue
-        # Where the system has them, also the times of the children that it has waited for.
-        seconds += sum(getattr(times, name, 0.0) for name in CPU_TIMES)
-        family.add(child.pid)
-    later = os.times()
-    reaped = (own.children_user, own.children_system) != (later.children_user, later.children_system)
-    return seconds, family, complete and not reaped
+def _count_family(meters: Iterable[Meter]) -> tuple[float, set[int]]:
+    """Return our own CPU seconds, and the ids of our processes; a record has one figure of them, not two."""
+    for meter in meters:
+        if isinstance(meter, CpuModel) and not meter.closed:
+            return meter.count_family()
+    return count_family()
 
 
 def _group_cpu_seconds(

@@ -45,7 +45,7 @@ class Window:
     def __enter__(self) -> Window:
         with self._at_our_cost():
             self.peak_rss_known = machine.reset_peak_rss()
-            self.state_before = machine.state()
+            self.state_before = machine.state(self.meters)
             self.context_before = context(self.meters)
         self.first = self._read()
         return self
@@ -55,7 +55,7 @@ class Window:
     ) -> None:
         self.last = self._closing_reading()
         with self._at_our_cost():
-            self.state_after = machine.state()
+            self.state_after = machine.state(self.meters)
             self.context_after = context(self.meters)
             self.peak_rss_mib = machine.peak_rss_mib() if self.peak_rss_known else None
             if problem is None:  # else there is no repeat to be exact about, and whoever pressed Ctrl-C waits

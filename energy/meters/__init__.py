@@ -62,7 +62,7 @@ class Meters(list[Meter]):
     def look_around(self) -> None:
         """See what the clocks and the others have done since the last poll."""
         self.clocks.look()
-        self.claims.glance()
+        self.claims.look_if_changed()
 
     def close(self) -> None:
         """Stop polling and release what the meters hold."""

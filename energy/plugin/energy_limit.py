@@ -60,8 +60,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if spent is not None and spent < most:
         return
     ending.stop(item.config)
-    told = f"{spent:.3g} kJ spent" if spent is not None else f"what is spent is not known: {unknown}"
-    pytest.skip(f"--energy-max-kj {most:g}: {told}; --energy-resume goes on")
+    reason = f"{spent:.3g} kJ spent" if spent is not None else f"what is spent is not known: {unknown}"
+    pytest.skip(f"--energy-max-kj {most:g}: {reason}; --energy-resume goes on")
 
 
 @pytest.hookimpl(wrapper=True)

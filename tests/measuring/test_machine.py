@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
-import psutil
 import pytest
 
 from energy.measuring import machine
 from energy.measuring.machine import State
+from energy.meters import open_meters
+from energy.meters.cpu_model.seconds import count_family
 
 ROOT = Path(__file__).parents[2]
 
@@ -131,27 +131,19 @@ def test_work_of_strangers_is_not_ours():
     assert used == pytest.approx(0.0, abs=SLACK_SECONDS)
 
 
-class Child:
-    """A process that psutil lists and that may end while it is read."""
+def test_without_a_process_table_of_linux_our_own_time_is_known_all_the_same(tmp_path):
+    before, pids = count_family(tmp_path)
 
-    def __init__(self, pid, seconds):
-        self.pid, self.seconds = pid, seconds
-
-    def cpu_times(self):
-        if self.seconds is None:
-            raise psutil.NoSuchProcess(self.pid)
-        return SimpleNamespace(user=self.seconds, system=0.0)  # all that Windows has
+    assert os.getpid() in pids
+    assert 0 < before <= count_family(tmp_path)[0]
 
 
-def test_the_family_is_read_again_if_a_process_ended_meanwhile(monkeypatch):
-    looks = iter([[Child(70001, 5.0), Child(70002, None)], [Child(70001, 5.0)], []])
-    monkeypatch.setattr(machine.psutil.Process, "children", lambda self, recursive: next(looks))
+def test_the_cpu_time_of_a_state_is_what_the_cpu_model_counts():
+    with open_meters("cpu_model") as meters:
+        (meter,) = meters
+        before, state, after = meter.count_family(), machine.state(meters), meter.count_family()
 
-    seconds, family = machine._own_cpu_seconds()
-
-    assert family == {os.getpid(), 70001}
-    assert seconds >= 5.0
-    assert next(looks) == []
+    assert before[0] <= state.own_cpu_seconds <= after[0]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from energy.meters import nvml
 from energy.meters.nvml import state as _gpu_context
-from energy.meters.nvml.state import words
+from energy.meters.nvml.state import name_reasons
 from tests.simulated.machine import Constant, Machine, Ramp, run, take
 from tests.simulated.nvml import (
     FUNCTION_NOT_FOUND,
@@ -110,7 +110,7 @@ def test_old_drivers_are_asked_for_the_reasons_by_the_old_name():
 
 
 def test_bits_that_have_no_name_yet_are_told_as_they_are():
-    assert words(0x4 | 0x1000) == ["sw_power_cap", "0x1000"]
+    assert name_reasons(0x4 | 0x1000) == ["sw_power_cap", "0x1000"]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_power_cap_and_what_else_is_usual_is_told_and_not_flagged(bit):
     told = meter.context()[gpu.uuid]
 
     assert (energy.flags(), energy.faults) == ((), ())
-    assert (told["throttle_reasons"], told["throttle_reasons_since_open"]) == ([], words(bit))
+    assert (told["throttle_reasons"], told["throttle_reasons_since_open"]) == ([], name_reasons(bit))
 
 
 def test_two_episodes_are_two_faults_and_one_episode_gathers_its_reasons():

@@ -221,7 +221,7 @@ def test_rounded_watts_widen_the_band(tmp_path):
     counter=st.booleans(),
 )
 def test_adjacent_windows_add_up_and_inner_ones_are_at_most_the_outer(watts, cuts, counter):
-    track = _log_track.Track(counter, _log_track.Ledger("outside", "plug"))
+    track = _log_track.Track(counter, _log_track.FaultLog("outside", "plug"))
     total = 0.0
     for i, power in enumerate(watts):
         total += power

@@ -2,7 +2,7 @@
 
     claims = Claims(["package-0", "GPU-5c8a1e60-..."])    # when the meters are opened
     Sampler(meters, watches=[(claims.look, PERIOD_SECONDS)])
-    claims.glance()                                       # at each reading: microseconds if nothing changed
+    claims.look_if_changed()                              # at each reading: microseconds if nothing changed
     claims.faults()                                       # one "double" per other opener and device
     claims.others(), claims.problem
     claims.close()                                        # when the meters are closed
@@ -74,7 +74,7 @@ class Claims:
                     self._begin()
                 self._inspect_all()
 
-    def glance(self) -> None:
+    def look_if_changed(self) -> None:
         """Look only if a file has been added or removed since the last look; called at each reading."""
         with self._lock:
             if self._folder is not None and self._folder.changed():

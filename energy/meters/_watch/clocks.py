@@ -70,6 +70,19 @@ def _main_cpu_seconds() -> float | None:
     return time.clock_gettime(time.pthread_getcpuclockid(thread))
 
 
+def find_step(before_offset: float, after_offset: float, seconds: float, tolerance_seconds: float) -> float:
+    """Return by how many seconds the wall clock was set; 0 if it was slewed at most.
+
+    Args:
+        before_offset: wall clock minus monotonic clock, at the earlier instant.
+        after_offset: the same at the later one.
+        seconds: between the two.
+        tolerance_seconds: no smaller step counts as one.
+    """
+    step = after_offset - before_offset
+    return step if abs(step) > tolerance_seconds + SLEW * seconds else 0.0
+
+
 class ClockWatch:
     """Compare the clocks from look to look, and keep what speaks against them as faults.
 
@@ -141,12 +154,11 @@ class ClockWatch:
             self._fault("suspend", before, after, f"the machine was suspended for {asleep:.1f} s")
 
     def _step(self, before: Instant, after: Instant) -> None:
+        since, until = before.monotonic_seconds, after.monotonic_seconds
         if before.boot_seconds is not None and after.boot_seconds is not None:
-            seconds = after.boot_seconds - before.boot_seconds
-        else:
-            seconds = _seconds(before, after)
-        step = (after.wall_seconds - before.wall_seconds) - seconds
-        if abs(step) > TOLERANCE_SECONDS + SLEW * seconds:
+            since, until = before.boot_seconds, after.boot_seconds
+        offsets = before.wall_seconds - since, after.wall_seconds - until
+        if step := find_step(*offsets, until - since, TOLERANCE_SECONDS):
             self.stepped_seconds += step
             cause = "" if after.boot_seconds is not None else " (set, or the machine was suspended)"
             self._fault("clock_step", before, after, f"the wall clock went {step:+.1f} s{cause}")

@@ -76,6 +76,11 @@ class CpuModel(OwnedMeter):
         with self._lock:
             return (self._count(None, "the meter is closed"),) if self.closed else (self._read(),)
 
+    def count_family(self) -> tuple[float, set[int]]:
+        """Return the CPU seconds that the figure is made of, and the ids of the processes that live."""
+        with self._lock:
+            return self._tree.seconds(), self._tree.pids()
+
     def _sample(self) -> None:
         """Notice new descendants, so that one that nobody waits for is not lost whole."""
         self._tree.seconds()
@@ -91,7 +96,7 @@ class CpuModel(OwnedMeter):
 
     def _count(self, joules: float | None, reason: str | None, seconds: float = 0.0) -> Count:
         # Own time is exact; a descendant's user and system time are each cut to whole ticks.
-        steps = 2 * TICK_SECONDS * self._tree.descendants
+        steps = 2 * TICK_SECONDS * (len(self._tree.pids()) - 1)
         return self._template.at(
             joules=joules,
             covered_seconds=seconds,

@@ -17,8 +17,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 PROC = Path("/proc")
 TICK_SECONDS = 0.01  # USER_HZ, the unit of /proc/PID/stat, is 100 on every Linux that Python runs on
@@ -73,10 +76,9 @@ class Tree:
         self._total = max(self._total, total + self._lost(total))
         return self._total
 
-    @property
-    def descendants(self) -> int:
-        """How many were alive at the last look."""
-        return len(self._living)
+    def pids(self) -> set[int]:
+        """Return the ids of the processes that were alive at the last look, the root's among them."""
+        return {self._pid, *self._living}
 
     def close(self) -> None:
         """Close all descriptors; closing twice does nothing."""
@@ -176,3 +178,23 @@ def _has_children() -> bool:
     except ChildProcessError:
         return False
     return True
+
+
+def count_family(proc: Path = PROC) -> tuple[float, set[int]]:
+    """Return the CPU seconds of this process and its descendants until now, and the ids of all that live."""
+    if not (proc / "loadavg").exists():
+        return _count_portably()
+    with closing(Tree(proc)) as tree:
+        return tree.seconds(), tree.pids()
+
+
+def _count_portably() -> tuple[float, set[int]]:
+    """Count by what psutil knows of a system without Linux's process table."""
+    own = os.times()
+    seconds, pids = own.user + own.system + own.children_user + own.children_system, {os.getpid()}
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            times = child.cpu_times()
+            seconds += times.user + times.system
+            pids.add(child.pid)
+    return seconds, pids

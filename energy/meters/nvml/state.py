@@ -37,7 +37,7 @@ SLOWED = 0x8 | 0x20 | 0x40 | 0x80
 OF_ALL_PROCESSES = 0xEFFFFFFC  # Linux, include/linux/proc_ns.h, PROC_PID_INIT_INO
 
 
-def words(reasons: int) -> list[str]:
+def name_reasons(reasons: int) -> list[str]:
     """Name the bits of a throttle-reason mask, lowest first."""
     known = [word for bit, word in REASONS.items() if reasons & bit]
     unknown = reasons & ~sum(REASONS)
@@ -122,8 +122,8 @@ class Context:
         return {
             "name": self.name,
             **state,
-            "throttle_reasons": None if reasons is None else words(reasons),
-            "throttle_reasons_since_open": None if reasons is None else words(self._reasons_seen),
+            "throttle_reasons": None if reasons is None else name_reasons(reasons),
+            "throttle_reasons_since_open": None if reasons is None else name_reasons(self._reasons_seen),
             "other_processes": None if others is None else len(others),
             "unknown": unknown,
         }
@@ -131,7 +131,7 @@ class Context:
     def _note(self, seconds: float, reasons: int, others: set[int]) -> None:
         with self._lock:
             self._reasons_seen |= reasons
-            self._slowed.look(seconds, words(reasons & SLOWED))
+            self._slowed.look(seconds, name_reasons(reasons & SLOWED))
             self._strangers.look(seconds, ["other processes use this GPU too"] if others else [])
 
     def _ask(self, unknown: dict[str, str], key: str, question: Callable[[], Any]) -> Any:

@@ -94,7 +94,7 @@ class Outside(OwnedMeter):
         self._template = Count(
             "machine",
             log.source.name,
-            log.ledger.source,
+            log.fault_log.source,
             "measured",
             None,
             0.0,
@@ -142,7 +142,7 @@ class Outside(OwnedMeter):
                 self._busy = False
 
     def _seen_faults(self) -> tuple[Fault, ...]:
-        return tuple(self._log.ledger.faults())
+        return tuple(self._log.fault_log.faults())
 
     def _release(self) -> None:
         self._log.source.close("the meter is closed")

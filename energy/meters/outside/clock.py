@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-STEP_SECONDS = 0.5  # a change of the wall clock in one go; NTP slews by at most 0.5 ms in a second
-SLEW = 1e-3
+from energy.meters._watch.clocks import find_step
+
+TOLERANCE_SECONDS = 0.5  # the two clocks are read one after the other, and a busy machine may come in between
 AHEAD_SECONDS = 1.0  # a logger's clock that runs before ours by more is wrong
 STEP_REMEMBERED_SECONDS = 60.0  # lines stamped before a step arrive for some time after it
 
@@ -23,10 +24,8 @@ class WallClock:
         """Compare the clocks; return by how many seconds the wall clock was set since the last call, or 0."""
         seconds = self._clock()
         offset = self._wall() - seconds
-        step = offset - self._offset
-        if abs(step) <= STEP_SECONDS + SLEW * (seconds - self._seen_seconds):
-            step = 0.0
-        else:
+        step = find_step(self._offset, offset, seconds - self._seen_seconds, TOLERANCE_SECONDS)
+        if step:
             self._former = (self._offset, seconds)
         self._offset, self._seen_seconds = offset, seconds
         return step

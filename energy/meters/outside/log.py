@@ -10,7 +10,7 @@ from energy.meters._meter import MeterUnavailable
 from energy.meters.outside.clock import WallClock
 from energy.meters.outside.format import Format, Sample, detect
 from energy.meters.outside.source import Command, Line, Source
-from energy.meters.outside.track import Ledger, Track
+from energy.meters.outside.track import FaultLog, Track
 
 WAIT_SECONDS = 0.02
 ARRIVAL_PERIOD_SECONDS = 0.1  # lines without a time are stamped when they are read: read them often
@@ -22,7 +22,7 @@ class ChangedError(Exception):
 
 
 class Log:
-    """One log from its first line on; `track` holds what it said and `ledger` what it failed to say.
+    """One log from its first line on; `track` holds what it said and `fault_log` what it failed to say.
 
     Raises:
         MeterUnavailable: no line comes, the first is of no known format, or no sample makes sense.
@@ -35,8 +35,8 @@ class Log:
         self._stamps = "none yet"
         self._read_seconds = clock()
         self.format, lines = self._first_lines(patience_seconds)
-        self.ledger = Ledger("outside_counter" if self.format.counts else "outside_power", source.name)
-        self.track = Track(self.format.counts, self.ledger)
+        self.fault_log = FaultLog("outside_counter" if self.format.counts else "outside_power", source.name)
+        self.track = Track(self.format.counts, self.fault_log)
         if self.on_arrival:
             self.track.stamp_seconds = ARRIVAL_PERIOD_SECONDS
         self._take_first(lines, patience_seconds)
@@ -62,9 +62,9 @@ class Log:
             problems.append(self.source.problem)
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            self.ledger.note("unreadable", start, self._read_seconds, 0.0, f"{problems[0]}{more}")
+            self.fault_log.note("unreadable", start, self._read_seconds, 0.0, f"{problems[0]}{more}")
         if self.ended:
-            self.ledger.note("lost", self._read_seconds, self._read_seconds, None, self.ended)
+            self.fault_log.note("lost", self._read_seconds, self._read_seconds, None, self.ended)
 
     def context(self) -> dict[str, Any]:
         """Return what the log is, how often it comes, and how late it is."""
@@ -104,7 +104,7 @@ class Log:
             problems = self._take(self.source.lines())
         if self.ended or (problems and self.track.last_seconds is None):
             raise MeterUnavailable(f"{self.source.given}: {self.ended or problems[0]}.", MEND)
-        self.ledger.clear()
+        self.fault_log.clear()
 
     def _notice_step(self) -> None:
         """Note that the wall clock was set: lines on their way may be misplaced by as much."""
@@ -114,7 +114,7 @@ class Log:
             unsure = min(abs(step), max(0.0, now - (self._read_seconds if last is None else last)))
             reason = f"the wall clock moved by {step:+.1f} s (it was set, or the machine was suspended)"
             stake = None if watts is None else watts * unsure
-            self.ledger.note("clock_step", self._read_seconds, now, stake, reason)
+            self.fault_log.note("clock_step", self._read_seconds, now, stake, reason)
 
     def _take(self, lines: list[Line]) -> list[str]:
         """Put the lines' samples on the track, in the order of time; return what was wrong with others."""

@@ -24,7 +24,7 @@ TRAPEZOID_JOULES = 1e-6  # an interval whose joules differ from its trapezoid by
 
 
 @dataclass
-class Ledger:
+class FaultLog:
     """The faults of one source, neighbours of one kind joined, so that a bad hour is one entry."""
 
     source: str
@@ -71,10 +71,10 @@ class Point:
 class Track:
     """Turn samples into cumulative joules; `counter` says whether they are joules already or watts."""
 
-    def __init__(self, counter: bool, ledger: Ledger) -> None:
+    def __init__(self, counter: bool, fault_log: FaultLog) -> None:
         self.greatest_watts: float | None = None
         self.stamp_seconds = 0.0  # by how much a time stamp was seen to be off
-        self._counter, self._ledger = counter, ledger
+        self._counter, self._fault_log = counter, fault_log
         self._periods: deque[float] = deque(maxlen=PERIODS_REMEMBERED)
         self._resolution = float("inf")  # the finest digit seen, in watts or joules
         self._step = 0.0  # of a counter that moves less often than it is logged
@@ -148,7 +148,7 @@ class Track:
         self.greatest_watts = max(self.greatest_watts or 0.0, before, watts)
         if elapsed > self.gap_seconds():
             reason = f"no sample for {elapsed:.1f} s"
-            self._ledger.note("gap", start, seconds, self.greatest_watts * elapsed, reason)
+            self._fault_log.note("gap", start, seconds, self.greatest_watts * elapsed, reason)
             self._append(seconds, watts, 0.0, 0.0, 0.0)
         else:
             # The power may have changed anywhere between two samples, and each was rounded to its last digit.
@@ -166,7 +166,7 @@ class Track:
         if self._possible(delta, elapsed):
             if elapsed > self.gap_seconds():
                 reason = f"no sample for {elapsed:.1f} s, while the counter went on"
-                self._ledger.note("unreadable", start, seconds, 0.0, reason)
+                self._fault_log.note("unreadable", start, seconds, 0.0, reason)
             if delta == 0 or self._step:
                 self._step = max(self._step, delta, self._resolution)
             self._value = value
@@ -175,7 +175,7 @@ class Track:
         else:
             stake = None if self.greatest_watts is None else self.greatest_watts * elapsed
             reason = f"the counter went from {self._value:.3f} to {value:.3f} J, which no draw explains"
-            self._ledger.note("reset", start, seconds, stake, reason)
+            self._fault_log.note("reset", start, seconds, stake, reason)
             self._before_reset, self._value = (start, self._value), value
             self._append(seconds, self._watts[-1], 0.0, 0.0, 0.0)
 
