@@ -18,6 +18,7 @@ from energy.exporters._carbon import KJ_PER_KWH, factor, grams
 from energy.exporters._cases import problem, records, sources
 from energy.exporters._text import printable
 from energy.records import provenance
+from energy.records.metrics import NO_GRID
 from energy.text import explain_unknown, format_number
 
 OPTIONS = ("case", "grid_g_per_kwh", "location", "training_type")
@@ -66,9 +67,8 @@ def _emissions(request: Request, record: Mapping[str, Any]) -> float:
     total = record["metrics"].get("total_kj", {"mean": None, "reason": "no energy was metered"})
     if total["mean"] is None:
         raise ExportError(f"emissions of {record['case']} are unknown: {total['reason']}")
-    why = record["metrics"].get("co2_g", {}).get("reason") or "no grid factor given"
     raise ExportError(
-        f"emissions of {record['case']} are unknown: {why}; give --grid-g-per-kwh, for example 475"
+        f"emissions of {record['case']} are unknown: {NO_GRID}; give --grid-g-per-kwh, for example 475"
     )
 
 
