@@ -76,7 +76,7 @@ def _measured(args: argparse.Namespace) -> tuple[list[dict[str, Any]], list[dict
     repository = revisions.find_root(here)
     if revisions.is_dirty(repository):
         tell(f"{repository} has uncommitted changes, which are in neither revision")
-    order = visits.draw_order(args.rounds)
+    order = visits.draw_visits(args.rounds)
     found: dict[str, list[dict[str, Any]]] = {"A": [], "B": []}
     with revisions.check_out(repository, (args.base, args.head)) as (folder, both):
         plan = visits.VisitPlan(

@@ -188,7 +188,7 @@ def test_what_is_no_revision_is_refused_by_name(repository, name):
 
 
 def test_the_first_side_is_drawn_and_rounds_alternate():
-    drawn = Counter(visits.draw_order(3) for _ in range(200))
+    drawn = Counter(visits.draw_visits(3) for _ in range(200))
 
     assert set(drawn) == {"ABBABAABABBA", "BAABABBABAAB"}
     assert min(drawn.values()) > 50  # 200 fair draws: 100, standard deviation 7
