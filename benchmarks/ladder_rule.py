@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from energy.analysis import calibration
+from energy.analysis.compare.result import Noise
 
 LEVEL = 0.95  # one-sided: the question is whether it is better, not whether it differs
 LEAST_GAIN = 0.01  # below, a technique is not worth its line in a recipe, however sure its gain is
@@ -25,14 +23,6 @@ RULE = (
     "With one seed that is all that is known, and says nothing of how Dice varies; without it, too, a "
     "technique is kept on one seed."
 )
-
-
-@dataclass(frozen=True)
-class Noise:
-    """The relative noise of a window's energy on this machine, from so many windows of equal work."""
-
-    share: float
-    windows: int
 
 
 @dataclass(frozen=True)
@@ -64,28 +54,12 @@ def judge(held: Sequence[float], tried: Sequence[float | None], noise: Noise | N
         return Verdict(False, None, None, f"Dice/kJ is {', '.join(map(_said, tried))}")
     gains = [math.log(ours / theirs) for ours, theirs in zip(tried, held, strict=True)]
     gain, least = statistics.fmean(gains), math.log1p(LEAST_GAIN)
-    beyond, whose = _noise_of(gains, noise)
+    beyond, whose = _find_noise(gains, noise)
     kept = gain > max(least, beyond)
     return Verdict(kept, math.expm1(gain), math.expm1(max(least, beyond)), _why(kept, gain, beyond, whose))
 
 
-def noise_of(folder: Path) -> Noise | None:
-    """Read the noise of a machine's results folder; None where nobody has calibrated, or could not.
-
-    Raises:
-        ValueError: the file is not what `joulebench calibrate` writes.
-    """
-    path = folder / calibration.FILE
-    if not path.exists():
-        return None
-    try:
-        total = json.loads(path.read_text(encoding="utf-8"))["metrics"]["total_kj"]
-        return None if total["noise"] is None else Noise(float(total["noise"]), int(total["n"]))
-    except (ValueError, KeyError, TypeError) as problem:
-        raise ValueError(f"{path}: damaged ({problem!r}); run `joulebench calibrate` again") from problem
-
-
-def _noise_of(gains: Sequence[float], noise: Noise | None) -> tuple[float, str | None]:
+def _find_noise(gains: Sequence[float], noise: Noise | None) -> tuple[float, str | None]:
     """Return the gain that noise may pass for, and whose noise that is; 0 and None if it is unknown."""
     # Half a second to import, and collecting cases does without.
     from scipy.special import stdtrit
@@ -96,7 +70,7 @@ def _noise_of(gains: Sequence[float], noise: Noise | None) -> tuple[float, str |
         known.append((float(stdtrit(len(gains) - 1, LEVEL)) * error, f"the noise of {len(gains)} seeds"))
     if noise is not None:
         # What a rung's seeds share does not average out over them, so it is not divided by their number.
-        beyond = float(stdtrit(noise.windows - 1, LEVEL)) * math.sqrt(2) * noise.share
+        beyond = float(stdtrit(noise.freedom, LEVEL)) * math.sqrt(2) * noise.share
         seeds = "; one seed" if len(gains) == 1 else ""
         known.append((beyond, f"the energy's noise ({noise.share:.1%}){seeds}"))
     return max(known, default=(0.0, None), key=lambda one: one[0])

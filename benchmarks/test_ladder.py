@@ -10,10 +10,11 @@ import dataclasses
 import pytest
 
 from benchmarks import ladder, ladder_table, reference
-from benchmarks.ladder_rule import RULE, noise_of
+from benchmarks.ladder_rule import RULE
 from benchmarks.rungs import Rungs
 from benchmarks.source import digest_source
 from benchmarks.suite import Suite
+from energy.analysis.compare.noise import read_calibrated
 from energy.plugin import Case, Live, Run
 from energy.records.files import short_hash
 
@@ -33,14 +34,14 @@ def test_ladder(
     energy_run: Run,
     energy_live: Live,
 ) -> None:
-    noise = noise_of(energy_run.store.root / energy_run.fingerprint)
+    noise = read_calibrated(energy_run.store.root / energy_run.fingerprint).get("total_kj")
     start = suite.recipe(arch, ladder.START)
     protocol = {
         "arch": arch,
         "order": list(order),
         "rule": RULE,
         "seeds": list(suite.budget.seeds),
-        "noise": None if noise is None else dataclasses.asdict(noise),
+        "noise": None if noise is None else {"share": noise.share, "windows": int(noise.freedom) + 1},
     }
     keys = suite.keys(energy_run.fingerprint, start)
     keys["case"] = short_hash([keys["case"], protocol])

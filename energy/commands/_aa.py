@@ -25,7 +25,7 @@ from energy.reading import Energy
 READINGS = 5
 
 
-def measure(
+def measure_work(
     meters: Sequence[Meter], work: Work, order: str, idle_seconds: float, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """Run the work once unmeasured and once per letter of `order`; return the body of noise.json."""
@@ -42,7 +42,7 @@ def measure(
     return _body(work, order, windows, noises) | {"idle": idle, "self_cost": cost}
 
 
-def head(meters: Sequence[Meter], fingerprint: str) -> dict[str, Any]:
+def describe_run(meters: Sequence[Meter], fingerprint: str) -> dict[str, Any]:
     """Return what noise.json says of the machine and of the program."""
     return {
         "schema": calibration.SCHEMA,
@@ -53,7 +53,7 @@ def head(meters: Sequence[Meter], fingerprint: str) -> dict[str, Any]:
     }
 
 
-def coin() -> bool:
+def toss_coin() -> bool:
     """Toss a coin."""
     return bool(secrets.randbits(1))
 

@@ -36,12 +36,12 @@ class Revision:
         return f"{self.name} ({self.commit[:SHORT]})" if self.name != self.commit[:SHORT] else self.name
 
 
-def root(folder: Path) -> Path:
+def find_root(folder: Path) -> Path:
     """Return the root of the checkout that `folder` is in; GitError if there is none."""
     return Path(_git(folder, "rev-parse", "--show-toplevel"))
 
 
-def commit(repository: Path, name: str) -> str:
+def find_commit(repository: Path, name: str) -> str:
     """Return the hash of the commit that `name` means; GitError if it means none."""
     try:
         return _git(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
@@ -55,13 +55,13 @@ def is_dirty(repository: Path) -> bool:
 
 
 @contextmanager
-def checked_out(repository: Path, names: Sequence[str]) -> Iterator[tuple[Path, list[Revision]]]:
+def check_out(repository: Path, names: Sequence[str]) -> Iterator[tuple[Path, list[Revision]]]:
     """Check revisions out into a temporary folder; at the end, also by Ctrl-C or SIGTERM, all is removed.
 
     Raises:
         GitError: there is no such revision, or it cannot be checked out.
     """
-    commits = [commit(repository, name) for name in names]
+    commits = [find_commit(repository, name) for name in names]
     folder = Path(tempfile.mkdtemp(prefix="joulebench-ab-")).resolve()
     revisions = [
         Revision(name, found, folder / f"{letter}-{found[:SHORT]}")
@@ -80,7 +80,7 @@ def checked_out(repository: Path, names: Sequence[str]) -> Iterator[tuple[Path, 
             shutil.rmtree(folder)
 
 
-def instrument(folder: Path) -> Path:
+def copy_instrument(folder: Path) -> Path:
     """Copy this package alone into `folder`, so that both revisions are measured by the same instrument."""
     alone = folder / "instrument"
     shutil.copytree(Path(__file__).parents[1], alone / "energy", ignore=shutil.ignore_patterns("__pycache__"))

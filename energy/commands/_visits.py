@@ -36,7 +36,7 @@ class VisitError(Exception):
 
 
 @dataclass(frozen=True)
-class Plan:
+class VisitPlan:
     """How to visit.
 
     Args:
@@ -54,14 +54,14 @@ class Plan:
     scratch: Path
 
 
-def drawn(rounds: int) -> str:
+def draw_visits(rounds: int) -> str:
     """Return an order of visits: as many rounds, A and B first by turns, the first of them by lot."""
     first = secrets.randbelow(2)
     return "".join(ORDERS[(first + number) % 2] for number in range(rounds))
 
 
-def visit(
-    order: str, revisions: Sequence[Revision], plan: Plan, say: Callable[[str], None]
+def visit_in_turns(
+    order: str, revisions: Sequence[Revision], plan: VisitPlan, say: Callable[[str], None]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the run file of each visit with the letter of its revision.
 
@@ -71,25 +71,25 @@ def visit(
     for number, letter in enumerate(order, start=1):
         revision = revisions["AB".index(letter)]
         say(f"visit {number} of {len(order)}: {letter}, {revision}")
-        yield letter, _measured(number, letter, revision, plan)
+        yield letter, _measure(number, letter, revision, plan)
 
 
-def saved_as(letter: str, revision: Revision) -> str:
+def name_run(letter: str, revision: Revision) -> str:
     """Return the name under which the runs of a revision are stored."""
     return f"ab-{letter.lower()}-{revision.commit[:SHORT]}"
 
 
-def _measured(number: int, letter: str, revision: Revision, plan: Plan) -> dict[str, Any]:
+def _measure(number: int, letter: str, revision: Revision, plan: VisitPlan) -> dict[str, Any]:
     written = plan.scratch / f"{number}.json"
     # -P: not the folder itself, which may hold a package of our name, before everything else.
     command = [sys.executable, "-P", "-m", "pytest", "-p", "energy.plugin", *plan.arguments]
     command += [f"--energy-storage={plan.storage}", f"--energy-json={written}"]
-    command.append(f"--energy-save={saved_as(letter, revision)}")
+    command.append(f"--energy-save={name_run(letter, revision)}")
     folder = revision.folder / plan.inside
     if not folder.is_dir():
         raise VisitError(f"{revision} has no folder {plan.inside}; call ab in one that both revisions have")
     process = subprocess.Popen(command, cwd=folder, env=_environment(revision, plan))  # noqa: S603
-    code = _ended(process)
+    code = _wait(process)
     if code not in USABLE or not written.exists():
         raise VisitError(
             f"visit {number}, {revision}: pytest ended with exit code {code}; see what it said above"
@@ -100,7 +100,7 @@ def _measured(number: int, letter: str, revision: Revision, plan: Plan) -> dict[
     return run
 
 
-def _ended(process: subprocess.Popen[bytes]) -> int:
+def _wait(process: subprocess.Popen[bytes]) -> int:
     """Return the exit code of a visit; if this process is interrupted, let the visit end in order, too."""
     try:
         return process.wait()
@@ -118,7 +118,7 @@ def _end(process: subprocess.Popen[bytes], patience_seconds: float) -> None:
         process.wait()
 
 
-def _environment(revision: Revision, plan: Plan) -> dict[str, str]:
+def _environment(revision: Revision, plan: VisitPlan) -> dict[str, str]:
     """Put the instrument, then the checkout, before what is installed: an editable install is of another."""
     folders = [*([plan.instrument] if plan.instrument else []), revision.folder / "src", revision.folder]
     given = os.environ.get("PYTHONPATH")

@@ -34,7 +34,7 @@ class Work:
     run: Callable[[], None]
 
 
-def hashing(seconds: float, threads: int) -> Work:
+def make_hashing(seconds: float, threads: int) -> Work:
     """Return an amount of hashing that keeps `threads` threads busy for about so many seconds here.
 
     The amount is fixed now, by a short trial: a machine that slows down takes longer, and that is noise, too.
@@ -44,7 +44,7 @@ def hashing(seconds: float, threads: int) -> Work:
     return Work(what, None, lambda: _hash(units, threads))
 
 
-def command(text: str) -> Work:
+def make_command(text: str) -> Work:
     """Return a shell command as the work; its output is kept from the terminal.
 
     Records are shared: of an absolute path only its last part goes into them.

@@ -73,21 +73,21 @@ def _measured(args: argparse.Namespace) -> tuple[list[dict[str, Any]], list[dict
     from energy.commands import _visits as visits
 
     here = Path.cwd()
-    repository = revisions.root(here)
+    repository = revisions.find_root(here)
     if revisions.is_dirty(repository):
         tell(f"{repository} has uncommitted changes, which are in neither revision")
-    order = visits.drawn(args.rounds)
+    order = visits.draw_visits(args.rounds)
     found: dict[str, list[dict[str, Any]]] = {"A": [], "B": []}
-    with revisions.checked_out(repository, (args.base, args.head)) as (folder, both):
-        plan = visits.Plan(
+    with revisions.check_out(repository, (args.base, args.head)) as (folder, both):
+        plan = visits.VisitPlan(
             inside=here.resolve().relative_to(repository.resolve()),
             arguments=args.passed_on,
             storage=args.storage.resolve(),
-            instrument=None if args.own_instrument else revisions.instrument(folder),
+            instrument=None if args.own_instrument else revisions.copy_instrument(folder),
             scratch=folder,
         )
         tell(f"A is {both[0]}, B is {both[1]}; order {order}")
-        for letter, measured in visits.visit(order, both, plan, tell):
+        for letter, measured in visits.visit_in_turns(order, both, plan, tell):
             found[letter].append(measured)
     return found["A"], found["B"]
 

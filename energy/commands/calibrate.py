@@ -10,14 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from energy.commands import UsageError
 from energy.commands._storage import add_storage
-from energy.records.files import write_then_rename
+from energy.records.files import write_whole
 from energy.records.store import Store
 
 INTERRUPTED = 2  # as pytest has it
@@ -66,7 +65,7 @@ def _calibrate(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     from energy.meters import MeterUnavailable, open_meters
 
     try:
-        order = calibration.draw_order(args.repeats, _aa.coin)
+        order = calibration.draw_order(args.repeats, _aa.toss_coin)
         meters = open_meters(args.meters)
     except (MeterUnavailable, ValueError) as mistake:
         raise UsageError(str(mistake)) from mistake
@@ -74,13 +73,17 @@ def _calibrate(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
         name = name_hardware(read_hardware(meters))
         folder = Store(args.storage).prepare(name)
         seconds = args.seconds or SECONDS
-        work = _work.command(args.command) if args.command else _work.hashing(seconds, args.threads or 1)
+        work = (
+            _work.make_command(args.command)
+            if args.command
+            else _work.make_hashing(seconds, args.threads or 1)
+        )
         print(f"the same work {args.repeats} times: {args.command or work.description}", flush=True)
-        found = _aa.head(meters, name)
-        found |= _aa.measure(meters, work, order, args.idle, lambda text: print(f"  {text}", flush=True))
+        found = _aa.describe_run(meters, name)
+        found |= _aa.measure_work(meters, work, order, args.idle, lambda text: print(f"  {text}", flush=True))
     path = folder / calibration.FILE
     text = json.dumps(found, indent=1, allow_nan=False) + "\n"
-    write_then_rename(folder / f".{path.name}.{os.getpid()}.tmp", path, text)
+    write_whole(path, text)
     return found, path
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from energy.commands import UsageError
 from energy.commands._storage import add_storage, tell
-from energy.records.files import write_then_rename
+from energy.records.files import write_whole
 from energy.records.store import Store
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _give(args: argparse.Namespace, made: Exported) -> None:
         path = _path(args.output, suffix, len(made.files))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_then_rename(path.with_name(f".{path.name}.{os.getpid()}.tmp"), path, text)
+            write_whole(path, text)
         except OSError as problem:
             raise UsageError(f"{path} cannot be written: {problem.strerror or problem}") from problem
         print(path)

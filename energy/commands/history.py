@@ -47,13 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the histories that were asked for."""
     # numpy and scipy take a while to import; `--help` does without.
-    from energy.analysis.history import histories
+    from energy.analysis.history import build_histories
 
     if args.metric not in METRICS:
         raise UsageError(explain_unknown("metric", args.metric, METRICS))
     columns = _columns(args)
     _refuse_unknown(columns, args)
-    found = [list(histories(of_machine, args.metric, partial(_is_wanted, args))) for of_machine in columns]
+    found = [
+        list(build_histories(of_machine, args.metric, partial(_is_wanted, args))) for of_machine in columns
+    ]
     machines = [series for series in found if len(series) > 1]
     if args.csv:
         _print_csv(machines)

@@ -17,8 +17,8 @@ from energy.exporters import Exported, ExportError, Request
 from energy.exporters._carbon import KJ_PER_KWH, factor, grams
 from energy.exporters._cases import problem, records, sources
 from energy.exporters._text import printable
-from energy.measuring.figures import NO_GRID
 from energy.records import provenance
+from energy.records.metrics import NO_GRID
 from energy.text import explain_unknown, format_number
 
 OPTIONS = ("case", "grid_g_per_kwh", "location", "training_type")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from energy.measuring.case import Repeat
 from energy.measuring.window import Mark, Window
 from energy.reading import Energy
-from energy.records.metrics import JOULES_PER_KJ
+from energy.records.metrics import JOULES_PER_KJ, NO_GRID
 
 JOULES_PER_KWH = 3.6e6
 
@@ -15,7 +15,6 @@ NO_GPU_SENSOR = "the GPU tells no temperature, and the CPU's would not be its ri
 NO_PEAK = "this system keeps no resettable memory peak"
 NO_SETUP = "the case marked no end of its set-up"
 NO_IDLE = "idle power was not measured in this run"
-NO_GRID = "no grid factor given (ini option energy_grid_g_per_kwh)"
 
 Cell = tuple[float | None, str | None]
 Band = tuple[float, float]

@@ -8,16 +8,23 @@ from pathlib import Path
 from typing import Any
 
 
-def write_then_rename(temporary: Path, path: Path, text: str) -> None:
-    """Write `text` to `temporary`, wait for the disk, give it its name; on any failure leave neither."""
+def write_whole(path: Path, text: str, temporary: Path | None = None) -> None:
+    """Write a file under a temporary name, wait for the disk, give it its name; on any failure leave neither.
+
+    Args:
+        path: of the file; an earlier one of that name is replaced.
+        text: what it shall hold.
+        temporary: a file beside it that is ours already; default: one of this process.
+    """
+    unfinished = temporary or path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
+        with unfinished.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        unfinished.replace(path)
     except BaseException:  # Ctrl-C too: nothing half-written stays
-        temporary.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
 

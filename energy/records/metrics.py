@@ -11,6 +11,7 @@ from energy.statistics import confidence_interval
 from energy.text import explain_unknown
 
 JOULES_PER_KJ = 1000.0
+NO_GRID = "no grid factor given (ini option energy_grid_g_per_kwh)"  # why `co2_g` is unknown
 
 Better = Literal["higher", "lower"] | None
 

@@ -1,7 +1,6 @@
 """One run as a file: a superset of pytest-benchmark's format, so that its own command line reads it."""
 
 import json
-import os
 import platform
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from energy.records.files import write_then_rename
+from energy.records.files import write_whole
 from energy.records.keys import update_keys
 from energy.records.schema import RecordError, check_record, check_run, is_plain, to_json
 
@@ -59,8 +58,7 @@ def write_run(run: Mapping[str, Any], path: Path) -> None:
     check_run(run, path)
     text = to_json(run, str(path), indent=1) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    write_then_rename(temporary, path, text)
+    write_whole(path, text)
 
 
 def describe_machine(energy: Mapping[str, Any]) -> dict[str, Any]:

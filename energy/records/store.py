@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from energy.records.files import prove_writable, write_then_rename
+from energy.records.files import prove_writable, write_whole
 from energy.records.index import Index
 from energy.records.runfile import StoreError, list_records, read_run, shorten_commit
 from energy.records.schema import RecordError, check_run, to_json
@@ -118,6 +118,11 @@ class Store:
         runs = [run for run in found if run and fingerprint in (None, run.fingerprint)]
         return sorted(runs, key=lambda run: (run.fingerprint, run.number, run.path.name))
 
+    def matching(self, name: str, fingerprint: str | None = None) -> list[RunFile]:
+        """List the runs, of one machine or of all, that have this name, or one that this glob fits."""
+        runs = self.runs(fingerprint)
+        return [run for run in runs if any(fnmatch.fnmatchcase(own, name) for own in _list_names(run))]
+
     def find(self, reference: str | None = None) -> Path:
         """Return the one run file that `reference` means.
 
@@ -140,11 +145,9 @@ class Store:
             with self.index() as index:
                 # The file's own time would be that of the checkout.
                 return max(newest_of_each, key=lambda run: index.summary(run.path, ()).datetime).path
-        matches = [
-            run for run in runs if any(fnmatch.fnmatchcase(name, reference) for name in list_names(run))
-        ]
+        matches = self.matching(reference)
         if not matches:
-            known = sorted({name for run in runs for name in list_names(run)})
+            known = sorted({name for run in runs for name in _list_names(run)})
             raise StoreError(f"{explain_unknown('run', reference, known)}; searched in {self.root}")
         if len({run.fingerprint for run in matches}) > 1:
             choices = ", ".join(run.reference for run in matches)
@@ -212,7 +215,7 @@ def _write_numbered(folder: Path, suffix: str, text: str) -> Path:
     """Write `text` to the next free number: a claimed temporary file, fsynced, then renamed."""
     claim, number = _claim(folder)
     path = folder / f"{number:04}_{suffix}.json"
-    write_then_rename(claim, path, text)
+    write_whole(path, text, claim)
     return path
 
 
@@ -251,7 +254,7 @@ def _run_file(path: Path) -> RunFile | None:
     return RunFile(path, path.parent.name, int(match[1])) if match else None
 
 
-def list_names(run: RunFile) -> list[str]:
+def _list_names(run: RunFile) -> list[str]:
     """Return every name that means this run."""
     stem = run.path.stem
     number, saved_as = stem.split("_", 1)

@@ -16,8 +16,8 @@ from scipy import stats
 import zoo
 from benchmarks import ladder, ladder_options, ladder_table, rungs
 from benchmarks.ladder import Result, climb
-from benchmarks.ladder_rule import ON_ONE_SEED, Noise, judge, noise_of
-from energy.analysis import calibration
+from benchmarks.ladder_rule import ON_ONE_SEED, judge
+from energy.analysis.compare.result import Noise
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("--epochs=2", "--image-size=16", "--batch-size=32", "--energy-idle=0", "-p", "no:cacheprovider")
@@ -61,7 +61,7 @@ def test_a_sure_gain_of_one_per_cent_or_less_is_not_worth_it():
 @pytest.mark.parametrize(("tried", "kept"), [(1.052, False), (1.055, True)])
 def test_with_one_seed_the_noise_of_calibrate_decides(tried, kept):
     # t(0.95, 9) = 1.8331 from Student's table; 1.8331 * sqrt(2) * 0.02 = 0.05185, as a factor 1.0532
-    verdict = judge([1.0], [tried], Noise(0.02, 10))
+    verdict = judge([1.0], [tried], Noise(0.02, 9, "calibrate"))
 
     assert verdict.kept == kept
     assert verdict.needed == pytest.approx(0.0532, abs=1e-4)
@@ -70,7 +70,7 @@ def test_with_one_seed_the_noise_of_calibrate_decides(tried, kept):
 
 @pytest.mark.parametrize(("tried", "kept"), [(1.052, False), (1.055, True)])
 def test_seeds_that_agree_do_not_hide_the_noise_that_a_rung_s_windows_share(tried, kept):
-    verdict = judge([1.0, 2.0, 3.0], [tried, 2 * tried, 3 * tried], Noise(0.02, 10))  # as above
+    verdict = judge([1.0, 2.0, 3.0], [tried, 2 * tried, 3 * tried], Noise(0.02, 9, "calibrate"))  # as above
 
     assert verdict.kept == kept
     assert verdict.needed == pytest.approx(0.0532, abs=1e-4)
@@ -78,7 +78,10 @@ def test_seeds_that_agree_do_not_hide_the_noise_that_a_rung_s_windows_share(trie
 
 
 def test_seeds_that_disagree_by_more_than_the_energy_s_noise_decide():
-    assert judge([1.0, 1.0, 1.0], [0.7, 1.1, 1.6], Noise(0.02, 10)).why == "within the noise of 3 seeds"
+    assert (
+        judge([1.0, 1.0, 1.0], [0.7, 1.1, 1.6], Noise(0.02, 9, "calibrate")).why
+        == "within the noise of 3 seeds"
+    )
 
 
 def test_with_one_seed_and_no_noise_a_rung_is_kept_and_called_uncertain():
@@ -99,28 +102,6 @@ def test_a_rung_without_dice_or_joules_is_dropped_and_says_so(tried):
 def test_nothing_is_compared_with_a_dice_of_0():
     with pytest.raises(ValueError, match="figures above 0"):
         judge([0.0], [1.0])
-
-
-def test_the_noise_is_that_of_the_file_that_calibrate_writes(tmp_path):
-    assert noise_of(tmp_path) is None
-    values, labels, seconds = [1.0, 1.1, 0.9, 1.0], "ABBA", [0.0, 1.0, 2.0, 3.0]
-    found = calibration.MetricNoise(
-        "kJ", "modelled", (), n=4, **calibration.find_statistics(values, labels, seconds)
-    )
-    (tmp_path / "noise.json").write_text(json.dumps({"metrics": {"total_kj": found.as_json()}}))
-
-    logs = [math.log(value) for value in values]
-    assert noise_of(tmp_path) == Noise(pytest.approx(stats.tstd(logs)), 4)
-
-
-def test_a_machine_whose_noise_is_unknown_has_none_and_a_damaged_file_is_named(tmp_path):
-    path = tmp_path / "noise.json"
-    path.write_text(json.dumps({"metrics": {"total_kj": {"noise": None, "n": 8, "reason": "no meter"}}}))
-    assert noise_of(tmp_path) is None
-
-    path.write_text("{")
-    with pytest.raises(ValueError, match=r"noise\.json: damaged"):
-        noise_of(tmp_path)
 
 
 # The climb

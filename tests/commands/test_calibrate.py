@@ -66,7 +66,7 @@ def window_joules():
 def measured():
     """Return what an A/A run finds on that meter."""
     work = _work.Work("sleeping", None, lambda: time.sleep(0.01))
-    return _aa.measure([Counting()], work, "ABBABA", 0.05, lambda text: None)
+    return _aa.measure_work([Counting()], work, "ABBABA", 0.05, lambda text: None)
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_where_nothing_is_known_no_gate_is_advised(found):
 def test_the_work_is_the_same_amount_each_time_whatever_it_takes(monkeypatch):
     done = []
     monkeypatch.setattr("hashlib.pbkdf2_hmac", lambda *arguments: time.sleep(0.001) or done.append(arguments))
-    work = _work.hashing(0.05, threads=2)
+    work = _work.make_hashing(0.05, threads=2)
     amounts = []
     for _ in range(3):
         done.clear()
@@ -231,7 +231,7 @@ def test_a_real_process_writes_a_whole_file_that_is_no_run(tmp_path):
 
 
 def test_every_field_of_the_file_is_described(found):
-    names = {*_aa.head([], "x"), *found, *found["work"], *found["idle"], *found["self_cost"]}
+    names = {*_aa.describe_run([], "x"), *found, *found["work"], *found["idle"], *found["self_cost"]}
     names |= {*found["metrics"]["cpu_kj"], *found["windows"][0], *found["metrics"]["cpu_kj"]["detectable"]}
 
     assert {name for name in names | set(found["metrics"]) if f'"{name}"' not in calibration.__doc__} == set()

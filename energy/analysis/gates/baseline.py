@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from energy.analysis.gates.exit_codes import MEANING, blocks
-from energy.records.files import short_hash, write_then_rename
+from energy.records.files import short_hash, write_whole
 from energy.records.runfile import StoreError, list_records, read_run
 from energy.records.schema import SCHEMA, RecordError, check_version
 from energy.records.store import Store
@@ -214,7 +214,7 @@ def _write(own: Pin) -> None:
     text = json.dumps({**body, "digest": _digest_of(body)}, indent=1, allow_nan=False) + "\n"
     try:
         own.path.parent.mkdir(parents=True, exist_ok=True)
-        write_then_rename(own.path.with_name(f".{own.name}.tmp"), own.path, text)
+        write_whole(own.path, text)
     except OSError as problem:
         raise StoreError(f"{own.path} cannot be written: {problem.strerror or problem}") from problem
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from energy.analysis.gates import baseline as baselines
@@ -20,7 +19,7 @@ from energy.analysis.gates.exit_codes import blocks
 from energy.records.index import Index
 from energy.records.runfile import StoreError, read_run
 from energy.records.schema import RecordError
-from energy.records.store import RunFile, Store, list_names
+from energy.records.store import Store
 from energy.records.summary import CaseSummary, RunSummary, Values
 
 # Enough to tell the noise of a machine to a few per cent of itself; much older runs may be of another room.
@@ -85,7 +84,7 @@ def find_side(results: Store, index: Index, name: str | None, fingerprint: str |
     if (pinned := baselines.find_pin(results.root, name, fingerprint)) is not None:
         note = f"{name} is the baseline of that name: {pinned.run.reference}"
         return Side(pinned.run, (pinned.run.path,), (note,))
-    preferred = _find_fitting(results, name, fingerprint) if fingerprint else []
+    preferred = results.matching(name, fingerprint) if fingerprint else []
     return _as_side(index.summary(preferred[-1].path if preferred else results.find(name)))
 
 
@@ -144,20 +143,13 @@ def _as_side(run: RunSummary) -> Side:
 
 
 def _find_by_glob(results: Store, index: Index, name: str, fingerprint: str | None) -> Side:
-    fitting = _find_fitting(results, name)
+    fitting = results.matching(name)
     machines = {run.fingerprint for run in fitting}
     if len(machines) > 1 and fingerprint in machines:
-        fitting = _find_fitting(results, name, fingerprint)
+        fitting = results.matching(name, fingerprint)
     if len(fitting) < 2 or len({run.fingerprint for run in fitting}) > 1:
         return _as_side(index.summary(results.find(name)))  # one run, or the error that says what is wrong
     return pool_runs([index.summary(run.path) for run in fitting])
-
-
-def _find_fitting(results: Store, name: str, fingerprint: str | None = None) -> list[RunFile]:
-    """Return the runs that have this name, oldest first."""
-    return [
-        run for run in results.runs(fingerprint) if any(fnmatchcase(own, name) for own in list_names(run))
-    ]
 
 
 def _find_twice(runs: Sequence[RunSummary]) -> str | None:

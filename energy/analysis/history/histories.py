@@ -27,31 +27,10 @@ from energy.analysis.history.session_shift import (
     number_machine_eras,
     take_out_shift,
 )
-from energy.records.summary import Column, RunSummary, take_column
-from energy.text import explain_unknown
+from energy.records.summary import Column, RunSummary
 
 
-def history(summaries: Iterable[RunSummary], case: str, task: str, metric: str) -> Series:
-    """Return the history of one case on one machine.
-
-    Args:
-        summaries: runs of one machine with all their cases, which tell what is common to a session.
-        case: its name.
-        task: training, inference, ...
-        metric: a metric's name.
-
-    Raises:
-        ValueError: no such metric or case, or runs of several machines.
-    """
-    columns = [take_column(run, metric) for run in summaries]
-    found = list(histories(columns, metric, lambda name, its_task: (name, its_task) == (case, task)))
-    if len(found) < 2:
-        names = sorted({known.case for one in columns for known in one.cases if known.task == task})
-        raise ValueError(explain_unknown(f"{task} case", case, names))
-    return found[1]
-
-
-def histories(
+def build_histories(
     columns: Iterable[Column], metric: str, wanted: Callable[[str, str], bool] | None = None
 ) -> Iterator[Series]:
     """Yield the history of what all cases have in common, then those of the cases, by name.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from energy.records import gather
-from energy.records.files import write_then_rename
+from energy.records.files import write_whole
 from energy.records.gather import FoundRun, NothingFoundError, Unusable
 from energy.records.runfile import StoreError
 from energy.report import groups
@@ -117,7 +116,7 @@ def waiting(sources: Sequence[str | Path], version: str) -> str:
 def write(html: str, path: Path) -> None:
     """Write a page whole or not at all; OSError if it cannot be."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_then_rename(path.with_name(f".{path.name}.{os.getpid()}.tmp"), path, html)
+    write_whole(path, html)
 
 
 def _nothing(sources: Sequence[str | Path], unusable: Sequence[Unusable]) -> StoreError:

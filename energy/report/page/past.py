@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
-from energy.analysis.history import Series, histories
+from energy.analysis.history import Series, build_histories
 from energy.records.gather import FoundRun
 from energy.records.summary import CaseSummary, RunSummary, summarise_run, take_column
 
@@ -65,7 +65,7 @@ def _of_machine(runs: Sequence[RunSummary]) -> Iterator[Series]:
         for case in run.cases:
             records = by_case.setdefault(case.identity, {})
             records[run.datetime, run.reference] = _record(run, case)
-    for one in histories([take_column(run, METRIC) for run in ordered], METRIC):
+    for one in build_histories([take_column(run, METRIC) for run in ordered], METRIC):
         if one.case is None:
             yield one
         elif len(one.points) >= LEAST_POINTS:
