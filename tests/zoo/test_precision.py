@@ -74,7 +74,7 @@ def test_bf16_weights_halve_weights_gradients_and_optimiser_state(data):
     assert sum(tensor.nbytes for tensor in moments) == 2 * 2 * sum(weight.numel() for weight in weights)
 
 
-def test_bf16_weights_train_near_the_baseline_and_are_returned(data):
+def test_bf16_weights_train_near_the_baseline_and_are_returned(data, native_bf16):
     wanted = small_recipe("bf16_weights", epochs=40, learning_rate=0.03)
     trained = zoo.train(wanted, data)
 
@@ -586,7 +586,7 @@ def test_fp8_rounds_both_factors_of_a_linear_layer_and_leaves_convolutions(monke
 @pytest.mark.parametrize(
     "technique", ["bf16_weights", "channels_last", "compile", "activation_checkpointing"]
 )
-def test_a_technique_warms_up_repeats_and_speaks_json(data, technique, monkeypatch):
+def test_a_technique_warms_up_repeats_and_speaks_json(data, technique, native_bf16, monkeypatch):
     monkeypatch.setattr(compiling, "BACKEND", "aot_eager")
     monkeypatch.setattr("zoo.model.build.create_network", staged)
     wanted = small_recipe(technique, epochs=2)
