@@ -57,7 +57,7 @@ def small_network(monkeypatch):
 
 @pytest.fixture
 def native_bf16(monkeypatch):
-    """A CPU that has bf16 instructions, for tests of what bf16 computes; torch emulates them where need be."""
+    """A CPU that has bf16 instructions, for tests of what bf16 computes; torch can emulate them."""
     from tests.simulated.cpu import replace_instructions
 
     replace_instructions(monkeypatch, has_bf16=True)

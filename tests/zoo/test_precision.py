@@ -307,8 +307,8 @@ def test_the_arithmetic_of_fp32_is_set_for_a_training_and_set_back_after_a_crash
         ("fp16_amp+lr_find", "the search knows no scaled loss"),
         ("compile+cuda_graph", "cannot be recorded"),
         ("compile+activation_checkpointing", "the compiler decides itself"),
-        ("compile+ema", "average 'ema' .* judged in an uncompiled copy"),
-        ("compile+swa", "average 'swa' .* judged in an uncompiled copy"),
+        ("compile+ema", "average 'ema'.* judged in an uncompiled copy"),
+        ("compile+swa", "average 'swa'.* judged in an uncompiled copy"),
         ("compile+schedule_free", "optimizer 'schedule_free'; .* which break the graph"),
         ("cuda_graph+activation_checkpointing", "asks for random states"),
         ("cuda_graph+novograd", "use novograd_foreach"),
@@ -351,6 +351,7 @@ def test_a_network_that_undoes_the_layout_has_not_had_the_technique(data, monkey
 # Compilation
 
 
+@pytest.mark.slow
 def test_compiled_passes_have_the_baseline_s_losses_and_names(data):
     """Torch's own compiler, not a stand-in."""
     expected, trained = zoo.train(small_recipe(), data), zoo.train(small_recipe("compile"), data)
