@@ -40,6 +40,14 @@ def joulebench(capsys):
 
 
 @pytest.fixture
+def no_charts(monkeypatch):
+    """Charts take seconds, and tests of other things do without."""
+    from energy.report import charts
+
+    monkeypatch.setattr(charts, "draw", lambda *_: charts.Drawn((), ()))
+
+
+@pytest.fixture
 def data(tmp_path):
     """Slices of discs, 16 px wide, in train, val and test."""
     from tests.simulated.tiny_slices import slices  # here and below: most tests need neither torch nor these
