@@ -3,7 +3,6 @@
 import copy
 import math
 import multiprocessing
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
