@@ -40,6 +40,14 @@ def joulebench(capsys):
 
 
 @pytest.fixture
+def no_charts(monkeypatch):
+    """Charts take seconds, and tests of other things do without."""
+    from energy.report import charts
+
+    monkeypatch.setattr(charts, "draw", lambda *_: charts.Drawn((), ()))
+
+
+@pytest.fixture
 def data(tmp_path):
     """Slices of discs, 16 px wide, in train, val and test."""
     from tests.simulated.tiny_slices import slices  # here and below: most tests need neither torch nor these
@@ -53,6 +61,14 @@ def small_network(monkeypatch):
     from tests.simulated.tiny_slices import network
 
     monkeypatch.setattr("zoo.model.build.create_network", network)
+
+
+@pytest.fixture
+def native_bf16(monkeypatch):
+    """A CPU that has bf16 instructions, for tests of what bf16 computes; torch can emulate them."""
+    from tests.simulated.cpu import replace_instructions
+
+    replace_instructions(monkeypatch, has_bf16=True)
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ class VisitPlan:
     scratch: Path
 
 
-def draw_order(rounds: int) -> str:
+def draw_visits(rounds: int) -> str:
     """Return an order of visits: as many rounds, A and B first by turns, the first of them by lot."""
     first = secrets.randbelow(2)
     return "".join(ORDERS[(first + number) % 2] for number in range(rounds))

@@ -76,7 +76,7 @@ def _measured(args: argparse.Namespace) -> tuple[list[dict[str, Any]], list[dict
     repository = revisions.find_root(here)
     if revisions.is_dirty(repository):
         tell(f"{repository} has uncommitted changes, which are in neither revision")
-    order = visits.draw_order(args.rounds)
+    order = visits.draw_visits(args.rounds)
     found: dict[str, list[dict[str, Any]]] = {"A": [], "B": []}
     with revisions.check_out(repository, (args.base, args.head)) as (folder, both):
         plan = visits.VisitPlan(
@@ -101,7 +101,7 @@ def _judged(
     """Print what the visits say, and return the exit code."""
     from energy.analysis.compare.noise import read_calibrated
     from energy.analysis.gates import baseline as baselines
-    from energy.analysis.gates.judge import Question, answer_question
+    from energy.analysis.gates.judge import Known, Question, answer_question
     from energy.analysis.gates.reference import Base
     from energy.report.terminal.gates import format_gates
 
@@ -109,7 +109,7 @@ def _judged(
     nodes = {name: node for run in before for name, node in baselines.find_nodes(run).items()}
     told = f"A, {args.base}, {len(before)} visits"
     calibrated = read_calibrated(args.storage / str(head.run.fingerprint))
-    question = Question(asked, Base(base, told, nodes), calibrated=calibrated)
+    question = Question(asked, Known(Base(base, told, nodes), calibrated=calibrated))
     answer = answer_question(question, head.run, strict=args.strict)
     lines = format_gates(answer, told=told, gated=bool(asked), strict=args.strict, all_rows=args.all)
     print("", *lines, sep="\n")

@@ -156,9 +156,9 @@ def pytest_energy_opened(config: pytest.Config, run: Run) -> None:
         pytest.exit(f"joulebench: {mistake}", returncode=USAGE_ERROR)
     if why is not None and judge.strict:
         pytest.exit(f"joulebench: {why}", returncode=codes.NO_BASELINE)
-    if why is None and judge.base is not None:
-        run.say(f"energy: compared with {judge.base.told}")
-    for told in [why] if why is not None else judge.warnings:
+    if why is None and judge.known.base is not None:
+        run.say(f"energy: compared with {judge.known.base.told}")
+    for told in [why] if why is not None else judge.known.warnings:
         run.say(f"energy: {told}")
 
 

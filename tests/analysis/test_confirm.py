@@ -8,7 +8,7 @@ import pytest
 from energy.analysis.compare.gate import parse_gate
 from energy.analysis.gates import confirm
 from energy.analysis.gates import exit_codes as codes
-from energy.analysis.gates.judge import Question, answer_question
+from energy.analysis.gates.judge import Known, Question, answer_question
 from energy.analysis.gates.reference import Base, Side
 from energy.records.summary import CaseSummary, RunSummary
 
@@ -36,7 +36,7 @@ BASE = run("base")
 def ask(*gates, base=BASE):
     nodes = {one.identity: f"test_a.py::test_a[{one.case}]" for one in base.cases}
     ranked = tuple(parse_gate(text, "command line") for text in gates)
-    return Question(ranked=ranked, base=Base(Side(base, (base.path,)), "base", nodes))
+    return Question(ranked, Known(Base(Side(base, (base.path,)), "base", nodes)))
 
 
 def judged(gate, head, again=None):

@@ -9,7 +9,9 @@ from tests.audit._loads import LOADS, LOCKED, WINDOWS
 from tests.audit._table import ALLOWED_ERROR, LONG_SECONDS, beyond, table
 from tests.simulated.sensors import PRESETS
 
-COMMITTED = Path(__file__).parents[1] / "audit" / "accuracy.md"
+# Twenty seconds and more; the tests of the meter itself, on the same boards, run every time.
+pytestmark = pytest.mark.slow
+COMMITTED = Path(__file__).with_name("accuracy.md")
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ def printed():
     return done.stdout
 
 
+@pytest.mark.slow
 def test_every_row_has_a_figure_with_its_spread(printed):
     simulated, *rows = printed.splitlines()
 
@@ -30,6 +31,7 @@ def test_every_row_has_a_figure_with_its_spread(printed):
         assert re.search(r"\d.*\(.*\d.*\)", row), row
 
 
+@pytest.mark.slow
 def test_all_meters_of_a_machine_take_part(printed):
     for name in ("nvml", "rapl", "codecarbon"):
         assert f"  {name} alone" in printed

@@ -82,6 +82,7 @@ def test_a_figure_that_survives_a_fault_has_the_truth_in_its_band(ours):
         assert low <= answer["truth"] <= high, answer
 
 
+@pytest.mark.slow
 def test_codecarbon_is_treated_well(ours):
     """The installed CodeCarbon finds its sensors, and is right where nothing is wrong."""
     theirs = audit("CodeCarbon")

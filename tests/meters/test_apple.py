@@ -39,19 +39,6 @@ def part(energy, device):
     return next(part for part in energy.domains if part.device == device)
 
 
-@pytest.mark.parametrize("seconds", [2.5, 10.05, 60.0])
-@pytest.mark.parametrize("shape", ["constant", "square"])
-def test_the_truth_lies_in_the_band_of_every_part(shape, seconds):
-    machine = Machine(SHAPES[shape])
-    _, meter = metered(machine)
-
-    energy, truth = measured(machine, meter, seconds)
-
-    for device, share in SHARES.items():
-        low, high = part(energy, device).band
-        assert low <= share * truth <= high, device
-
-
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_truth_lies_in_the_band_of_a_minute(shape):
     machine = Machine(SHAPES[shape])
@@ -176,24 +163,6 @@ def test_a_reset_is_no_energy():
         assert part(energy, device).joules <= share * truth * 1.02, device
 
 
-def test_a_sample_that_fails_costs_nothing_once_the_next_is_good():
-    machine = Machine(Constant(40.0))
-    chip, meter = metered(machine)
-    run(machine, meter, 8.0)
-    before = take(machine, meter)
-    run(machine, meter, 100.0)
-    chip.broken = True
-    run(machine, meter, 1.0)
-    unknown = take(machine, meter) - before
-    chip.broken = False
-    run(machine, meter, 199.0)
-    energy = take(machine, meter) - before
-
-    assert unknown.joules() is None
-    assert energy.joules("gpu") == pytest.approx(0.35 * 40.0 * 300.0, rel=0.01)
-    assert {fault.kind for fault in energy.faults} == {"unreadable"}
-
-
 @pytest.mark.parametrize("change", [("events", 0.5), ("mJ", -0.5)])
 def test_a_channel_of_another_unit_makes_the_meter_unavailable(change):
     """Channels of states answer with a large negative number."""
@@ -253,15 +222,6 @@ def test_the_diagnosis_names_the_channels():
         "cpu: package-0 (DIE_0_CPU Energy + DIE_1_CPU Energy), ram: package-0/dram (DRAM0_0 + DRAM0_1), "
         "gpu: apple-gpu (GPU Energy), gpu: apple-ane (ANE0_0 + ANE0_1)"
     )
-
-
-def test_closing_releases_the_subscription():
-    chip, meter = metered(Machine())
-
-    meter.close()
-
-    assert chip.closed
-    assert {count.reason for count in meter.counts()} == {"the meter is closed"}
 
 
 class CoreFoundation:

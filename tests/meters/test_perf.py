@@ -189,22 +189,6 @@ def test_an_event_that_the_kernel_gives_up_is_lost_and_never_zero(tmp_path):
     assert "lost_device" in energy.flags()
 
 
-def test_a_failed_read_costs_nothing_once_the_next_is_good(tmp_path, monkeypatch):
-    machine, events, meter = metered(tmp_path, names=("energy-pkg",), packages={0: (0, 0)})
-    before = take(machine, meter)
-    machine.advance(5.0)
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            events, "read", lambda descriptor: (_ for _ in ()).throw(OSError(5, "Input/output error"))
-        )
-        broken = take(machine, meter) - before
-    machine.advance(5.0)
-
-    assert broken.joules() is None
-    assert "Input/output error" in broken.headline()[0].reason
-    assert (take(machine, meter) - before).joules() == pytest.approx(1200.0)
-
-
 def test_a_count_that_stands_still_is_unknown_not_zero(tmp_path):
     machine, _, meter = metered(tmp_path, Constant(0.0), names=("energy-pkg",))
 
@@ -220,15 +204,6 @@ def test_diagnosis_names_the_events(tmp_path):
     assert "cpu: package-0" in diagnosis.what
     assert "ram: package-1/dram" in diagnosis.what
     assert events.opened == {}
-
-
-def test_closing_twice_closes_once_and_leaves_no_figure(tmp_path):
-    _, events, meter = metered(tmp_path)
-    meter.close()
-    meter.close()
-
-    assert events.opened == {}
-    assert {count.reason for count in meter.counts()} == {"the meter is closed"}
 
 
 def test_a_machine_whose_system_call_is_unknown_is_told_so(monkeypatch):

@@ -176,23 +176,6 @@ def test_a_set_limit_above_the_rated_power_is_believed(tmp_path):
     assert energy.joules() == pytest.approx(truth)
 
 
-def test_an_unreadable_sample_costs_nothing_once_the_next_is_good(tmp_path):
-    machine = Machine(Constant(120.0))
-    tree, meter = metered(tmp_path, machine)
-    before = take(machine, meter)
-    run(machine, meter, 10.0)
-    tree.make_unreadable()
-    run(machine, meter, 5.0)
-    tree.make_readable()
-    run(machine, meter, 15.0)
-    energy = take(machine, meter) - before
-
-    assert energy.joules() == pytest.approx(30 * 120.0, rel=1e-3)
-    assert energy.flags() == ()
-    (fault,) = energy.faults
-    assert (fault.kind, fault.joules_at_stake) == ("unreadable", 0.0)
-
-
 def test_a_counter_that_is_unreadable_at_the_end_leaves_the_window_unknown(tmp_path):
     machine = Machine(Constant(120.0))
     tree, meter = metered(tmp_path, machine)
@@ -251,11 +234,3 @@ def test_diagnosis_names_the_zones(tmp_path):
     assert diagnosis.works
     assert "cpu: package-0" in diagnosis.what
     assert "ram: package-1/dram" in diagnosis.what
-
-
-def test_a_closed_meter_says_so(tmp_path):
-    _, meter = metered(tmp_path, Machine())
-
-    meter.close()
-
-    assert [count.reason for count in meter.counts()] == ["the meter is closed"]

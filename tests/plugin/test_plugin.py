@@ -4,13 +4,18 @@ import json
 
 import pytest
 
+from tests.simulated.worker import World
+
 QUICK = (
-    "--energy-meters=codecarbon",
+    "--energy-meters=cpu_model",
     "--energy-idle=0",
     "--energy-storage=out",
     "--energy-order=given",
     "-p",
     "no:cacheprovider",
+)
+CODECARBON = (
+    "--energy-meters=codecarbon"  # knows CPU and memory on every machine, and takes seconds to import
 )
 SORTS = """
 def test_sorting(energy):
@@ -25,7 +30,22 @@ def project(pytester):
     return pytester
 
 
+@pytest.fixture
+def simulated(project, monkeypatch):
+    """Run the project's tests in this process, on a machine whose only meter counts work."""
+    world = World().patch(monkeypatch)
+    return lambda *options: project.runpytest_inprocess(
+        *QUICK, *options, no_reraise_ctrlc=True, plugins=[world]
+    )
+
+
 def run(project, *options):
+    """Run pytest in this process, up to where a meter is opened."""
+    return project.runpytest_inprocess(*QUICK, *options)
+
+
+def run_alone(project, *options):
+    """Run pytest in a process of its own, which may be interrupted or killed."""
     return project.runpytest_subprocess(*QUICK, *options)
 
 
@@ -45,7 +65,7 @@ def journalled(project):
 def test_a_function_that_sorts_a_list_is_measured(project):
     project.makepyfile(SORTS)
 
-    result = run(project, "--energy-autosave")
+    result = run_alone(project, CODECARBON, "--energy-autosave")
 
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*test_sorting*modelled*", "written: *out*"])
@@ -56,7 +76,7 @@ def test_a_function_that_sorts_a_list_is_measured(project):
     assert {domain["kind"] for domain in record["domains"]} == {"modelled"}
 
 
-def test_a_test_that_changes_its_folder_changes_nothing_about_the_files(project):
+def test_a_test_that_changes_its_folder_changes_nothing_about_the_files(project, simulated):
     project.makepyfile("""
         import os
 
@@ -65,14 +85,14 @@ def test_a_test_that_changes_its_folder_changes_nothing_about_the_files(project)
             energy(sorted, [3, 1, 2])
         """)
 
-    result = run(project, "--energy-autosave", "--energy-json=run.json")
+    result = simulated("--energy-autosave", "--energy-json=run.json")
 
     result.assert_outcomes(passed=1)
     assert [record["case"] for record in records(project)] == ["test_elsewhere"]
     assert (project.path / "run.json").exists()
 
 
-def test_a_case_is_named_by_its_test_so_that_two_with_equal_parameters_stay_two(project):
+def test_a_case_is_named_by_its_test_so_that_two_with_equal_parameters_stay_two(project, simulated):
     project.makepyfile("""
         import pytest
 
@@ -81,24 +101,15 @@ def test_a_case_is_named_by_its_test_so_that_two_with_equal_parameters_stay_two(
             energy(sorted, text)
         """)
 
-    run(project, "--energy-autosave").assert_outcomes(passed=2)
+    simulated("--energy-autosave").assert_outcomes(passed=2)
 
     assert [record["case"] for record in records(project)] == ["test_sorting[]", "test_sorting[abc]"]
 
 
-def test_nothing_is_written_unless_asked_for(project):
+def test_a_json_file_can_be_asked_for_alone_and_nothing_else_is_written(project, simulated):
     project.makepyfile(SORTS)
 
-    result = run(project)
-
-    result.assert_outcomes(passed=1)
-    assert not (project.path / "out").exists()
-
-
-def test_a_json_file_can_be_asked_for_alone(project):
-    project.makepyfile(SORTS)
-
-    run(project, "--energy-json=here/run.json").assert_outcomes(passed=1)
+    simulated("--energy-json=here/run.json").assert_outcomes(passed=1)
 
     assert len(json.loads((project.path / "here/run.json").read_text())["benchmarks"]) == 1
     assert not (project.path / "out").exists()
@@ -107,13 +118,15 @@ def test_a_json_file_can_be_asked_for_alone(project):
 def test_warnings_as_errors_do_no_harm(project):
     project.makepyfile(SORTS)
 
-    run(project, "-W", "error").assert_outcomes(passed=1)
+    run_alone(project, CODECARBON, "-W", "error").assert_outcomes(passed=1)
+
+    assert not (project.path / "out").exists()  # where nothing is to be saved, nothing is
 
 
 def test_the_record_names_no_folder_of_the_user(project, tmp_path):
     project.makepyfile(SORTS)
 
-    run(project, "--energy-autosave", f"--basetemp={tmp_path / 'mine'}").assert_outcomes(passed=1)
+    run_alone(project, "--energy-autosave", f"--basetemp={tmp_path / 'mine'}").assert_outcomes(passed=1)
 
     (path,) = (project.path / "out").glob("*/*.json")
     command = json.loads(path.read_text())["energy"]["command"]
@@ -121,40 +134,38 @@ def test_the_record_names_no_folder_of_the_user(project, tmp_path):
     assert str(tmp_path) not in path.read_text()
 
 
-def test_junit_gets_the_figures(project):
+def test_junit_gets_the_figures(project, simulated):
     project.makepyfile(SORTS)
 
-    run(project, "--junitxml=junit.xml").assert_outcomes(passed=1)
+    simulated("--junitxml=junit.xml").assert_outcomes(passed=1)
 
     assert 'property name="total_kj"' in (project.path / "junit.xml").read_text()
 
 
-@pytest.mark.parametrize(
-    ("raised", "status"),
-    [
-        ("ValueError('no')", "error"),
-        ("AssertionError('no')", "error"),
-        ("MemoryError()", "oom"),
-        ("RuntimeError('DefaultCPUAllocator: can\\'t allocate memory')", "oom"),
-        ("FloatingPointError('loss is nan')", "diverged"),
-    ],
-)
-def test_a_case_that_fails_leaves_a_record_that_says_how(project, raised, status):
-    project.makepyfile(f"def test_bad(energy):\n    energy(sorted, [1])\n    raise {raised}\n")
+def test_a_case_that_fails_leaves_a_record_that_says_how(project, simulated):
+    ends = {
+        "ValueError('no')": "error",
+        "AssertionError('no')": "error",
+        "MemoryError()": "oom",
+        "RuntimeError('DefaultCPUAllocator: can\\'t allocate memory')": "oom",
+        "FloatingPointError('loss is nan')": "diverged",
+    }
+    tests = [f"def test_{n}(energy):\n    energy(sorted, [1])\n    raise {end}" for n, end in enumerate(ends)]
+    project.makepyfile("\n\n".join(tests))
 
-    result = run(project, "--energy-autosave")
+    simulated("--energy-autosave").assert_outcomes(failed=len(ends))
 
-    result.assert_outcomes(failed=1)
-    (record,) = records(project)
-    assert record["status"] == status
-    assert record["metrics"] == {}
-    assert record["error"]["type"] in raised
+    found = records(project)
+    assert [record["status"] for record in found] == list(ends.values())
+    for record, end in zip(found, ends, strict=True):
+        assert record["metrics"] == {}
+        assert record["error"]["type"] in end
 
 
-def test_a_skipped_case_leaves_no_record(project):
+def test_a_skipped_case_leaves_no_record(project, simulated):
     project.makepyfile("import pytest\ndef test_not_here(energy):\n    pytest.skip('no such hardware')\n")
 
-    result = run(project, "--energy-autosave", "-rs")
+    result = simulated("--energy-autosave", "-rs")
 
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*no such hardware*"])
@@ -181,18 +192,17 @@ def test_third(energy):
 @pytest.mark.parametrize(
     "end",
     [
-        "raise KeyboardInterrupt",
         "os.kill(os.getpid(), signal.SIGINT); time.sleep(9)",
         "os.kill(os.getpid(), 15); time.sleep(9)",
         "try: os.kill(os.getpid(), 15); time.sleep(9)\n    finally: raise RuntimeError('a worker died')",
     ],
-    ids=["KeyboardInterrupt", "SIGINT", "SIGTERM", "SIGTERM that workers got, too"],
+    ids=["SIGINT", "SIGTERM", "SIGTERM that workers got, too"],
 )
 @pytest.mark.usefixtures("interruptible")
 def test_an_interruption_loses_the_case_in_progress_only(project, end):
     project.makepyfile(TWO_CASES.format(end=end))
 
-    result = run(project, "--energy-autosave")
+    result = run_alone(project, "--energy-autosave")
 
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert [(record["case"], record["status"]) for record in records(project)] == [
@@ -225,12 +235,12 @@ def test_kill_9_loses_the_case_in_progress_only_and_the_run_can_be_resumed(proje
             os.kill(os.getpid(), signal.SIGKILL)
     """)
 
-    killed = run(project, "--energy-autosave")
+    killed = run_alone(project, "--energy-autosave")
 
     assert killed.ret == -9
     assert [record["case"] for record in journalled(project)] == ["test_first"]
 
-    resumed = run(project, "--energy-autosave", "--energy-resume")
+    resumed = run_alone(project, "--energy-autosave", "--energy-resume")
 
     resumed.assert_outcomes(passed=1, skipped=1)
     assert [(record["case"], record["status"]) for record in records(project)] == [
@@ -240,7 +250,7 @@ def test_kill_9_loses_the_case_in_progress_only_and_the_run_can_be_resumed(proje
     assert [record["case"] for record in journalled(project)] == ["test_first", "test_second"]
 
 
-def test_a_run_that_ctrl_c_ended_can_be_resumed(project):
+def test_a_run_that_ctrl_c_ended_can_be_resumed(project, simulated):
     project.makepyfile("""
     import os, pytest
 
@@ -256,9 +266,9 @@ def test_a_run_that_ctrl_c_ended_can_be_resumed(project):
             raise KeyboardInterrupt
         energy(dict)
     """)
-    assert run(project, "--energy-autosave").ret == pytest.ExitCode.INTERRUPTED
+    assert simulated("--energy-autosave").ret == pytest.ExitCode.INTERRUPTED
 
-    resumed = run(project, "--energy-autosave", "--energy-resume")
+    resumed = simulated("--energy-autosave", "--energy-resume")
 
     resumed.assert_outcomes(passed=1, skipped=1)
     newest = max((project.path / "out").glob("*/*.json"))
@@ -269,7 +279,7 @@ def test_a_run_that_ctrl_c_ended_can_be_resumed(project):
     }
 
 
-def test_a_resumed_run_keeps_what_its_selection_leaves_out(project):
+def test_a_resumed_run_keeps_what_its_selection_leaves_out(project, simulated):
     project.makepyfile("""
     def test_first(energy):
         energy(dict)
@@ -280,16 +290,16 @@ def test_a_resumed_run_keeps_what_its_selection_leaves_out(project):
     def test_third(energy):
         energy(dict)
     """)
-    run(project, "--energy-autosave")
+    simulated("--energy-autosave")
 
-    run(project, "--energy-autosave", "--energy-resume", "-k", "third").assert_outcomes(passed=1)
+    simulated("--energy-autosave", "--energy-resume", "-k", "third").assert_outcomes(passed=1)
 
     newest = max((project.path / "out").glob("*/*.json"))
     cases = [case["extra_info"]["energy"] for case in json.loads(newest.read_text())["benchmarks"]]
     assert {record["case"]: record["status"] for record in cases} == {"test_first": "ok", "test_third": "ok"}
 
 
-def test_a_misspelt_metric_fails_the_case_and_names_the_nearest(project):
+def test_a_misspelt_metric_fails_the_case_and_names_the_nearest(project, simulated):
     project.makepyfile("""
     def test_case(energy):
         with energy.window() as repeat:
@@ -297,7 +307,7 @@ def test_a_misspelt_metric_fails_the_case_and_names_the_nearest(project):
         repeat.observe(dcie=0.9)
     """)
 
-    result = run(project)
+    result = simulated()
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*dcie*dice*"])
@@ -311,8 +321,6 @@ def test_a_misspelt_metric_fails_the_case_and_names_the_nearest(project):
         ("--energy-columns=dise", "dice"),
         ("--energy-sort=total_kjs", "total_kj"),
         ("--energy-save=my/run", "my/run"),
-        ("--energy-json=test_sorts.py/run.json", "test_sorts.py"),
-        ("--energy-autosave --energy-storage=test_sorts.py", "test_sorts.py"),
     ],
 )
 def test_a_wrong_option_ends_the_run_at_once_with_exit_code_4(project, option, said):
@@ -322,6 +330,19 @@ def test_a_wrong_option_ends_the_run_at_once_with_exit_code_4(project, option, s
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert said in result.stdout.str() + result.stderr.str()
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+
+
+@pytest.mark.parametrize(
+    "option", ["--energy-json=test_sorts.py/run.json", "--energy-autosave --energy-storage=test_sorts.py"]
+)
+def test_a_file_in_the_place_of_a_folder_ends_the_run_before_anything_is_measured(project, simulated, option):
+    project.makepyfile(test_sorts=SORTS)
+
+    result = simulated(*option.split())
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "test_sorts.py" in result.stdout.str() + result.stderr.str()
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
 
 
@@ -336,20 +357,19 @@ def test_a_wrong_grid_factor_is_named(project, factor):
     result.stderr.fnmatch_lines([f"*energy_grid_g_per_kwh = {factor}: expected grams of CO2 per kWh*"])
 
 
-def test_co2_is_the_energy_times_the_grid_factor(project):
+def test_co2_is_the_energy_times_the_grid_factor(project, simulated):
     project.makeini("[pytest]\nenergy_grid_g_per_kwh = 500\n")
-    project.makepyfile("import time\ndef test_waiting(energy):\n    energy(time.sleep, 0.2)\n")
+    project.makepyfile("def test_working(energy, work):\n    energy(work, 7200.0)\n")
 
-    run(project, "--energy-autosave").assert_outcomes(passed=1)
+    simulated("--energy-autosave").assert_outcomes(passed=1)
 
-    metrics = records(project)[0]["metrics"]
-    assert metrics["co2_g"]["mean"] == pytest.approx(metrics["total_kj"]["mean"] / 3600 * 500)
+    assert records(project)[0]["metrics"]["co2_g"]["mean"] == pytest.approx(7.2 / 3600 * 500)
 
 
 def test_cases_side_by_side_fail_instead_of_sharing_joules(project):
     project.makepyfile(SORTS)
 
-    result = run(project, "-n", "2")
+    result = run_alone(project, "-n", "2")
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*share their joules: leave out pytest-xdist's -n*"])
@@ -368,7 +388,7 @@ def test_a_dry_run_lists_the_cases_and_runs_none(project):
     assert not (project.path / "out").exists()
 
 
-def test_progress_without_a_terminal_is_at_most_one_line_per_tenth(project):
+def test_progress_without_a_terminal_is_at_most_one_line_per_tenth(project, simulated):
     project.makepyfile("""
     def test_long(energy, energy_live):
         for step in range(1, 1001):
@@ -376,7 +396,7 @@ def test_progress_without_a_terminal_is_at_most_one_line_per_tenth(project):
         energy(dict)
     """)
 
-    result = run(project)
+    result = simulated()
 
     lines = [line for line in result.outlines if line.startswith("step ")]
     assert 10 <= len(lines) <= 11
@@ -386,7 +406,7 @@ def test_progress_without_a_terminal_is_at_most_one_line_per_tenth(project):
 def test_idle_power_is_measured_before_the_first_case(project):
     project.makepyfile("import time\ndef test_waiting(energy):\n    energy(time.sleep, 0.5)\n")
 
-    run(project, "--energy-autosave", "--energy-idle=0.5").assert_outcomes(passed=1)
+    run_alone(project, CODECARBON, "--energy-autosave", "--energy-idle=0.5").assert_outcomes(passed=1)
 
     (path,) = (project.path / "out").glob("*/*.json")
     idle = json.loads(path.read_text())["energy"]["idle"]

@@ -2,10 +2,10 @@
 
 import platform
 import statistics
-import subprocess
 import sys
 
 import pytest
+from pytest_benchmark import cli
 
 from energy.records import runfile
 from energy.records.metrics import summarise_metric
@@ -33,24 +33,32 @@ def results(tmp_path_factory):
     return folder
 
 
-def stock(folder, *arguments):
-    command = [sys.executable, "-m", "pytest_benchmark", "--storage=results", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
-    return done.returncode, done.stdout, done.stderr
+@pytest.fixture
+def stock(results, monkeypatch, capsys):
+    """The command line of pytest-benchmark, which returns nothing if all went well."""
+    monkeypatch.chdir(results)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["pytest-benchmark", "--storage=results", *arguments])
+        code = cli.main()
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
 
 
-def test_stock_list_shows_the_runs_of_every_machine(results):
-    code, out, err = stock(results, "list")
+def test_stock_list_shows_the_runs_of_every_machine(results, stock):
+    code, out, err = stock("list")
 
     names = [f"{fingerprint}/0001_01234567.json" for fingerprint in ("epyc-2c-cpu-91bc", "h200-700w-3f2a")]
-    assert (code, err) == (0, "")
+    assert (code, err) == (None, "")
     assert [line.removeprefix(f"{results.resolve()}/results/") for line in out.splitlines()] == names
 
 
-def test_stock_compare_shows_seconds_of_good_cases_and_sets_failed_ones_apart(results):
-    code, out, err = stock(results, "compare", "--columns=mean,rounds", "--sort=name")
+def test_stock_compare_shows_seconds_of_good_cases_and_sets_failed_ones_apart(stock):
+    code, out, err = stock("compare", "--columns=mean,rounds", "--sort=name")
 
-    assert (code, err) == (0, "")
+    assert (code, err) == (None, "")
     good, failures = out.split("benchmark 'training, failed'")
     assert good.count("test_training[attention_squeeze_unet-novograd]") == 2
     assert "11.3333" in good  # (10 + 13 + 11) / 3
@@ -59,10 +67,10 @@ def test_stock_compare_shows_seconds_of_good_cases_and_sets_failed_ones_apart(re
     assert failures.count("test_training[unet-cache] diverged") == 1
 
 
-def test_stock_compare_puts_two_machines_side_by_side(results):
-    code, out, err = stock(results, "compare", "*/0001", "--between=mean")
+def test_stock_compare_puts_two_machines_side_by_side(stock):
+    code, out, err = stock("compare", "*/0001", "--between=mean")
 
-    assert (code, err) == (0, "")
+    assert (code, err) == (None, "")
     (line,) = [line for line in out.splitlines() if line.startswith("test_training[unet-cache] ")][:1]
     assert "N/A" in line  # failed there, hence no seconds to compare with
 

@@ -102,7 +102,7 @@ def alike(one, other):
     return one == (pytest.approx(other, rel=1e-9, abs=1e-12) if isinstance(other, float) else other)
 
 
-@settings(max_examples=70, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(repeats(), min_size=2, max_size=4))
 def test_the_record_of_all_repeats_is_that_of_each_of_them_combined(repeats):
     of = len(repeats)

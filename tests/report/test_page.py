@@ -14,8 +14,8 @@ from energy.measuring import machine
 from energy.records import gather
 from energy.records.metrics import summarise_metric
 from energy.records.store import Store
-from energy.report import charts, groups
-from energy.report.charts import Drawn, _workers
+from energy.report import groups
+from energy.report.charts import _workers
 from energy.report.page import build, choosing, overview
 from tests.simulated import reports
 from tests.simulated.pages import parsed
@@ -53,12 +53,6 @@ def fill(root):
 def store(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return fill(tmp_path / "results")
-
-
-@pytest.fixture
-def no_charts(monkeypatch):
-    """Charts take seconds, and tests of other things do without."""
-    monkeypatch.setattr(charts, "draw", lambda *_: Drawn((), ()))
 
 
 @pytest.fixture

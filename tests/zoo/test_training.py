@@ -122,7 +122,7 @@ def test_every_network_of_the_zoo_trains(name, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("technique", ["baseline", "augment+cache", "novograd+bf16", "lr_find"])
-def test_the_same_seed_gives_identical_losses(data, technique):
+def test_the_same_seed_gives_identical_losses(data, native_bf16, technique):
     wanted = small_recipe(technique)
     wanted = replace(wanted, lr_find_steps=min(20, wanted.lr_find_steps))
 

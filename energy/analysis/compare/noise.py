@@ -41,7 +41,7 @@ class Noises:
     common: Noise | None
     own: Mapping[Identity, Noise]
 
-    def of(self, case: Identity) -> Noise | None:
+    def find(self, case: Identity) -> Noise | None:
         """Return the noise by which a case is judged."""
         return self.own.get(case, self.common)
 

@@ -54,7 +54,7 @@ def effect_variance(own: float, typical: float, cases: int) -> float:
 
 def typical_variance(pairs: Mapping[Identity, Pair], noises: Noises) -> float | None:
     """Return the variance of a usual case's change; None where any case's noise is unknown."""
-    found = [(pair, noises.of(case)) for case, pair in pairs.items()]
+    found = [(pair, noises.find(case)) for case, pair in pairs.items()]
     known = [change_variance(pair, noise.share) for pair, noise in found if noise is not None]
     return statistics.median(known) if known and len(known) == len(found) else None
 

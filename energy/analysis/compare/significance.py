@@ -124,7 +124,7 @@ def prepare_tests(
     typical = None if usual is None else session_shift.typical_variance(usual, noises)
     found = {}
     for case, pair in pairs.items():
-        noise = noises.of(case)
+        noise = noises.find(case)
         error = None
         if noise is not None:
             own = session_shift.change_variance(pair, noise.share)

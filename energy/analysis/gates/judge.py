@@ -23,6 +23,28 @@ from energy.records.store import Store
 from energy.records.summary import CaseSummary, RunSummary
 from energy.text import list_few
 
+BARE = ""  # --energy-compare without a REF
+THIS_RUN = "this run"
+CONFIRMING = "the confirming run"
+MOST_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known when a run is judged.
+
+    Args:
+        base: what it is compared with; None: there is nothing.
+        history: earlier runs, which tell the noise.
+        calibrated: noise by metric, of `calibrate`.
+        warnings: what a reader should know of how all this was chosen.
+    """
+
+    base: Base | None = None
+    history: tuple[RunSummary, ...] = ()
+    calibrated: Mapping[str, Noise] | None = None
+    warnings: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True)
 class Question:
@@ -30,21 +52,15 @@ class Question:
 
     Args:
         ranked: the gates, the weightiest last.
-        base: what it is compared with; None: there is nothing.
+        known: what it is compared with, and what tells the noise.
         selection: what it was asked to measure.
-        history: earlier runs, which tell the noise.
-        calibrated: noise by metric, of `calibrate`.
         leaves_out: whether the suite's own options leave a case of the base out.
-        warnings: what a reader should know of how all this was chosen.
     """
 
     ranked: Sequence[Gate] = ()
-    base: Base | None = None
+    known: Known = field(default_factory=Known)
     selection: Selection = field(default_factory=Selection)
-    history: Sequence[RunSummary] = ()
-    calibrated: Mapping[str, Noise] | None = None
     leaves_out: Callable[[CaseSummary], bool] = lambda _: False
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,16 +103,16 @@ def answer_question(
         again: its alarmed cases measured once more, by themselves; an alarm needs both.
         strict: whether what could not be told counts.
     """
-    base = question.base.run if question.base is not None else None
+    base = question.known.base.run if question.known.base is not None else None
     cases = [case.case for run in (head, base) if run is not None for case in run.cases]
     gates = resolve_gates(question.ranked, cases).gates
     first = whole = _compare(question, base, head, gates)
     if again is not None:
         # The first measurement is another session: it tells the noise, and is not judged again.
-        later = replace(question, history=(*question.history, head))
+        later = replace(question, known=replace(question.known, history=(*question.known.history, head)))
         whole = confirm.confirm_alarms(first, _compare(later, base, again, confirm.choose_gates(first)))
     kept, left_out = _part_asked(whole.rows, question)
-    final = replace(whole, rows=kept, warnings=(*whole.warnings, *question.warnings))
+    final = replace(whole, rows=kept, warnings=(*whole.warnings, *question.known.warnings))
     return Answer(
         comparison=final,
         findings=tuple(codes.list_findings(final, strict)),
@@ -109,7 +125,8 @@ def answer_question(
 def _compare(
     question: Question, base: RunSummary | None, head: RunSummary, gates: Sequence[Gate]
 ) -> Comparison:
-    found = compare(base, head, gates=gates, history=question.history, calibrated=question.calibrated)
+    known = question.known
+    found = compare(base, head, gates=gates, history=known.history, calibrated=known.calibrated)
     return replace(found, bounds=bounds.judge_bounds(head, gates))
 
 
@@ -120,17 +137,11 @@ def _part_asked(rows: Sequence[Row], question: Question) -> tuple[tuple[Row, ...
 
 
 def _is_asked_for(row: Row, question: Question) -> bool:
-    nodes = question.base.nodes if question.base is not None else {}
+    nodes = question.known.base.nodes if question.known.base is not None else {}
     node = nodes.get((row.case, row.task))
     return question.selection.asks_for(row.case, node) and not (
         row.base is not None and question.leaves_out(row.base)
     )
-
-
-BARE = ""  # --energy-compare without a REF
-THIS_RUN = "this run"
-CONFIRMING = "the confirming run"
-MOST_NAMED = 5
 
 
 @dataclass
@@ -157,10 +168,7 @@ class Judge:
     marked: list[Gate] = field(default_factory=list)
     cases: list[str] = field(default_factory=list)
     selection: Selection = field(default_factory=Selection)
-    base: Base | None = None
-    history: list[RunSummary] = field(default_factory=list)
-    calibrated: Mapping[str, Noise] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    known: Known = field(default_factory=Known)
     answer: Answer | None = None
 
     @property
@@ -203,36 +211,27 @@ class Judge:
         if not self.compares:
             return None
         with self.store.index() as index:
-            self.base = self._chosen(index, fingerprint)
-            known = [] if self.base is None else [self.base.side]
-            self.history, notes = find_earlier(self.store, index, known) if known else ([], ())
-        self.calibrated = noise.read_calibrated(self.store.root / fingerprint)
-        chosen = [self.base.warning] if self.base is not None and self.base.warning else []
-        self.warnings = [*chosen, *notes]
-        if self.base is None:
+            base = self._choose_base(index, fingerprint)
+            history, notes = find_earlier(self.store, index, [base.side]) if base is not None else ([], ())
+        calibrated = noise.read_calibrated(self.store.root / fingerprint)
+        warned = (base.warning,) if base is not None and base.warning else ()
+        self.known = Known(base, tuple(history), calibrated, (*warned, *notes))
+        if base is None:
             name = self.reference or self.project.baseline
             others = baselines.name_elsewhere(self.store.root, name)
             return f"no baseline {name!r} for this hardware ({fingerprint}); {others}"
-        run = self.base.run
-        if run.fingerprint not in (None, fingerprint):
-            return (
-                f"{self.base.told} is of other hardware or meters, {run.fingerprint}; this is {fingerprint}"
-            )
-        if not {case.case for case in run.cases} & set(self.cases):
-            return f"{self.base.told} has none of the cases of this run"
+        if base.run.fingerprint not in (None, fingerprint):
+            of_other = f"of other hardware or meters, {base.run.fingerprint}"
+            return f"{base.told} is {of_other}; this is {fingerprint}"
+        if not {case.case for case in base.run.cases} & set(self.cases):
+            return f"{base.told} has none of the cases of this run"
         return None
 
     def judge(self, head: RunSummary, again: RunSummary | None = None) -> Answer:
         """Hold a run against the gates; `again` is its alarmed cases, measured once more."""
-        question = Question(
-            ranked=self.ranked,
-            base=self.base,
-            selection=self.selection,
-            history=[run for run in self.history if run.path.resolve() != head.path.resolve()],
-            calibrated=self.calibrated,
-            leaves_out=self.leaves_out,
-            warnings=tuple(self.warnings),
-        )
+        others = tuple(run for run in self.known.history if run.path.resolve() != head.path.resolve())
+        known = replace(self.known, history=others)
+        question = Question(self.ranked, known, self.selection, self.leaves_out)
         self.answer = answer_question(question, head, again, strict=self.strict)
         return self.answer
 
@@ -246,11 +245,11 @@ class Judge:
     @property
     def told(self) -> str | None:
         """What the run was compared with, in words; None: nothing was asked to be compared."""
-        if self.base is not None:
-            return self.base.told
+        if self.known.base is not None:
+            return self.known.base.told
         return "nothing" if self.compares else None
 
-    def _chosen(self, index: Index, fingerprint: str) -> Base | None:
+    def _choose_base(self, index: Index, fingerprint: str) -> Base | None:
         if self.reference:
             return find_base(self.store, index, self.reference, fingerprint)
         pinned = find_usual_base(self.store, self.project.baseline, fingerprint)
