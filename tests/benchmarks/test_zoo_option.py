@@ -41,7 +41,8 @@ def suite(tmp_path):
 def test_an_added_network_is_trained_with_an_added_technique_and_compared_with_u_net(suite, folder, tmp_path):
     done = suite(
         "--zoo", str(folder), "-m", "case(arch='lab_net', technique='lab_rate')", "--epochs=1",
-        "--image-size=16", "--batch-size=32", "--energy-idle=0", "-p", "no:cacheprovider", "-p", "tests.simulated.tiny_u_net",
+        "--image-size=16", "--batch-size=32", "--energy-idle=0",
+        "-p", "no:cacheprovider", "-p", "tests.simulated.tiny_u_net",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = (tmp_path / "results").glob("*/*.json")
