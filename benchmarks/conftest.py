@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import re
@@ -51,6 +52,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--extras", action="store_true", help="beside the study's networks, run those of MONAI and smp, too"
     )
     option(
+        "--zoo",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="run the networks of PATH/architectures and the techniques of PATH/techniques, too",
+    )
+    option(
         "--skip-bad", action="store_true", help="leave out files that cannot be read; the record lists them"
     )
 
@@ -60,7 +69,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "extra: a network beyond the study's (--extras)")
     if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
         raise pytest.UsageError("-n: cases that run side by side share their joules; leave out -n")
+    added = contextlib.ExitStack()
+    config.add_cleanup(added.close)
     try:
+        for folder in (*zoo.find_installed_folders(), *config.getoption("zoo")):
+            added.enter_context(zoo.add_folder(config.invocation_params.dir / folder))
         chosen = budget(config)
         for arch, technique in itertools.product(architectures(config), techniques(config)):
             zoo.recipe(arch, technique, epochs=chosen.epochs, batch_size=chosen.batch_size)

@@ -63,6 +63,14 @@ def small_network(monkeypatch):
     monkeypatch.setattr("zoo.model.build.create_network", network)
 
 
+@pytest.fixture
+def native_bf16(monkeypatch):
+    """A CPU that has bf16 instructions, for tests of what bf16 computes; torch can emulate them."""
+    from tests.simulated.cpu import replace_instructions
+
+    replace_instructions(monkeypatch, has_bf16=True)
+
+
 @pytest.fixture(scope="session")
 def one():
     """What charts are drawn from: the machine that measures, alone."""

@@ -11,12 +11,15 @@ import zoo.architectures
 import zoo.classifiers
 import zoo.extras
 import zoo.techniques  # noqa: F401
+from zoo._entries import Entry, add_folder, find_installed_folders
 from zoo._registry import (
     architectures,
     classifiers,
     create,
     create_classifier,
     extras,
+    find_entry,
+    find_network,
     networks,
     techniques,
 )
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULTS_VERSION",
     "Diverged",
+    "Entry",
     "Epoch",
     "Ineffective",
     "Recipe",
@@ -41,6 +45,7 @@ __all__ = [
     "Setup",
     "Taught",
     "Trained",
+    "add_folder",
     "architectures",
     "classifiers",
     "create",
@@ -48,6 +53,9 @@ __all__ = [
     "epochs",
     "evaluate",
     "extras",
+    "find_entry",
+    "find_installed_folders",
+    "find_network",
     "macs_per_slice",
     "networks",
     "predict",

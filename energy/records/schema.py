@@ -68,14 +68,14 @@ def is_valid(data: Any) -> bool:
     """Tell whether `data`, as read from JSON, is a run file or a case record of ours, but not why not."""
     if not isinstance(data, Mapping):
         return False
-    if "benchmarks" not in data:
-        return bool(_validator("record").is_valid(data)) and not any(_record_problems(data))
-    valid = bool(_validator(None).is_valid(data))
-    return valid and not any(
-        problem
-        for benchmark in data["benchmarks"]
-        for problem in _record_problems(benchmark["extra_info"]["energy"])
-    )
+    part = None if "benchmarks" in data else "record"
+    try:
+        if not _validator(part).is_valid(data):
+            return False
+    except ValueError:  # a type that JSON does not have
+        return False
+    records = [data] if part else [benchmark["extra_info"]["energy"] for benchmark in data["benchmarks"]]
+    return not any(problem for record in records for problem in _record_problems(record))
 
 
 def is_plain(data: Any, where: Path | str) -> bool:

@@ -184,6 +184,14 @@ def test_a_damaged_record_in_a_file_is_found_by_its_number():
         check_run(data, "f.json")
 
 
+def test_what_json_schema_cannot_say_of_a_record_in_a_file_is_told_with_its_number():
+    data = run([record(), record("unet-bf16")])
+    data["benchmarks"][1]["extra_info"]["energy"]["metrics"]["dice"]["unit"] = "%"
+
+    with pytest.raises(RecordError, match=r"f\.json: benchmark 2: metrics, dice: unit %, better higher"):
+        check_run(data, "f.json")
+
+
 @pytest.mark.parametrize(
     "event", [{}, {"event": "begin", "run": "a"}, {"event": "start"}, {"event": "case", "run": "a"}, [], None]
 )
@@ -193,5 +201,9 @@ def test_what_is_no_journal_event_is_refused(event):
 
 
 def test_what_json_cannot_hold_is_refused_with_a_remedy():
+    odd = run([record()])
+    odd["benchmarks"][0]["extra_info"]["energy"]["metrics"]["total_kj"]["mean"] = {1.0}
+    with pytest.raises(RecordError, match=r"f\.json: .*; write JSON types"):
+        check_run(odd, "f.json")
     with pytest.raises(RecordError, match="write JSON types"):
         schema.to_json({"path": object()}, "here")

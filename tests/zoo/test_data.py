@@ -138,7 +138,7 @@ def test_a_gpu_s_loader_pins_what_the_recipe_says(data, technique, pinned):
 
 @pytest.mark.parametrize("others", ["", "+novograd", "+half_resolution", "+bf16"])
 @pytest.mark.parametrize("number", [8, 9])  # of 9 in batches of 4, a last batch of one slice is left out
-def test_slices_on_the_device_give_the_losses_of_the_disk_bit_for_bit(tmp_path, others, number):
+def test_slices_on_the_device_give_the_losses_of_the_disk_bit_for_bit(tmp_path, native_bf16, others, number):
     data = slices(tmp_path, train=number, size=32)
     resident = zoo.train(small_recipe("device_cache" + others), data, seed=3)
     plain = zoo.train(small_recipe((others or "+baseline")[1:]), data, seed=3)

@@ -36,7 +36,7 @@ def validation_losses(monkeypatch, *values: float) -> list[dict[str, torch.Tenso
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_bf16_is_seen_inside_the_network_and_never_in_the_loss(data, monkeypatch, precision):
+def test_bf16_is_seen_inside_the_network_and_never_in_the_loss(data, monkeypatch, native_bf16, precision):
     inside, into_loss, losses_seen = [], [], []
 
     def watched(*_):
@@ -188,7 +188,7 @@ def test_a_search_changes_the_rate_and_nothing_else(data, others, monkeypatch):
 # What it says of itself
 
 
-def test_the_setup_says_what_was_done(data):
+def test_the_setup_says_what_was_done(data, native_bf16):
     applied = zoo.train(small_recipe("paper", epochs=1), data).setup.applied
 
     assert applied["loading"]["from"] == "cache"
@@ -236,7 +236,7 @@ def test_the_setup_s_seconds_hold_the_cache_and_the_search(data, monkeypatch):
     assert setup.seconds > setup.applied["loading"]["fill_seconds"] + 0.3
 
 
-def test_a_training_is_silent(data, capfd):
+def test_a_training_is_silent(data, native_bf16, capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         zoo.train(small_recipe("paper"), data)

@@ -1,6 +1,6 @@
 """The best that is known here: what saved energy, and cost no Dice that could be told.
 
-Chosen by measurement on two CPU cores (no GPU has been tried): the tables are in README. Together the two
+Chosen by measurement on two CPU cores (no GPU has been tried): see results/README.md. Together the two
 saved 18 % of the energy on real slices and 25 % on a phantom, beyond the noise of three seeds. Nine in ten
 slices without brain are left out of the training (arXiv:1710.05381): 20 % on the phantom, a quarter of whose
 slices are empty, and 4 %, within the noise, on the real ones. All slices are kept on the device (as in

@@ -122,7 +122,9 @@ def warn_of_runs(base: RunSummary | None, head: RunSummary, matched: Sequence[Ma
 
 def _warn_of_seeds(good: Sequence[Matched]) -> Iterator[str]:
     """Yield which seeds are compared, where base and head have others."""
-    notes = Counter(describe_seeds(pair.base, pair.head) for pair in good if pair.base and pair.head)
+    notes = Counter(
+        describe_seeds(pair.base.seeds, pair.head.seeds) for pair in good if pair.base and pair.head
+    )
     for note, count in notes.items():
         if note:
             rest = "the repeats count as independent" if note == OTHER_SEEDS else "other repeats are left out"

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from types import MappingProxyType
@@ -194,12 +194,12 @@ def pair_values(
     if before is None or after is None:
         return _find_gap(scale.metric, base, head)
     early, late = _add_seeds(base, before), _add_seeds(head, after)
-    common = {seed for seed, _ in early} & {seed for seed, _ in late} - {None}
+    own, others = ({seed for seed, _ in repeats if seed is not None} for repeats in (early, late))
+    common, note = own & others, describe_seeds(own, others)
     if common:
         early, late = ([one for one in repeats if one[0] in common] for repeats in (early, late))
     if scale.relative and min(value for _, value in (*early, *late)) <= 0:
         return _find_gap_of_ratio(scale.metric, _take_values(early), _take_values(late))
-    note = describe_seeds(base, head)
     if not scale.by_seed:
         return _pair_unpaired(scale, _take_values(early), _take_values(late), note)
     if not (common and by_seed) or Counter(seed for seed, _ in early) != Counter(seed for seed, _ in late):
@@ -211,17 +211,16 @@ def pair_values(
     return _pair_unpaired(scale, _take_values(early), _take_values(late), note)
 
 
-def describe_seeds(base: CaseSummary, head: CaseSummary) -> str:
-    """Say which seeds are compared where base and head have others; empty where they have the same.
+def describe_seeds(base: Collection[int], head: Collection[int]) -> str:
+    """Say which seeds are compared where base and head have others; empty where they have the same, or none.
 
-    >>> one, three = (CaseSummary("a", "t", "ok", seeds=seeds) for seeds in ((0,), (0, 1, 2)))
-    >>> describe_seeds(one, three), describe_seeds(three, three)
-    ('seeds 0 of 0, 1, 2', '')
+    >>> describe_seeds([0], [0, 1, 2]), describe_seeds([0], [1, 2]), describe_seeds([0, 1], [1, 0, 1])
+    ('seeds 0 of 0, 1, 2', 'no seed in common', '')
     """
-    before, after = set(base.seeds), set(head.seeds)
+    before, after = set(base), set(head)
     if not before or not after or before == after:
         return ""
-    if not before & after:
+    if before.isdisjoint(after):
         return OTHER_SEEDS
     common, every = (", ".join(map(str, sorted(some))) for some in (before & after, before | after))
     return f"seeds {common} of {every}"
