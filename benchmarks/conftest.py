@@ -17,7 +17,7 @@ import zoo
 import zoo.device.power_limit
 from benchmarks import ladder_options, ladder_table, loads, overlays, reference
 from benchmarks.planner import Planner
-from benchmarks.suite import BUDGETS, Budget, Suite, measured_device, resolve_device
+from benchmarks.suite import BUDGETS, LONG_CASES, Budget, Suite, measured_device, resolve_device
 from energy.measuring import machine
 from energy.plugin import Device, Live, Place, Plan, Schedule, open_run, storage
 from energy.records.summary import CaseSummary
@@ -50,6 +50,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     option(
         "--extras", action="store_true", help="beside the study's networks, run those of MONAI and smp, too"
+    )
+    option(
+        LONG_CASES,
+        action="store_true",
+        help="on a small machine, run within --budget quick what takes minutes a case, too",
     )
     option(
         "--zoo",
@@ -208,6 +213,9 @@ def make_suite(config: pytest.Config) -> Suite:
         device,
         threads=machine.physical_cores(),
         allow_power_limit=config.getoption("allow_power_limit"),
+        leaves_out_long=config.getoption("budget") == "quick"
+        and not config.getoption("long_cases")
+        and not config.getoption("technique"),
         overlays=None
         if asked is None
         else overlays.check(config.invocation_params.dir / asked, storage(config)),

@@ -28,6 +28,7 @@ from zoo.results import Diverged, Epoch, Ineffective, Scores, Setup, Taught, Tra
 
 if TYPE_CHECKING:
     from zoo.availability import unavailable
+    from zoo.device.runtime import has_native_bf16
     from zoo.evaluation import evaluate, predict
     from zoo.size import macs_per_slice
     from zoo.training.distilling import teachers_recipe
@@ -56,6 +57,7 @@ __all__ = [
     "find_entry",
     "find_installed_folders",
     "find_network",
+    "has_native_bf16",
     "macs_per_slice",
     "networks",
     "predict",
@@ -70,6 +72,7 @@ __all__ = [
 _WITH_TORCH = {
     "epochs": "zoo.training.loop",
     "evaluate": "zoo.evaluation",
+    "has_native_bf16": "zoo.device.runtime",
     "macs_per_slice": "zoo.size",
     "predict": "zoo.evaluation",
     "teachers_recipe": "zoo.training.distilling",
