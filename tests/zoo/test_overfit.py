@@ -70,6 +70,7 @@ def test_every_network_is_asked():
     assert set(STEPS) == set(zoo.architectures())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STEPS)
 def test_a_network_learns_eight_slices_by_heart(name, phantom_folder, tmp_path):
     """Dice is that of a training step: with the statistics of its batch, and with dropout where there is."""
