@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import re
@@ -16,7 +17,7 @@ import zoo
 import zoo.device.power_limit
 from benchmarks import ladder_options, ladder_table, loads, overlays, reference
 from benchmarks.planner import Planner
-from benchmarks.suite import BUDGETS, Budget, Suite, measured_device, resolve_device
+from benchmarks.suite import BUDGETS, LONG_CASES, Budget, Suite, measured_device, resolve_device
 from energy.measuring import machine
 from energy.plugin import Device, Live, Place, Plan, Schedule, open_run, storage
 from energy.records.summary import CaseSummary
@@ -51,6 +52,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--extras", action="store_true", help="beside the study's networks, run those of MONAI and smp, too"
     )
     option(
+        LONG_CASES,
+        action="store_true",
+        help="on a small machine, run within --budget quick what takes minutes a case, too",
+    )
+    option(
+        "--zoo",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="run the networks of PATH/architectures and the techniques of PATH/techniques, too",
+    )
+    option(
         "--skip-bad", action="store_true", help="leave out files that cannot be read; the record lists them"
     )
 
@@ -60,7 +74,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "extra: a network beyond the study's (--extras)")
     if config.getoption("numprocesses", None) or hasattr(config, "workerinput"):
         raise pytest.UsageError("-n: cases that run side by side share their joules; leave out -n")
+    added = contextlib.ExitStack()
+    config.add_cleanup(added.close)
     try:
+        for folder in (*zoo.find_installed_folders(), *config.getoption("zoo")):
+            added.enter_context(zoo.add_folder(config.invocation_params.dir / folder))
         chosen = budget(config)
         for arch, technique in itertools.product(architectures(config), techniques(config)):
             zoo.recipe(arch, technique, epochs=chosen.epochs, batch_size=chosen.batch_size)
@@ -195,6 +213,9 @@ def make_suite(config: pytest.Config) -> Suite:
         device,
         threads=machine.physical_cores(),
         allow_power_limit=config.getoption("allow_power_limit"),
+        leaves_out_long=config.getoption("budget") == "quick"
+        and not config.getoption("long_cases")
+        and not config.getoption("technique"),
         overlays=None
         if asked is None
         else overlays.check(config.invocation_params.dir / asked, storage(config)),

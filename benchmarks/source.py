@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import zoo
-from zoo._registry import find, kind_of_network
 
 # Where a result begins; from there imports are followed within these packages. Their fronts are left out:
 # they hand on names, and compute nothing.
@@ -27,19 +26,18 @@ FOLLOWED = ("zoo", "fixtures")
 
 def digest_source(*recipes: zoo.Recipe, beside: tuple[str, ...] = ()) -> str:
     """Return the digest of what trains and evaluates recipes, and of modules beside."""
-    entries = dict.fromkeys(entry for recipe in recipes for entry in _list_entries(recipe))
-    found = [find(*entry) for entry in entries]
-    own = [f"zoo.{kind}.{entry.path.stem}" for (kind, _), entry in zip(entries, found, strict=True)]
+    entries = [entry for recipe in recipes for entry in _list_entries(recipe)]
+    own = (entry.module for entry in entries)
     modules = sorted(_digest(name) for name in reach((*BEGINNINGS, *own, *beside)))
-    return _hash([modules, [sorted(entry.parameters.items()) for entry in found]])
+    return _hash([modules, [sorted(entry.parameters.items()) for entry in entries]])
 
 
-def _list_entries(recipe: zoo.Recipe) -> list[tuple[str, str]]:
-    """Name what a recipe has of the registry: folder and name."""
+def _list_entries(recipe: zoo.Recipe) -> list[zoo.Entry]:
+    """List what a recipe has of the registry: its techniques, its network and its teacher's."""
     networks = [name for name in (recipe.architecture, recipe.teacher) if name is not None]
     return [
-        *(("techniques", name) for name in recipe.technique.split("+")),
-        *((kind_of_network(name), name) for name in networks),
+        *(zoo.find_entry("techniques", name) for name in recipe.technique.split("+")),
+        *(zoo.find_network(name) for name in networks),
     ]
 
 

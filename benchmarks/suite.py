@@ -24,6 +24,15 @@ LIBRARIES = ("torch", "monai", "numpy", "nibabel", "codecarbon")
 TARGET_DICE = 0.8
 # The technique that a budget may be made of: the study stopped early from the start.
 STOPPING = "early_stop"
+# What takes minutes within `quick` on few cores of a processor without bf16 instructions, where other cases
+# take seconds, by the field that asks for it. On two cores with AVX2, `compile` took 237 s of 26 minutes.
+LONG = {
+    "compile": "compiling every pass",
+    "teacher": "training a U-Net first",
+    "int8_qat": "exporting the network, and training it in emulated 8-bit integers,",
+}
+FEW_CORES = 4
+LONG_CASES = "--long-cases"
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,7 @@ class Suite:
     threads: int
     allow_power_limit: bool = False
     overlays: Path | None = None  # where predictions go; None: nowhere
+    leaves_out_long: bool = False  # cases that would take most of the time that `quick` may take
 
     def recipe(self, arch: str, technique: str) -> zoo.Recipe:
         """Return the recipe of a case: the technique applied to the suite's settings.
@@ -83,7 +93,18 @@ class Suite:
             return reason
         if recipe.power_limit_percent is not None and not self.allow_power_limit:
             return "changes a setting of the GPU; give --allow-power-limit to allow it, it is put back"
-        return self._already_done(recipe.technique.split("+"))
+        return self._already_done(recipe.technique.split("+")) or self._too_long(recipe)
+
+    def _too_long(self, recipe: zoo.Recipe) -> str | None:
+        """Say what would take too long of a quick run on this machine, or None."""
+        is_small = self.device == "cpu" and self.threads <= FEW_CORES and not zoo.has_native_bf16("cpu")
+        if not (self.leaves_out_long and is_small):
+            return None
+        long = next((why for name, why in LONG.items() if getattr(recipe, name)), None)
+        return long and (
+            f"{long} takes minutes of --budget quick on {self.threads} core(s) of a processor without bf16 "
+            f"instructions; {LONG_CASES} runs it all the same"
+        )
 
     def _already_done(self, names: list[str]) -> str | None:
         """Say which technique the budget has anyhow, so that it would be measured against itself, or None."""

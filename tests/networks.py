@@ -5,8 +5,10 @@ import torch
 from torch import nn
 
 import zoo
+from tests import study
 
 every_network = pytest.mark.parametrize("name", zoo.architectures())
+every_network_of_the_study = pytest.mark.parametrize("name", study.NETWORKS)
 
 
 def count(module: nn.Module) -> int:

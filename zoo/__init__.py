@@ -11,12 +11,15 @@ import zoo.architectures
 import zoo.classifiers
 import zoo.extras
 import zoo.techniques  # noqa: F401
+from zoo._entries import Entry, add_folder, find_installed_folders
 from zoo._registry import (
     architectures,
     classifiers,
     create,
     create_classifier,
     extras,
+    find_entry,
+    find_network,
     networks,
     techniques,
 )
@@ -25,6 +28,7 @@ from zoo.results import Diverged, Epoch, Ineffective, Scores, Setup, Taught, Tra
 
 if TYPE_CHECKING:
     from zoo.availability import unavailable
+    from zoo.device.runtime import has_native_bf16
     from zoo.evaluation import evaluate, predict
     from zoo.size import macs_per_slice
     from zoo.training.distilling import teachers_recipe
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULTS_VERSION",
     "Diverged",
+    "Entry",
     "Epoch",
     "Ineffective",
     "Recipe",
@@ -41,6 +46,7 @@ __all__ = [
     "Setup",
     "Taught",
     "Trained",
+    "add_folder",
     "architectures",
     "classifiers",
     "create",
@@ -48,6 +54,10 @@ __all__ = [
     "epochs",
     "evaluate",
     "extras",
+    "find_entry",
+    "find_installed_folders",
+    "find_network",
+    "has_native_bf16",
     "macs_per_slice",
     "networks",
     "predict",
@@ -62,6 +72,7 @@ __all__ = [
 _WITH_TORCH = {
     "epochs": "zoo.training.loop",
     "evaluate": "zoo.evaluation",
+    "has_native_bf16": "zoo.device.runtime",
     "macs_per_slice": "zoo.size",
     "predict": "zoo.evaluation",
     "teachers_recipe": "zoo.training.distilling",

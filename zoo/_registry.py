@@ -1,37 +1,21 @@
 """The folder is the registry: one file per entry, found by its name; a leading `_` marks machinery.
 
-A file whose entries differ in parameters only names them in a literal, VARIANTS = {name: {parameter: value}};
-its `build` or `apply` takes those parameters. Names are read without importing a file, and so without torch.
+Imports no torch, so that collecting cases is fast.
 """
 
-import ast
 import difflib
 import importlib
-import importlib.metadata
-import importlib.util
-import sys
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from zoo._entries import Entry, list_entries
 
 if TYPE_CHECKING:
     from torch import nn
-
-# What a file of another folder must define, by the folder it lies in.
-NEEDED = {"architectures": ("build", "MULTIPLE"), "techniques": ("apply",)}
-ENTRY_POINTS = "joulebench.zoo"  # whose values are packages with such folders
-
-
-@dataclass(frozen=True)
-class Entry:
-    """Where an entry is, and what sets it apart from others of its file."""
-
-    path: Path
-    parameters: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -117,15 +101,19 @@ def load_network(name: str) -> ModuleType | Variant:
     Raises:
         ValueError: if there is no such network, with the nearest names.
     """
-    return load(kind_of_network(name), name)
+    return load(_folder_of_network(name), name)
 
 
-def kind_of_network(name: str) -> str:
-    """Name the folder that a network is in.
+def find_network(name: str) -> Entry:
+    """Return where a network is, the study's or an extra, without importing it.
 
     Raises:
         ValueError: if there is no such network, with the nearest names.
     """
+    return find_entry(_folder_of_network(name), name)
+
+
+def _folder_of_network(name: str) -> str:
     require(name, networks(), "architecture")
     return "architectures" if name in architectures() else "extras"
 
@@ -134,21 +122,26 @@ def load(folder: str, name: str) -> ModuleType | Variant:
     """Import one entry of `zoo/FOLDER`.
 
     Raises:
-        ValueError: if there is no such entry, with the nearest names.
+        ValueError: if there is no such entry, with the nearest names, or that of an added folder is broken.
     """
-    entry = find(folder, name)
-    file = importlib.import_module(f"zoo.{folder}.{entry.path.stem}")
+    entry = find_entry(folder, name)
+    try:
+        file = importlib.import_module(entry.module)
+    except Exception as problem:
+        if entry.path.is_relative_to(Path(__file__).parent):
+            raise
+        raise ValueError(f"{entry.path}: {type(problem).__name__}: {problem}") from problem
     return Variant(file, entry.parameters) if entry.parameters else file
 
 
-def find(folder: str, name: str) -> Entry:
+def find_entry(folder: str, name: str) -> Entry:
     """Return where an entry of `zoo/FOLDER` is, without importing it.
 
     Raises:
         ValueError: if there is no such entry, with the nearest names.
     """
     require(name, _names(folder), folder.removesuffix("s"))
-    return _entries(folder)[name]
+    return list_entries(folder)[name]
 
 
 def require(name: str, names: Collection[str], kind: str) -> None:
@@ -164,135 +157,11 @@ def require(name: str, names: Collection[str], kind: str) -> None:
     raise ValueError(f"unknown {kind} {name!r}; {advice}")
 
 
-@contextmanager
-def add_folder(folder: Path) -> Iterator[None]:
-    """Have the networks of FOLDER/architectures and the techniques of FOLDER/techniques, too, for a block.
-
-    They become modules of `zoo.architectures` and `zoo.techniques`: Python's own list of a package's folders
-    is what says where those are.
-
-    Raises:
-        ValueError: there is neither folder, a file is not such an entry, or a name is taken.
-    """
-    added = {kind: folder / kind for kind in NEEDED if (folder / kind).is_dir()}
-    if not added:
-        raise ValueError(f"{folder}: holds no networks and no techniques; expected {_expected(folder)}")
-    for kind, path in added.items():
-        _refuse_unfit(kind, path)
-    importlib.invalidate_caches()
-    for kind, path in added.items():
-        _folders(kind).append(str(path))
-    try:
-        yield
-    finally:
-        for kind, path in added.items():
-            _folders(kind).remove(str(path))
-            for file in path.glob("*.py"):
-                sys.modules.pop(f"zoo.{kind}.{file.stem}", None)
-
-
-def find_installed_folders() -> tuple[Path, ...]:
-    """Return the folders that installed packages offer by an entry point of the group `joulebench.zoo`.
-
-    Raises:
-        ValueError: an entry point names no package.
-    """
-    found = []
-    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        try:
-            package = importlib.util.find_spec(point.value)
-        except ImportError:
-            package = None
-        if package is None or not package.submodule_search_locations:
-            raise ValueError(
-                f"the entry point {point.name} = {point.value} of the group {ENTRY_POINTS} names no package; "
-                f"expected one with a folder architectures or techniques"
-            )
-        found += map(Path, package.submodule_search_locations)
-    return tuple(found)
-
-
-def _expected(folder: Path) -> str:
-    return " or ".join(f"{folder / kind}/NAME.py" for kind in NEEDED)
-
-
-def _refuse_unfit(kind: str, folder: Path) -> None:
-    """Refuse a folder whose files cannot be entries, or would stand in the place of others."""
-    entries = _entries_in(str(folder))
-    known = _entries(kind) | (_entries("extras") if kind == "architectures" else {})
-    for name, entry in entries.items():
-        if name in known:
-            raise ValueError(f"{entry.path}: {name} is the name of {known[name].path} already; rename it")
-        missing = [word for word in NEEDED[kind] if word not in _defined(entry.path)]
-        if missing:
-            raise ValueError(f"{entry.path}: defines no {' and no '.join(missing)}; see CONTRIBUTING")
-    taken = {path.name: path for known in _folders(kind) for path in Path(known).glob("*.py")}
-    for path in folder.glob("*.py"):  # machinery, too: it is found by the name of its file
-        if path.name in taken and path.name != "__init__.py":
-            raise ValueError(f"{path}: {taken[path.name]} has that name already; rename it")
-
-
-def _defined(path: Path) -> set[str]:
-    """Name what a file defines, assigns or imports at its top level."""
-    names = set()
-    for node in _parse(path).body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names |= {alias.asname or alias.name for alias in node.names}
-        elif isinstance(node, ast.Assign | ast.AnnAssign):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            names |= {target.id for target in targets if isinstance(target, ast.Name)}
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
-            names.add(node.name)
-    return names
-
-
 def _require_positive(**numbers: int) -> None:
     for word, number in numbers.items():
         if number < 1:
             raise ValueError(f"{word} is {number}; expected 1 or more.")
 
 
-def _folders(kind: str) -> list[str]:
-    return importlib.import_module(f"zoo.{kind}").__path__
-
-
 def _names(kind: str) -> tuple[str, ...]:
-    return tuple(sorted(_entries(kind)))
-
-
-def _entries(kind: str) -> dict[str, Entry]:
-    return {name: entry for folder in _folders(kind) for name, entry in _entries_in(folder).items()}
-
-
-@cache
-def _entries_in(folder: str) -> Mapping[str, Entry]:
-    found: dict[str, Entry] = {}
-    for path in sorted(Path(folder).glob("[!_]*.py")):
-        for name, parameters in _variants(path).items():
-            if not name.isidentifier():
-                raise ValueError(f"{path}: {name!r} is no name; expected letters, digits and underscores")
-            if name in found:
-                raise ValueError(f"{path}: {name} is the name of {found[name].path} already; rename it")
-            found[name] = Entry(path, parameters)
-    return MappingProxyType(found)
-
-
-def _variants(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the entries of a file and their parameters: those of its VARIANTS, or one of the file's name."""
-    if "\nVARIANTS = " in path.read_text():
-        for node in _parse(path).body:
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "VARIANTS":
-                try:
-                    return ast.literal_eval(node.value)
-                except ValueError:
-                    raise ValueError(
-                        f"{path}: line {node.lineno}: VARIANTS is computed; expected a literal"
-                    ) from None
-    return {path.stem: {}}
-
-
-def _parse(path: Path) -> ast.Module:
-    try:
-        return ast.parse(path.read_text())
-    except SyntaxError as problem:
-        raise ValueError(f"{path}: line {problem.lineno}: {problem.msg}") from None
+    return tuple(sorted(list_entries(kind)))

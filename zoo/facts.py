@@ -32,9 +32,9 @@ class Facts:
     macs: int  # multiply-accumulates of one forward pass
     logits: tuple[int, ...]  # (classes, H, W)
     activation_bytes: int  # kept for the backward pass, in fp32
-    paper: str  # such as "Ronneberger et al. 2015"
-    identifier: str  # such as "arXiv:1505.04597"; "cited in ..." where the paper has none of its own
-    link: str
+    paper: str | None  # such as "Ronneberger et al. 2015"; None if its file names none
+    identifier: str | None  # such as "arXiv:1505.04597"; "cited in ..." where the paper has none of its own
+    link: str | None
 
 
 def every() -> list[Facts]:
@@ -46,7 +46,7 @@ def facts(name: str, image_size: int = IMAGE_SIZE) -> Facts:
     """Work out the facts of one network, without computing anything with it.
 
     Raises:
-        ValueError: if there is no such network, or its docstring does not name its paper.
+        ValueError: if there is no such network.
     """
     paper, identifier, link = _paper(name)
     return Facts(
@@ -62,15 +62,12 @@ def facts(name: str, image_size: int = IMAGE_SIZE) -> Facts:
     )
 
 
-def _paper(name: str) -> tuple[str, str, str]:
+def _paper(name: str) -> tuple[str, str, str] | tuple[None, None, None]:
     docstring = ast.get_docstring(ast.parse(Path(load_network(name).__file__).read_text())) or ""
     paragraphs = [" ".join(paragraph.split()) for paragraph in docstring.split("\n\n")]
     found = SOURCE.match(paragraphs[1]) if len(paragraphs) > 1 else None
     if found is None:
-        raise ValueError(
-            f"the docstring of {name} names no paper; expected a second paragraph such as "
-            f"'O. Ronneberger, P. Fischer, T. Brox, 2015. arXiv:1505.04597'."
-        )
+        return None, None, None
     cited = "cited in " if "as cited" in found["between"] else ""
     identifier = f"{cited}{found['kind']}{found['number']}"
     return f"{_cited(found['authors'])} {found['year']}", identifier, LINKS[found["kind"]] + found["number"]
@@ -95,7 +92,7 @@ HEADER = ("network", "parameters", "MACs at 256 px", "logits", "kept per slice",
 
 def text(rows: list[Facts]) -> str:
     """Lay facts out as a table for a terminal."""
-    cells = [HEADER, *(_cells(row, f"{row.paper}, {row.identifier}") for row in rows)]
+    cells = [HEADER, *(_cells(row, row.identifier) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(HEADER))]
     lines = []
     for line in cells:
@@ -107,13 +104,13 @@ def text(rows: list[Facts]) -> str:
 
 def markdown(rows: list[Facts]) -> str:
     """Lay facts out as a table for the README."""
-    linked = [_cells(row, f"{row.paper}, [{row.identifier}]({row.link})") for row in rows]
+    linked = [_cells(row, f"[{row.identifier}]({row.link})") for row in rows]
     named = [(f"`{name}`", *rest) for name, *rest in linked]
     lines = [HEADER, ("---", "--:", "--:", "--:", "--:", "---", "---"), *named]
     return "\n".join(f"| {' | '.join(line)} |".replace("|  |", "| |") for line in lines)
 
 
-def _cells(row: Facts, paper: str) -> tuple[str, ...]:
+def _cells(row: Facts, source: str) -> tuple[str, ...]:
     kept = f"{row.activation_bytes / 2**20:.1f} MiB"
     return (
         row.name,
@@ -121,6 +118,6 @@ def _cells(row: Facts, paper: str) -> tuple[str, ...]:
         f"{row.macs / 1e6:,.1f} M",
         " × ".join(map(str, row.logits)),
         kept,
-        paper,
+        f"{row.paper}, {source}" if row.paper else "its file names none",
         "extra" if row.extra else "",
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energy.commands import UsageError
-from energy.commands._storage import add_storage, tell
+from energy.commands._options import add_gates, add_storage, tell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,11 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("base", metavar="BASE", help="the revision that is compared with")
     parser.add_argument("head", metavar="HEAD", help="the revision in question")
     parser.add_argument("--rounds", type=int, default=1, metavar="N", help="of four visits each (default: 1)")
-    parser.add_argument(
-        "--fail", metavar="GATE", action="append", default=[], help="limit, e.g. kj_per_epoch:5%%, dice:0.01"
-    )
-    parser.add_argument("--strict", action="store_true", help="11 and 12 fail, too")
-    parser.add_argument("--all", action="store_true", help="also the unchanged cases of a large comparison")
+    add_gates(parser)
     parser.add_argument(
         "--own-instrument", action="store_true", help="each revision measures with its own energy/"
     )

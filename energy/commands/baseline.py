@@ -14,7 +14,7 @@ from pathlib import Path
 from energy.analysis.gates import baseline as baselines
 from energy.analysis.gates.baseline import Pin
 from energy.commands import UsageError
-from energy.commands._storage import add_storage
+from energy.commands._options import add_storage
 from energy.records.runfile import shorten_commit
 from energy.records.schema import RecordError
 from energy.records.store import Store

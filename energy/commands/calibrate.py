@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from energy.commands import UsageError
-from energy.commands._storage import add_storage
+from energy.commands._options import add_storage
 from energy.records.files import write_whole
 from energy.records.store import Store
 

@@ -20,7 +20,7 @@ from energy.analysis.gates import selection
 from energy.analysis.gates.judge import CONFIRMING, Judge
 from energy.analysis.gates.reference import is_pinned_somewhere
 from energy.commands import UsageError
-from energy.commands._storage import add_storage, tell
+from energy.commands._options import add_gates, add_storage, tell
 from energy.records.runfile import list_records
 from energy.records.store import Store
 from energy.records.summary import RunSummary, summarise_record, summarise_run
@@ -34,11 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     reference = parser.add_mutually_exclusive_group()
     reference.add_argument("--baseline", metavar="NAME", help="compare with this baseline (default: main)")
     reference.add_argument("--compare", metavar="REF", help="compare with this run, file, glob or baseline")
-    parser.add_argument(
-        "--fail", metavar="GATE", action="append", default=[], help="limit, e.g. kj_per_epoch:5%%, dice:0.01"
-    )
-    parser.add_argument("--strict", action="store_true", help="11 and 12 fail, too")
-    parser.add_argument("--all", action="store_true", help="also the unchanged cases of a large comparison")
+    add_gates(parser)
     add_storage(parser)
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from energy.commands import UsageError
-from energy.commands._storage import add_storage, tell
+from energy.commands._options import add_all, add_storage, tell
 from energy.records.store import Store
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--metrics", metavar="LIST", help="for example kj_per_epoch,dice (default: total_kj and dice)"
     )
-    parser.add_argument("--all", action="store_true", help="also the unchanged cases of a large comparison")
+    add_all(parser)
     parser.add_argument("--json", action="store_true", help="print the comparison as JSON")
     add_storage(parser)
 

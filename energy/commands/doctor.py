@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from energy.commands._storage import add_storage
+from energy.commands._options import add_storage
 from energy.records import files as disk
 
 if TYPE_CHECKING:

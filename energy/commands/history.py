@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from energy.commands import UsageError
-from energy.commands._storage import add_storage, tell
+from energy.commands._options import add_storage, tell
 from energy.records.metrics import METRICS
 from energy.records.store import Store
 from energy.text import explain_unknown

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from energy.commands import UsageError
-from energy.commands._storage import add_storage, tell
+from energy.commands._options import add_storage, tell
 from energy.records import journal
 from energy.records.index import Index
 from energy.records.runfile import StoreError, shorten_commit

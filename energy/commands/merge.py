@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from energy.commands import UsageError
-from energy.commands._storage import add_storage
+from energy.commands._options import add_storage
 from energy.records.store import Store, check_name
 
 

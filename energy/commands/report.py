@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from energy.commands import UsageError
+from energy.commands._options import add_results
 from energy.measuring import machine
 from energy.report.page import build, drawing
 
@@ -19,9 +20,7 @@ MOST_PROCESSES = 4
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument(
-        "results", nargs="*", default=["results"], metavar="RESULTS", help="(default: results)"
-    )
+    add_results(parser)
     parser.add_argument(
         "-o",
         "--output",

@@ -23,6 +23,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from energy.commands import UsageError
+from energy.commands._options import add_results
 from energy.commands.report import check_installed
 from energy.report.page import live
 
@@ -44,9 +45,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument(
-        "results", nargs="*", default=["results"], metavar="RESULTS", help="(default: results)"
-    )
+    add_results(parser)
     parser.add_argument("--port", type=int, default=8000, metavar="N", help="0: any free one (default: 8000)")
 
 

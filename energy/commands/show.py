@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from energy.commands import UsageError
-from energy.commands._storage import add_storage
+from energy.commands._options import add_storage
 from energy.records.runfile import list_records
 from energy.records.store import Store
 from energy.report.terminal import table

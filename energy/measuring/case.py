@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
-from energy.measuring import cooling as cooldown
+from energy.measuring import cooling
 from energy.measuring.cooling import Cooler, Cooling
 from energy.measuring.window import Window
 from energy.meters._meter import Meter
@@ -32,7 +32,7 @@ class Repeat:
     def flags(self) -> tuple[str, ...]:
         """Name what speaks against this repeat, in alphabetical order."""
         warm = self.cooling is not None and not self.cooling.is_cool
-        return tuple(sorted({*self.window.flags(), *([cooldown.FLAG] if warm else [])}))
+        return tuple(sorted({*self.window.flags(), *([cooling.FLAG] if warm else [])}))
 
     def observe(self, **values: float | None) -> None:
         """Record figures by metric, each in its metric's unit: `observe(dice=0.91)`. None is unknown.

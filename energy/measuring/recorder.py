@@ -116,8 +116,8 @@ class Recorder:
         return self._repeats.done.get(case, {})
 
     def measured(self) -> list[Record]:
-        """Return what has been measured so far, also by the run that this one repeats in part."""
-        return [*self.records, *(self.first.measured() if self.first is not None else [])]
+        """Return what has been measured so far, then what the run has that this one repeats in part."""
+        return [*self.records, *(self.first.whole_run() if self.first is not None else [])]
 
     def whole_run(self) -> list[Record]:
         """Return all records in the order of collection, those that a resumed run had finished among them.

@@ -33,6 +33,7 @@ def test_second(energy):
 """
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_for_3_seconds_says_so_in_that_case_only(tmp_path):
     project = Foreign(tmp_path, WAITS)
     run = project.start()
@@ -52,6 +53,7 @@ def test_a_run_that_was_stopped_for_3_seconds_says_so_in_that_case_only(tmp_path
     assert "paused" in said
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_on_one_machine_are_both_flagged_and_a_third_one_is_not(tmp_path):
     project = Foreign(tmp_path, WAITS)
 

@@ -118,3 +118,13 @@ def test_what_is_measured_once_more_stays_beside_the_run(begun, path):
     assert len(begun.whole_run()) == len(again.whole_run()) == 1
     assert len(again.measured()) == 2
     assert [event["event"] for event in journal.read_journal(path).events] == ["start", "case"]
+
+
+def test_what_is_measured_once_more_can_refer_to_what_a_resumed_run_had_finished(begun, path):
+    begun.keep(record("unet-baseline"))
+    going_on = resumed(path)
+    going_on.keep(record("a"))
+
+    again = going_on.again()
+
+    assert [kept["case"] for kept in again.measured()] == ["unet-baseline", "a"]

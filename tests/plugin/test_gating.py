@@ -320,8 +320,10 @@ def test_a_run_that_may_spend_enough_ends_as_any_other(fresh):
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "nan", "much"])
-def test_a_limit_that_is_no_energy_is_a_mistake(fresh, limit):
-    done = fresh.run(f"--energy-max-kj={limit}")
+def test_a_limit_that_is_no_energy_is_a_mistake(pytester, limit):
+    pytester.makepyfile("def test_case(energy):\n    energy(dict)\n")
 
-    assert done.code == 4, done.said
-    assert fresh.files() == []
+    result = pytester.runpytest_inprocess(f"--energy-max-kj={limit}", "--energy-autosave")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert not (pytester.path / "results").exists()

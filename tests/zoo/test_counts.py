@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 import zoo
-from tests.networks import count, every_network, noise
+from tests import study
+from tests.networks import count, every_network_of_the_study, noise
 from zoo.size import macs_per_slice
 
 # At one channel in and one class out.
@@ -441,11 +442,11 @@ PRODUCTS = {
 ATTENTION = {"efficientnet": 4 * 4 * (64 + 320)}
 
 
-def test_every_network_is_counted():
-    assert set(zoo.architectures()) == set(PARAMETERS)
+def test_every_network_of_the_study_is_counted():
+    assert set(study.NETWORKS) == set(PARAMETERS)
 
 
-@every_network
+@every_network_of_the_study
 def test_a_network_has_the_parameters_of_its_paper(name):
     assert count(zoo.create(name)) == PARAMETERS[name]
 
@@ -472,7 +473,7 @@ def test_a_network_multiplies_as_often_as_its_layers_and_their_pixels_say(name):
     assert macs_per_slice(name, 256) == sum(pixels * weights for pixels, weights in PRODUCTS[name].items())
 
 
-@every_network
+@every_network_of_the_study
 def test_multiply_accumulates_are_those_of_the_layers(name):
     """The truth is a second count: outputs of each layer times the products behind each."""
     total = 0

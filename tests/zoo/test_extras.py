@@ -14,7 +14,7 @@ from torch import nn
 
 import zoo
 from tests.networks import count, fresh, noise, step
-from zoo._registry import find, load, load_network, side_to_pad_to
+from zoo._registry import find_entry, load, load_network, side_to_pad_to
 from zoo.classifiers import vit
 from zoo.size import weightless
 
@@ -56,7 +56,7 @@ def shapes(name: str) -> nn.Module:
 
 
 def docstring(name: str, folder: str) -> str:
-    return ast.get_docstring(ast.parse(find(folder, name).path.read_text()))
+    return ast.get_docstring(ast.parse(find_entry(folder, name).path.read_text()))
 
 
 def test_an_extra_has_a_name_of_its_own():

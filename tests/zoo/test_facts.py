@@ -4,13 +4,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
 import zoo
+from tests import study
 from zoo import facts
 from zoo.size import activation_bytes_per_slice, kept_bytes, macs_per_slice
 
@@ -100,12 +100,16 @@ def test_a_paper_that_is_only_known_from_another_says_so(rows):
     assert rows["micronet"].identifier == "cited in arXiv:2405.15778"
 
 
-def test_a_docstring_without_a_paper_is_refused(monkeypatch, tmp_path):
-    nameless = tmp_path / "nameless.py"
-    nameless.write_text('"""A network.\n\nIt has layers.\n"""\n')
-    monkeypatch.setattr("zoo.facts.load_network", lambda name: SimpleNamespace(__file__=str(nameless)))
-    with pytest.raises(ValueError, match="the docstring of nameless names no paper; expected"):
-        facts.facts("nameless")
+def test_a_network_whose_file_names_no_paper_says_so(tmp_path):
+    (tmp_path / "architectures").mkdir()
+    (tmp_path / "architectures" / "nameless.py").write_text(
+        '"""A network.\n\nIt has layers.\n"""\nfrom zoo.architectures.contextnet import MULTIPLE, build\n'
+    )
+    with zoo.add_folder(tmp_path):
+        row = facts.facts("nameless")
+
+    assert (row.paper, row.identifier, row.link) == (None, None, None)
+    assert facts.text([row]).endswith("its file names none")
 
 
 def test_every_network_is_listed_and_the_extras_are_marked(rows):
@@ -117,7 +121,8 @@ def test_the_readmes_table_is_what_the_command_prints(rows):
     readme = (ROOT / "README.md").read_text()
     (table,) = re.findall(r"<!-- zoo -->\n(.*?)\n<!-- /zoo -->", readme, re.DOTALL)
 
-    assert table.strip() == facts.markdown(list(rows.values())), "run: python -m zoo --markdown"
+    listed = [rows[name] for name in (*study.NETWORKS, *zoo.extras())]
+    assert table.strip() == facts.markdown(listed), "run: python -m zoo --markdown"
 
 
 def test_the_command_prints_a_table():

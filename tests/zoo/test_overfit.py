@@ -9,6 +9,7 @@ import torch
 import fixtures
 import zoo
 from fixtures import phantom
+from tests import study
 from zoo.evaluation import count_pixels, pool_dice
 from zoo.training import losses as loss_functions
 
@@ -66,8 +67,8 @@ def _around_the_brain(pixels: torch.Tensor, mask: np.ndarray, size: int) -> torc
     return pixels[:, top : top + size, left : left + size]
 
 
-def test_every_network_is_asked():
-    assert set(STEPS) == set(zoo.architectures())
+def test_every_network_of_the_study_is_asked():
+    assert set(STEPS) == set(study.NETWORKS)
 
 
 @pytest.mark.slow

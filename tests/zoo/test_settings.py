@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import zoo
-from tests.networks import every_network, fresh, noise, outputs
+from tests.networks import every_network_of_the_study, fresh, noise, outputs
 
 # {probability: how many layers drop that much, and the layers that must fall silent with them}: the last
 # normalisation before a sum or a concatenation, or else the convolution that reads what was dropped.
@@ -64,7 +64,7 @@ def dropouts(model: nn.Module) -> list[Dropout]:
     return passed
 
 
-@every_network
+@every_network_of_the_study
 @torch.no_grad()
 def test_as_much_is_dropped_as_the_layers_list_says(name):
     passed = [layer.p for layer in dropouts(fresh(name))]
@@ -80,7 +80,7 @@ def test_whole_channels_are_dropped_but_in_contextnet(name):
     assert kinds == {nn.Dropout if name == "contextnet" else nn.Dropout2d}
 
 
-@every_network
+@every_network_of_the_study
 @torch.no_grad()
 def test_nothing_else_is_left_to_chance_but_efficientnets_depth(name):
     model = fresh(name).train()
@@ -117,14 +117,14 @@ def test_dropping_all_is_as_if_the_layer_before_the_sum_were_silent(name, p):
         layer.load_state_dict(kept)
 
 
-@every_network
+@every_network_of_the_study
 def test_batch_normalisation_keeps_the_authors_distance_from_zero(name):
     epsilons = {m.eps for m in zoo.create(name).modules() if isinstance(m, nn.BatchNorm2d)}
 
     assert epsilons == EPSILONS.get(name, {1e-5})
 
 
-@every_network
+@every_network_of_the_study
 @torch.no_grad()
 def test_logits_are_enlarged_with_corners_aligned_or_not(name):
     """Random logits for the head's, which differ too little from pixel to pixel in a fresh network."""

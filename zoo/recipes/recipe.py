@@ -134,7 +134,12 @@ def recipe(architecture: str, technique: str = "baseline", **changes: Any) -> Re
 
 def _applied(made: Recipe, names: Sequence[str]) -> Recipe:
     for name in names:
-        made = load("techniques", name).apply(made)
+        try:
+            made = load("techniques", name).apply(made)
+        except TypeError as problem:  # such as a field that there is not
+            raise ValueError(f"technique {name!r}: {problem}") from problem
+        if not isinstance(made, Recipe):
+            raise ValueError(f"technique {name!r} gives {made!r}; expected a Recipe.")
     return made
 
 

@@ -3,6 +3,9 @@
 IOReport is private to Apple and undocumented. Which functions there are, and what they take, is known from
 tools that use it: macmon (vladkens/macmon) and zeus-apple-silicon (ml-energy/zeus-apple-silicon). A sample is
 a dictionary whose "IOReportChannels" are dictionaries that other functions take apart.
+
+Not through zeus-apple-silicon itself (1.1.0): of a chip of several dies it keeps the last die's CPU and GPU
+only, it cuts every unit to whole mJ, and it builds on macOS alone, where none of our tests runs.
 """
 
 from __future__ import annotations

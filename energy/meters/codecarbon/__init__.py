@@ -19,7 +19,7 @@ from typing import Any
 
 from energy.meters._meter import Diagnosis, MeterUnavailable, OwnedMeter
 from energy.meters.codecarbon.tracker import build, look, silence, stop
-from energy.meters.nvml import visible as _boards
+from energy.meters.nvml.visible import Board, load, resolve
 from energy.reading import Count, Fault
 
 DOMAINS = ("cpu", "ram", "gpu")
@@ -206,13 +206,13 @@ def _guessed(part: Any, conf: dict[str, Any]) -> bool:
     return bool(part._is_generic_tdp) or part._tdp == WATTS_PER_UNKNOWN_THREAD * threads * sockets
 
 
-def _resolve(gpus: Sequence[str] | None, library: Any) -> tuple[_boards.Board, ...]:
+def _resolve(gpus: Sequence[str] | None, library: Any) -> tuple[Board, ...]:
     """Return the boards that CodeCarbon is to watch; none where NVML does not work, for it needs NVML too."""
     if gpus is not None and not gpus:
         return ()
     try:
-        library = _boards.load(library)
-        boards = _boards.resolve(library, gpus)
+        library = load(library)
+        boards = resolve(library, gpus)
     except MeterUnavailable:
         return ()
     library.nvmlShutdown()  # CodeCarbon starts NVML by itself

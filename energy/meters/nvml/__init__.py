@@ -16,8 +16,8 @@ from typing import Any
 
 from energy.meters._counting.sensors import SensorMeter
 from energy.meters._meter import Diagnosis, MeterUnavailable
-from energy.meters.nvml import visible as _boards
 from energy.meters.nvml.board import Gpu
+from energy.meters.nvml.visible import load, resolve
 from energy.reading import Count
 
 DOMAINS = ("gpu",)
@@ -39,8 +39,8 @@ def open(  # noqa: A001 -- every meter file has one
     """
     if gpus is not None and not gpus:
         raise MeterUnavailable("No GPU is to be measured.", "Name GPUs by UUID (`nvidia-smi -L`).")
-    library = _boards.load(library)
-    boards = _boards.resolve(library, gpus)
+    library = load(library)
+    boards = resolve(library, gpus)
     if not boards:
         library.nvmlShutdown()
         raise MeterUnavailable("No GPU is visible.", "Look at CUDA_VISIBLE_DEVICES and `nvidia-smi -L`.")

@@ -24,8 +24,7 @@ from energy.meters._counting.follow import Counter
 from energy.meters._counting.sensors import Gone, NoValue, Sensor, SensorMeter
 from energy.meters._meter import Diagnosis, MeterUnavailable
 from energy.meters._surroundings import Surroundings, surroundings
-from energy.meters.perf import events as _perf
-from energy.meters.perf.events import Event
+from energy.meters.perf.events import Event, list_events, open_event
 from energy.meters.rapl.zones import PLAUSIBLE_WATTS, are_readable
 from energy.reading import Count
 
@@ -51,7 +50,7 @@ class Linux:
 
     def open(self, kind: int, config: int, cpu: int) -> int:
         """Open an event and return its descriptor."""
-        return _perf.open_event(kind, config, cpu)
+        return open_event(kind, config, cpu)
 
     def read(self, descriptor: int) -> bytes:
         """Read an event's count; nothing if the kernel has given it up."""
@@ -84,7 +83,7 @@ def open(  # noqa: A001 -- every meter file has one
     kernel = kernel or Linux()
     opened: list[tuple[Event, int]] = []
     try:
-        for event in _perf.events(system / "sys"):
+        for event in list_events(system / "sys"):
             opened.append((event, kernel.open(event.kind, event.config, event.cpu)))
     except (OSError, MeterUnavailable) as problem:
         for _, descriptor in opened:

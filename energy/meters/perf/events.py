@@ -40,7 +40,7 @@ class Event:
     joules_per_count: float
 
 
-def events(sys: Path) -> list[Event]:
+def list_events(sys: Path) -> list[Event]:
     """Return the energy events of every package.
 
     Raises:

@@ -21,7 +21,7 @@ UDEV = (
 )
 
 
-def absent(root: Path, system: Path = SYSTEM) -> MeterUnavailable:
+def explain_absent(root: Path, system: Path = SYSTEM) -> MeterUnavailable:
     """Return why there are no packages under `root`, most certain cause first."""
     place = surroundings(system)
     if place.virtual:
@@ -50,7 +50,7 @@ def absent(root: Path, system: Path = SYSTEM) -> MeterUnavailable:
     )
 
 
-def closed(files: Sequence[Path], system: Path = SYSTEM) -> MeterUnavailable:
+def explain_closed(files: Sequence[Path], system: Path = SYSTEM) -> MeterUnavailable:
     """Return the commands that open the counters `files` to this user."""
     place = surroundings(system)
     chmod = f"`sudo chmod a+r {' '.join(map(str, files))}`"
@@ -63,7 +63,7 @@ def closed(files: Sequence[Path], system: Path = SYSTEM) -> MeterUnavailable:
     return MeterUnavailable(f"The RAPL counters are closed to this user ({files[0]}).", f"{commands}.")
 
 
-def unreadable(problem: Exception, system: Path = SYSTEM) -> MeterUnavailable:
+def explain_unreadable(problem: Exception, system: Path = SYSTEM) -> MeterUnavailable:
     """Return what to do about a counter that is there and cannot be read."""
     place = surroundings(system)
     remedy = (

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from energy.meters._meter import MeterUnavailable
-from energy.meters.rapl import help as _rapl_help
+from energy.meters.rapl.help import explain_absent, explain_closed, explain_unreadable
 
 PLAUSIBLE_WATTS = 1000.0  # twice what a package draws (Xeon 6900P, EPYC 9965: 500 W), whatever its limits say
 BURST_FACTOR = 2.0  # short-term limits exceed a constraint's stated maximum
@@ -115,16 +115,16 @@ def open_zones(
     """
     zones = _zones(root)
     if not any(zone.domain == "cpu" for zone in zones):
-        raise _rapl_help.absent(root, system)
+        raise explain_absent(root, system)
     files = [ZoneFile(zone) for zone in zones]
     try:
         chosen = _without_mirrors([file for file in files if _counts(file)], sleep)
     except PermissionError:
         _close(files)
-        raise _rapl_help.closed([zone.file for zone in zones], system) from None
+        raise explain_closed([zone.file for zone in zones], system) from None
     except (OSError, ValueError) as problem:
         _close(files)
-        raise _rapl_help.unreadable(problem, system) from None
+        raise explain_unreadable(problem, system) from None
     _close([file for file in files if file not in chosen])
     return chosen
 
