@@ -120,6 +120,13 @@ FAST = {
     "amd, 10 ms": lambda root, shape: amd_rig(root, shape, 0.01),
     "nvml, 20 ms": lambda root, shape: nvml_rig(root, shape, 0.02),
 }
+# A minute of a Jetson's files takes seconds to write.
+WINDOWS = [
+    (name, seconds)
+    for name in (*RIGS, *FAST)
+    for seconds in (1.0, 2.5, 10.05, 60.0)
+    if (name, seconds) != ("jetson", 60.0)
+]
 FAILING = [name for name in RIGS if name != "jetson"]  # whose rails fail one by one: test_jetson.py
 
 
@@ -144,9 +151,8 @@ def rig(request, tmp_path):
     return RIGS[request.param](tmp_path, SHAPES["constant"])
 
 
-@pytest.mark.parametrize("seconds", [1.0, 2.5, 10.05, 60.0])
+@pytest.mark.parametrize(("name", "seconds"), WINDOWS)
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("name", [*RIGS, *FAST])
 def test_the_truth_lies_in_the_band_of_every_figure(tmp_path, name, shape, seconds):
     rig = (RIGS | FAST)[name](tmp_path, SHAPES[shape])
 

@@ -369,7 +369,7 @@ def test_co2_is_the_energy_times_the_grid_factor(project, simulated):
 def test_cases_side_by_side_fail_instead_of_sharing_joules(project):
     project.makepyfile(SORTS)
 
-    result = run_alone(project, "-n", "2")
+    result = run_alone(project, "-n", "1")
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*share their joules: leave out pytest-xdist's -n*"])
