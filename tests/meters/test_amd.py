@@ -17,7 +17,7 @@ from tests.simulated.amd import (
     Library,
     VramType,
 )
-from tests.simulated.machine import Constant, Machine, Ramp, Sine, Square, Step, run, take
+from tests.simulated.machine import Constant, Machine, Ramp, Sine, Square, Step, measure, run, take
 
 SECOND = {
     "uuid": "5bff74a1-0000-1000-8012-7c3a9e0d44b1",
@@ -52,15 +52,6 @@ def metered(machine, *gpus, names=None, **library):
     return amd.open(names, library=made, clock=machine.now, sleep=machine.advance)
 
 
-def measured(machine, meter, seconds):
-    """Let 3.21 s pass, then measure a window; return its energy and the true joules."""
-    run(machine, meter, 3.21)
-    before = take(machine, meter)
-    run(machine, meter, seconds)
-    after = take(machine, meter)
-    return after - before, machine.energy(before.seconds, after.seconds)
-
-
 def figure(energy, source):
     return next(part for part in energy.domains if part.source == source)
 
@@ -75,7 +66,7 @@ def test_half_a_minute_is_right_to_one_percent(shape):
     machine = Machine(SHAPES[shape])
     meter = metered(machine)
 
-    energy, truth = measured(machine, meter, 30.0)
+    energy, truth = measure(machine, meter, 30.0)
 
     assert energy.joules() == pytest.approx(truth, rel=0.01)
     assert [part.source for part in energy.headline()] == ["amdsmi_counter"]
@@ -87,7 +78,7 @@ def test_power_is_found_under_each_of_its_names(key):
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu(power_key=key, energy_error=NOT_SUPPORTED))
 
-    energy, _ = measured(machine, meter, 10.0)
+    energy, _ = measure(machine, meter, 10.0)
 
     assert energy.joules() == pytest.approx(3000.0)
     assert [part.source for part in energy.domains] == ["amdsmi_power"]
@@ -97,7 +88,7 @@ def test_the_counter_of_an_older_amdsmi_has_another_name():
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu(old=True))
 
-    energy, _ = measured(machine, meter, 10.0)
+    energy, _ = measure(machine, meter, 10.0)
 
     assert figure(energy, "amdsmi_counter").joules == pytest.approx(3000.0, rel=0.01)
 
@@ -107,7 +98,7 @@ def test_a_counter_of_the_wrong_resolution_is_only_a_witness(factor):
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu(resolution=15.259 * factor))
 
-    energy, truth = measured(machine, meter, 20.0)
+    energy, truth = measure(machine, meter, 20.0)
 
     assert energy.joules() == pytest.approx(truth, rel=0.01)
     assert [part.source for part in energy.headline()] == ["amdsmi_power"]
@@ -118,7 +109,7 @@ def test_a_counter_that_is_off_by_a_fifth_is_flagged_over_time():
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu(resolution=15.259 * 0.8))
 
-    energy, _ = measured(machine, meter, 20.0)
+    energy, _ = measure(machine, meter, 20.0)
 
     assert energy.flags() == ("meters_disagree",)
 
@@ -127,7 +118,7 @@ def test_a_counter_that_does_not_move_is_only_a_witness_and_not_zero():
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu(stuck=True))
 
-    energy, truth = measured(machine, meter, 20.0)
+    energy, truth = measure(machine, meter, 20.0)
 
     assert energy.joules() == pytest.approx(truth, rel=0.01)
     assert figure(energy, "amdsmi_counter").joules is None
@@ -138,7 +129,7 @@ def test_a_counter_without_power_is_the_figure():
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu(power_error=NOT_SUPPORTED))
 
-    energy, truth = measured(machine, meter, 30.0)
+    energy, truth = measure(machine, meter, 30.0)
 
     assert [part.source for part in energy.domains] == ["amdsmi_counter"]
     assert energy.joules() == pytest.approx(truth, rel=0.01)
@@ -226,7 +217,7 @@ def test_every_visible_board_is_counted_once():
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu(), Gpu(**SECOND, shape=Constant(200.0)))
 
-    energy, _ = measured(machine, meter, 20.0)
+    energy, _ = measure(machine, meter, 20.0)
 
     assert energy.joules("gpu") == pytest.approx(10_000.0, rel=0.01)
     assert len(energy.headline()) == 2
@@ -237,7 +228,7 @@ def test_the_two_dies_of_an_mi250_are_one_board():
     dies = [Gpu(name="AMD Instinct MI250X"), Gpu(**SECOND, name="AMD Instinct MI250X", silent=True)]
     meter = metered(machine, *dies)
 
-    energy, _ = measured(machine, meter, 20.0)
+    energy, _ = measure(machine, meter, 20.0)
 
     (board,) = energy.headline()
     assert board.device == f"{dies[0].device},{dies[1].device}"
@@ -250,7 +241,7 @@ def test_one_die_of_an_mi250_is_all_of_the_board_and_flagged():
     dies = [Gpu(name="AMD Instinct MI250X"), Gpu(**SECOND, name="AMD Instinct MI250X", silent=True)]
     meter = metered(machine, *dies, names=(dies[1].uuid,))
 
-    energy, _ = measured(machine, meter, 20.0)
+    energy, _ = measure(machine, meter, 20.0)
 
     assert energy.joules() == pytest.approx(6000.0, rel=0.01)
     assert energy.flags() == ("shared_device",)
@@ -267,7 +258,7 @@ def test_a_board_that_tells_nothing_beside_one_that_does_leaves_the_total_unknow
     silent = Gpu(**SECOND, energy_error=NOT_SUPPORTED, power_error=NOT_SUPPORTED)
     meter = metered(machine, Gpu(), silent)
 
-    energy, _ = measured(machine, meter, 20.0)
+    energy, _ = measure(machine, meter, 20.0)
 
     assert energy.joules("gpu") is None
     assert any(

@@ -10,7 +10,7 @@ from energy.meters import apple
 from energy.meters._meter import MeterUnavailable
 from energy.meters.apple import ioreport as _ioreport
 from tests.simulated.apple import M1, M1_ULTRA, Chip
-from tests.simulated.machine import Constant, Machine, Ramp, Sine, Square, Step, run, take
+from tests.simulated.machine import Constant, Machine, Ramp, Sine, Square, Step, measure, run, take
 
 SHAPES = {
     "constant": Constant(40.0),
@@ -27,14 +27,6 @@ def metered(machine, gpus=None, **chip):
     return source, apple.open(gpus, source=source, clock=machine.now)
 
 
-def measured(machine, meter, seconds, settle=8.0):
-    run(machine, meter, settle)
-    before = take(machine, meter)
-    run(machine, meter, seconds)
-    after = take(machine, meter)
-    return after - before, machine.energy(before.seconds, after.seconds)
-
-
 def part(energy, device):
     return next(part for part in energy.domains if part.device == device)
 
@@ -44,7 +36,7 @@ def test_the_truth_lies_in_the_band_of_a_minute(shape):
     machine = Machine(SHAPES[shape])
     _, meter = metered(machine)
 
-    energy, truth = measured(machine, meter, 60.0)
+    energy, truth = measure(machine, meter, 60.0, settle_seconds=8.0)
 
     assert energy.band()[0] <= sum(SHARES.values()) * truth <= energy.band()[1]
 
@@ -53,7 +45,7 @@ def test_five_minutes_are_right_to_one_percent_and_unflagged():
     machine = Machine(Constant(40.0))
     _, meter = metered(machine)
 
-    energy, truth = measured(machine, meter, 300.0)
+    energy, truth = measure(machine, meter, 300.0, settle_seconds=8.0)
 
     for device, share in SHARES.items():
         assert part(energy, device).joules == pytest.approx(share * truth, rel=0.01)
@@ -64,7 +56,7 @@ def test_a_window_that_the_cpu_channel_cannot_resolve_is_flagged():
     machine = Machine(Constant(40.0))
     _, meter = metered(machine)
 
-    assert measured(machine, meter, 10.0)[0].flags() == ("window_too_short",)
+    assert measure(machine, meter, 10.0, settle_seconds=8.0)[0].flags() == ("window_too_short",)
 
 
 def test_an_edge_of_the_cpu_is_as_stale_as_its_channel_and_that_of_the_gpu_is_not():
@@ -83,7 +75,7 @@ def test_every_part_is_counted_once_and_called_modelled():
     machine = Machine(Constant(100.0))
     _, meter = metered(machine)
 
-    energy, _ = measured(machine, meter, 210.0)
+    energy, _ = measure(machine, meter, 210.0, settle_seconds=8.0)
 
     assert {(part.domain, part.device): round(part.joules, -2) for part in energy.headline()} == {
         ("cpu", "package-0"): 10500,
@@ -98,7 +90,7 @@ def test_the_dies_of_an_ultra_are_added_up():
     machine = Machine(Constant(100.0))
     _, meter = metered(machine, channels=M1_ULTRA)
 
-    energy, truth = measured(machine, meter, 300.0)
+    energy, truth = measure(machine, meter, 300.0, settle_seconds=8.0)
 
     for device, share in SHARES.items():
         assert part(energy, device).joules == pytest.approx(share * truth, rel=0.02), device
@@ -109,7 +101,7 @@ def test_a_channel_of_the_whole_chip_is_not_added_to_those_of_its_dies():
     channels = M1 | {"DIE_0_CPU Energy": ("mJ", 0.3), "DIE_1_CPU Energy": ("mJ", 0.2)}
     _, meter = metered(machine, channels=channels)
 
-    energy, truth = measured(machine, meter, 300.0)
+    energy, truth = measure(machine, meter, 300.0, settle_seconds=8.0)
 
     assert part(energy, "package-0").joules == pytest.approx(0.5 * truth, rel=0.02)
 
@@ -119,7 +111,7 @@ def test_channels_that_macos_has_frozen_are_unknown_and_not_zero():
     machine = Machine(Constant(40.0))
     _, meter = metered(machine, frozen=("CPU Energy", "ANE", "DRAM"))
 
-    energy, truth = measured(machine, meter, 60.0)
+    energy, truth = measure(machine, meter, 60.0, settle_seconds=8.0)
 
     assert [part(energy, device).joules for device in ("package-0", "package-0/dram", "apple-ane")] == [
         None
@@ -134,7 +126,7 @@ def test_a_neural_engine_that_sleeps_and_wakes_is_counted_right():
     machine = Machine(Constant(40.0))
     _, meter = metered(machine, asleep={"ANE": (1000.0, 1100.0)})
 
-    energy, _ = measured(machine, meter, 300.0)
+    energy, _ = measure(machine, meter, 300.0, settle_seconds=8.0)
 
     awake_seconds = 300.0 - (1100.0 - 1008.0)
     assert part(energy, "apple-ane").joules == pytest.approx(0.05 * 40.0 * awake_seconds, rel=0.02)
@@ -145,7 +137,7 @@ def test_a_neural_engine_that_never_wakes_has_drawn_nothing():
     machine = Machine(Constant(40.0))
     _, meter = metered(machine, asleep={"ANE": (900.0, 9000.0)})
 
-    energy, _ = measured(machine, meter, 60.0)
+    energy, _ = measure(machine, meter, 60.0, settle_seconds=8.0)
 
     assert part(energy, "apple-ane").joules == 0.0
 
@@ -154,7 +146,7 @@ def test_a_reset_is_no_energy():
     machine = Machine(Constant(40.0))
     _, meter = metered(machine, reset_at=1030.0)
 
-    energy, truth = measured(machine, meter, 60.0)
+    energy, truth = measure(machine, meter, 60.0, settle_seconds=8.0)
 
     assert "reset" in energy.flags()
     for device, share in SHARES.items():

@@ -15,7 +15,7 @@ from tests.simulated import amd as amd_boards
 from tests.simulated import apple as chips
 from tests.simulated import jetson as modules
 from tests.simulated import nvml as nvidia_boards
-from tests.simulated.machine import Constant, Machine, Ramp, Sine, Square, Step, run, take
+from tests.simulated.machine import Constant, Machine, Ramp, Sine, Square, Step, measure, run, take
 from tests.simulated.perf import Events
 from tests.simulated.powercap import Powercap, Zone
 
@@ -149,13 +149,9 @@ def rig(request, tmp_path):
 @pytest.mark.parametrize("name", [*RIGS, *FAST])
 def test_the_truth_lies_in_the_band_of_every_figure(tmp_path, name, shape, seconds):
     rig = (RIGS | FAST)[name](tmp_path, SHAPES[shape])
-    run(rig.machine, rig.meter, 8.0)
 
-    before = take(rig.machine, rig.meter)
-    run(rig.machine, rig.meter, seconds)
-    energy = take(rig.machine, rig.meter) - before
+    energy, truth = measure(rig.machine, rig.meter, seconds, settle_seconds=8.0)
 
-    truth = rig.machine.energy(before.seconds, before.seconds + energy.seconds)
     figures = {(part.source, part.device): part for part in energy.domains}
     for key, share in rig.parts.items():
         low, high = figures[key].band

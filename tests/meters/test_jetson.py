@@ -5,7 +5,7 @@ import pytest
 from energy.meters import jetson
 from energy.meters._meter import MeterUnavailable
 from tests.simulated.jetson import AGX_ORIN, AGX_XAVIER, NANO, ORIN_NX, TX2, XAVIER_NX, Board
-from tests.simulated.machine import Constant, Machine, Ramp, Sine, Square, Step, run, take
+from tests.simulated.machine import Constant, Machine, Ramp, Sine, Square, Step, measure, run, take
 
 UUID = "1833c8b5-aa92-5b0b-a8b3-6ea1e2f1a0d7"
 SHAPES = {
@@ -22,15 +22,6 @@ def metered(root, machine, monitors=AGX_ORIN, layout="hwmon", gpus=None):
     return board, jetson.open(gpus, root=root, clock=board.now)
 
 
-def measured(machine, meter, seconds):
-    """Let 3.21 s pass, then measure a window; return its energy and the machine's true joules."""
-    run(machine, meter, 3.21)
-    before = take(machine, meter)
-    run(machine, meter, seconds)
-    after = take(machine, meter)
-    return after - before, machine.energy(before.seconds, after.seconds)
-
-
 def rounded(energy):
     return {(part.domain, part.device): round(part.joules) for part in energy.headline()}
 
@@ -40,7 +31,7 @@ def test_half_a_minute_is_right_to_one_percent(tmp_path, shape):
     machine = Machine(SHAPES[shape])
     _, meter = metered(tmp_path, machine)
 
-    energy, truth = measured(machine, meter, 30.0)
+    energy, truth = measure(machine, meter, 30.0)
 
     assert energy.joules("gpu") == pytest.approx(0.5 * truth, rel=0.01)
 
@@ -84,7 +75,7 @@ def test_each_module_counts_its_parts_and_never_its_whole(tmp_path, monitors, la
     machine = Machine(Constant(50.0))
     _, meter = metered(tmp_path, machine, monitors, layout)
 
-    energy, _ = measured(machine, meter, 20.0)
+    energy, _ = measure(machine, meter, 20.0)
 
     assert rounded(energy) == joules
     assert energy.flags() == ()
@@ -95,7 +86,7 @@ def test_the_supply_of_the_module_is_a_witness(tmp_path, monitors, layout):
     machine = Machine(Constant(50.0))
     _, meter = metered(tmp_path, machine, monitors, layout)
 
-    energy, _ = measured(machine, meter, 20.0)
+    energy, _ = measure(machine, meter, 20.0)
 
     (whole,) = [part for part in energy.domains if part.domain == "machine"]
     assert whole.witness
@@ -106,7 +97,7 @@ def test_a_gpu_that_shares_its_rail_with_the_cpu_is_unknown_and_not_zero(tmp_pat
     machine = Machine(Constant(50.0))
     _, meter = metered(tmp_path, machine, ORIN_NX, gpus=(UUID,))
 
-    energy, _ = measured(machine, meter, 20.0)
+    energy, _ = measure(machine, meter, 20.0)
 
     (gpu,) = [part for part in energy.domains if part.domain == "gpu"]
     assert (gpu.device, gpu.joules) == (UUID, None)

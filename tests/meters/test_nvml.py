@@ -4,7 +4,7 @@ import pytest
 
 from energy.meters import nvml
 from energy.meters._meter import MeterUnavailable
-from tests.simulated.machine import Constant, Machine, Ramp, Sine, Square, Step, run, take
+from tests.simulated.machine import Constant, Machine, Ramp, Sine, Square, Step, measure, run, take
 from tests.simulated.nvml import (
     LIBRARY_NOT_FOUND,
     NO_PERMISSION,
@@ -31,15 +31,6 @@ def metered(machine, *gpus):
     return nvml.open(library=Library(machine, list(gpus)), clock=machine.now, sleep=machine.advance)
 
 
-def measured(machine, meter, seconds, jitter=0.0):
-    """Let 3.21 s pass, then measure a window; return its energy and the true joules."""
-    run(machine, meter, 3.21, jitter)
-    before = take(machine, meter)
-    run(machine, meter, seconds, jitter)
-    after = take(machine, meter)
-    return after - before, machine.energy(before.seconds, after.seconds)
-
-
 def figure(energy, source, device=None):
     return next(part for part in energy.domains if part.source == source and device in (None, part.device))
 
@@ -50,7 +41,7 @@ def test_the_truth_lies_in_the_band_of_a_board_with_a_gain_error(shape, gain):
     machine = Machine(SHAPES[shape])
     meter = metered(machine, Gpu(gain=gain))
 
-    energy, truth = measured(machine, meter, 60.0)
+    energy, truth = measure(machine, meter, 60.0)
 
     assert energy.band()[0] <= truth <= energy.band()[1]
 
@@ -62,7 +53,7 @@ def test_windows_of_ten_seconds_and_more_are_right_to_one_percent(shape, seconds
     machine = Machine(SHAPES[shape])
     meter = metered(machine, Gpu(step_seconds=step))
 
-    energy, truth = measured(machine, meter, seconds)
+    energy, truth = measure(machine, meter, seconds)
 
     assert energy.joules() == pytest.approx(truth, rel=0.01)
 
@@ -72,7 +63,7 @@ def test_a_window_that_ends_just_after_power_has_jumped_is_wrong_only_with_a_fla
     machine = Machine(Step(90.0, 650.0, at=13.5))
     meter = metered(machine, Gpu(step_seconds=0.1))
 
-    energy, truth = measured(machine, meter, 10.05)
+    energy, truth = measure(machine, meter, 10.05)
 
     assert energy.joules() != pytest.approx(truth, rel=0.01)
     assert energy.flags() == ("window_too_short",)
@@ -84,14 +75,14 @@ def test_a_window_that_the_counter_cannot_resolve_is_flagged(seconds):
     machine = Machine()
     meter = metered(machine, Gpu(step_seconds=0.1))
 
-    assert measured(machine, meter, seconds)[0].flags() == ("window_too_short",)
+    assert measure(machine, meter, seconds)[0].flags() == ("window_too_short",)
 
 
 def test_a_counter_that_moves_every_20_ms_resolves_shorter_windows():
     machine = Machine()
     meter = metered(machine, Gpu(step_seconds=0.02))
 
-    assert measured(machine, meter, 2.5)[0].flags() == ()
+    assert measure(machine, meter, 2.5)[0].flags() == ()
 
 
 @pytest.mark.parametrize("step", [0.02, 0.1])
@@ -108,7 +99,7 @@ def test_equal_samples_are_real_samples():
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu(counter_error=NOT_SUPPORTED))
 
-    energy, _ = measured(machine, meter, 10.0)
+    energy, _ = measure(machine, meter, 10.0)
 
     assert energy.joules() == pytest.approx(3000.0)
 
@@ -118,7 +109,7 @@ def test_a_board_without_counter_is_measured_by_its_power(shape):
     machine = Machine(SHAPES[shape])
     meter = metered(machine, Gpu(counter_error=NOT_SUPPORTED))
 
-    energy, truth = measured(machine, meter, 30.0)
+    energy, truth = measure(machine, meter, 30.0)
 
     assert [part.source for part in energy.headline()] == ["nvml_power"]
     assert energy.band()[0] <= truth <= energy.band()[1]
@@ -131,7 +122,7 @@ def test_pulses_that_fall_between_samples_stay_within_the_band_of_the_integral(p
     meter = metered(machine, Gpu(counter_error=NOT_SUPPORTED))
     machine.advance(phase)
 
-    energy, truth = measured(machine, meter, 30.0)
+    energy, truth = measure(machine, meter, 30.0)
 
     assert energy.band()[0] <= truth <= energy.band()[1]
 
@@ -140,7 +131,7 @@ def test_a_board_without_the_instant_field_is_asked_for_its_power_usage():
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu(instant=False, counter_error=NOT_SUPPORTED))
 
-    assert measured(machine, meter, 10.0)[0].joules() == pytest.approx(3000.0)
+    assert measure(machine, meter, 10.0)[0].joules() == pytest.approx(3000.0)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +150,7 @@ def test_a_power_that_may_be_a_mean_over_a_second_has_a_band_for_it(instant, arc
         counter_error=NOT_SUPPORTED,
     )
 
-    sampling = figure(measured(machine, metered(machine, gpu), 20.0)[0], "nvml_power").sampling_joules
+    sampling = figure(measure(machine, metered(machine, gpu), 20.0)[0], "nvml_power").sampling_joules
 
     assert (sampling < 150.0) == narrow
 
@@ -182,7 +173,7 @@ def test_what_has_flowed_since_the_last_move_is_estimated():
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu())
 
-    energy, truth = measured(machine, meter, 1.0)
+    energy, truth = measure(machine, meter, 1.0)
 
     assert energy.joules() == pytest.approx(truth, rel=0.05)
 
@@ -191,7 +182,7 @@ def test_a_steady_load_leaves_nothing_between_the_samples():
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu())
 
-    energy, _ = measured(machine, meter, 30.0, jitter=0.013)
+    energy, _ = measure(machine, meter, 30.0, jitter=0.013)
 
     assert figure(energy, "nvml_counter").sampling_joules < 1.0
 
@@ -200,7 +191,7 @@ def test_a_load_that_jumps_may_hide_a_step_of_each_jump():
     machine = Machine(Square(100.0, 300.0, period=2.0))
     meter = metered(machine, Gpu())
 
-    energy, _ = measured(machine, meter, 30.0)
+    energy, _ = measure(machine, meter, 30.0)
 
     assert figure(energy, "nvml_counter").sampling_joules == pytest.approx(30 * 200.0 * 0.1, rel=0.1)
 
@@ -224,7 +215,7 @@ def test_a_board_that_shows_no_power_is_measured_by_its_counter_alone():
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu(power_error=NOT_SUPPORTED))
 
-    energy, truth = measured(machine, meter, 30.0)
+    energy, truth = measure(machine, meter, 30.0)
 
     assert [part.source for part in energy.domains] == ["nvml_counter"]
     assert energy.band()[0] <= truth <= energy.band()[1]
@@ -234,7 +225,7 @@ def test_a_counter_without_power_knows_its_edges_from_its_own_pace():
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu(power_error=NOT_SUPPORTED))
 
-    energy, _ = measured(machine, meter, 2.5)
+    energy, _ = measure(machine, meter, 2.5)
 
     assert energy.flags() == ("window_too_short",)
 
@@ -247,7 +238,7 @@ def test_a_counter_and_an_integral_that_differ_are_flagged():
     library.nvmlDeviceGetTotalEnergyConsumption = lambda gpu: whole(gpu) // 2
     meter = nvml.open(library=library, clock=machine.now, sleep=machine.advance)
 
-    assert measured(machine, meter, 30.0)[0].flags() == ("meters_disagree",)
+    assert measure(machine, meter, 30.0)[0].flags() == ("meters_disagree",)
 
 
 def test_a_late_poll_is_a_gap_of_the_integral_and_none_of_the_counter():
@@ -275,7 +266,7 @@ def test_polls_that_are_a_little_late_are_no_gaps():
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu())
 
-    energy, truth = measured(machine, meter, 10.0, jitter=0.15)
+    energy, truth = measure(machine, meter, 10.0, jitter=0.15)
 
     assert energy.faults == ()
     assert figure(energy, "nvml_power").joules == pytest.approx(truth)
@@ -439,7 +430,7 @@ def test_a_mig_board_is_measured_whole_and_flagged_as_shared():
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu(mig=("MIG-0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0",)))
 
-    energy, _ = measured(machine, meter, 20.0)
+    energy, _ = measure(machine, meter, 20.0)
 
     assert energy.joules() == pytest.approx(6000.0, rel=0.01)
     assert energy.flags() == ("shared_device",)
@@ -466,7 +457,7 @@ def test_one_board_that_tells_nothing_keeps_the_total_unknown():
     machine = Machine(Constant(300.0))
     meter = metered(machine, Gpu(), Gpu(uuid=OTHER, counter_error=NOT_SUPPORTED, power_error=NOT_SUPPORTED))
 
-    energy, _ = measured(machine, meter, 20.0)
+    energy, _ = measure(machine, meter, 20.0)
 
     assert energy.joules() is None
     assert figure(energy, "nvml_counter", OTHER).reason == (

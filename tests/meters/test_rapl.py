@@ -4,7 +4,7 @@ import pytest
 
 from energy.meters import rapl
 from energy.meters._meter import MeterUnavailable
-from tests.simulated.machine import Constant, Machine, Ramp, Sine, Square, Step, run, take
+from tests.simulated.machine import Constant, Machine, Ramp, Sine, Square, Step, measure, run, take
 from tests.simulated.powercap import RANGE_UJ, SERVER, Powercap, Zone
 
 SHAPES = {
@@ -21,21 +21,13 @@ def metered(root, machine, *zones):
     return tree, rapl.open(root=root, clock=tree.now, sleep=tree.sleep)
 
 
-def measured(machine, meter, seconds):
-    run(machine, meter, 3.21)
-    before = take(machine, meter)
-    run(machine, meter, seconds)
-    after = take(machine, meter)
-    return after - before, machine.energy(before.seconds, after.seconds)
-
-
 @pytest.mark.parametrize("seconds", [1.0, 2.5, 5.0, 10.05, 30.0, 60.0])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_truth_lies_in_the_band_and_is_met_to_one_percent(tmp_path, shape, seconds):
     machine = Machine(SHAPES[shape])
     _, meter = metered(tmp_path, machine)
 
-    energy, truth = measured(machine, meter, seconds)
+    energy, truth = measure(machine, meter, seconds)
 
     assert energy.band()[0] <= truth <= energy.band()[1]
     assert energy.joules() == pytest.approx(truth, rel=0.01)
@@ -60,7 +52,7 @@ def test_packages_and_their_dram_count_and_nothing_that_overlaps_them(tmp_path):
     machine = Machine(Constant(100.0))
     _, meter = metered(tmp_path, machine, *SERVER)
 
-    energy, _ = measured(machine, meter, 20.0)
+    energy, _ = measure(machine, meter, 20.0)
 
     assert {(part.domain, part.device): round(part.joules) for part in energy.domains} == {
         ("cpu", "package-1"): 2000,
@@ -75,7 +67,7 @@ def test_an_mmio_package_without_a_twin_counts(tmp_path):
     machine = Machine(Constant(100.0))
     _, meter = metered(tmp_path, machine, Zone("intel-rapl-mmio:0", "package-0"))
 
-    assert measured(machine, meter, 20.0)[0].joules() == pytest.approx(2000.0)
+    assert measure(machine, meter, 20.0)[0].joules() == pytest.approx(2000.0)
 
 
 def test_a_dram_zone_that_always_shows_zero_is_left_out(tmp_path):
@@ -92,7 +84,7 @@ def test_a_wrap_is_counted_right(tmp_path):
         tmp_path, machine, Zone("intel-rapl:0", "package-0", start_uj=RANGE_UJ - 1_500_000_000)
     )
 
-    energy, truth = measured(machine, meter, 30.0)
+    energy, truth = measure(machine, meter, 30.0)
 
     assert energy.joules() == pytest.approx(truth, rel=1e-3)
     assert energy.faults == ()
@@ -107,7 +99,7 @@ def test_every_wrap_of_a_small_counter_is_seen(tmp_path):
         Zone("intel-rapl:0", "package-0", range_uj=1_000_000_000, start_uj=7, limit_watts=150.0),
     )
 
-    energy, truth = measured(machine, meter, 80.0)
+    energy, truth = measure(machine, meter, 80.0)
 
     assert energy.joules() == pytest.approx(truth, rel=1e-3)
 
@@ -171,7 +163,7 @@ def test_a_set_limit_above_the_rated_power_is_believed(tmp_path):
     (tmp_path / "intel-rapl:0" / "constraint_1_power_limit_uw").write_text("253000000\n")
     meter = rapl.open(root=tmp_path, clock=tree.now, sleep=tree.sleep)
 
-    energy, truth = measured(machine, meter, 20.0)
+    energy, truth = measure(machine, meter, 20.0)
 
     assert energy.joules() == pytest.approx(truth)
 
@@ -205,7 +197,7 @@ def test_a_counter_that_stands_still_is_unknown_not_zero(tmp_path):
     machine = Machine(Constant(0.0))
     _, meter = metered(tmp_path, machine)
 
-    energy, _ = measured(machine, meter, 10.0)
+    energy, _ = measure(machine, meter, 10.0)
 
     assert energy.joules() is None
     assert "stood still" in energy.headline()[0].reason

@@ -164,3 +164,12 @@ def run(machine, meter, seconds, jitter=0.0):
         machine.advance(min(meter.period_seconds + jitter, end - machine.now()))
         if machine.now() < end - 1e-9:
             meter.poll()
+
+
+def measure(machine, meter, seconds, settle_seconds=3.21, jitter=0.0):
+    """Let the meter settle, then measure a window; return its energy and the machine's true joules."""
+    run(machine, meter, settle_seconds, jitter)
+    before = take(machine, meter)
+    run(machine, meter, seconds, jitter)
+    after = take(machine, meter)
+    return after - before, machine.energy(before.seconds, after.seconds)

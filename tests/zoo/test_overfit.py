@@ -71,6 +71,7 @@ def test_every_network_of_the_study_is_asked():
     assert set(STEPS) == set(study.NETWORKS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STEPS)
 def test_a_network_learns_eight_slices_by_heart(name, phantom_folder, tmp_path):
     """Dice is that of a training step: with the statistics of its batch, and with dropout where there is."""

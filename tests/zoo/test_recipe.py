@@ -122,12 +122,13 @@ def test_what_the_study_kept_composes(one, other):
     assert composed(f"{one}+{other}") == differences(one) | differences(other)
 
 
-@pytest.mark.parametrize(("one", "other"), list(itertools.combinations(SINGLE, 2)))
-def test_techniques_compose_in_any_order_or_are_refused_in_any(one, other):
-    both, reverse = composed(f"{one}+{other}"), composed(f"{other}+{one}")
+@pytest.mark.parametrize("one", SINGLE)
+def test_techniques_compose_in_any_order_or_are_refused_in_any(one):
+    for other in SINGLE[SINGLE.index(one) + 1 :]:
+        both = composed(f"{one}+{other}")
 
-    assert both == reverse
-    assert both in (differences(one) | differences(other), "refused")
+        assert both == composed(f"{other}+{one}"), other
+        assert both in (differences(one) | differences(other), "refused"), other
 
 
 def test_techniques_are_applied_from_left_to_right(monkeypatch):
