@@ -241,5 +241,5 @@ def pytest_energy_plan(config: pytest.Config, items: list[pytest.Item]) -> Itera
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Show the ladder, if one was climbed."""
     run = open_run(config)
-    for line in ladder_table.of_run(run.recorder.whole_run()) if run is not None else ():
+    for line in ladder_table.tabulate_run(run.recorder.whole_run()) if run is not None else ():
         terminalreporter.write_line(line)

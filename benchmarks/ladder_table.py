@@ -22,7 +22,7 @@ def sentence(rung: Rung) -> str:
     return f"ladder: {rung.tried}{place}:{gain} {rung.verdict}{why}"
 
 
-def of_run(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def tabulate_run(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield the tables of the ladders that a run has climbed."""
     for record in records:
         if record["task"] == "ladder" and record["status"] == "ok":

@@ -75,7 +75,7 @@ class Planner:
     def _time(self, name: str, recipe: zoo.Recipe) -> Plan:
         seconds, kj = self._timed(recipe)
         if recipe.teacher is not None:  # every seed trains its own first
-            of_teacher = self._timed(zoo.teachers_recipe(recipe))
+            of_teacher = self._timed(zoo.make_teachers_recipe(recipe))
             seconds += of_teacher[0]
             kj = None if kj is None or of_teacher[1] is None else kj + of_teacher[1]
         return Plan(name, seconds, kj, f"from {TIMED_BATCHES} steps timed here")

@@ -64,7 +64,7 @@ def compare(case: Case, unet: Reference) -> None:
         repeat.observe(**{METRIC: _lost_pct(dice, repeat.observed["dice"])})
 
 
-def of_itself(case: Case) -> Reference:
+def refer_to_itself(case: Case) -> Reference:
     """Return the reference that the U-Net case is to itself."""
     return Reference({repeat.seed: repeat.observed["dice"] for repeat in case.repeats}, "this run")
 
@@ -89,11 +89,11 @@ def _train(suite: Suite, run: Run, live: Live) -> Reference:
     try:
         with run.extra_case(CASE) as case:
             training.run(case, recipe, suite, keys, live)
-            compare(case, of_itself(case))
+            compare(case, refer_to_itself(case))
     # Its record says what happened; the case that asked for it can still be measured.
     except Exception as problem:
         return Reference({}, f"the U-Net reference failed: {type(problem).__name__}: {problem}")
-    return of_itself(case)
+    return refer_to_itself(case)
 
 
 def _from(record: dict[str, Any], origin: str) -> Reference:

@@ -27,7 +27,7 @@ class Rungs:
         """Train and test every seed, with a record like any case's; a failure is a result, too."""
         if reason := self.suite.unavailable(recipe):
             return Result(skipped=reason)
-        return result_of(self._found(recipe) or self._trained(recipe))
+        return read_result(self._found(recipe) or self._trained(recipe))
 
     def _found(self, recipe: zoo.Recipe) -> dict[str, Any] | None:
         """Return the record that this run, or the one it goes on with, has of the recipe."""
@@ -49,7 +49,7 @@ class Rungs:
         return self.run.recorder.records[-1]
 
 
-def result_of(record: Mapping[str, Any]) -> Result:
+def read_result(record: Mapping[str, Any]) -> Result:
     """Return what a record says of Dice and energy."""
     if record["status"] != "ok":
         error = record["error"]

@@ -23,4 +23,4 @@ def test_training(
         pytest.skip("finished in the run that --energy-resume goes on with")
     unet = None if energy.name == reference.CASE else reference.find_or_train(suite, energy_run, energy_live)
     training.run(energy, recipe, suite, keys, energy_live)
-    reference.compare(energy, unet or reference.of_itself(energy))
+    reference.compare(energy, unet or reference.refer_to_itself(energy))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from zoo.device.runtime import has_native_bf16
     from zoo.evaluation import evaluate, predict
     from zoo.size import macs_per_slice
-    from zoo.training.distilling import teachers_recipe
+    from zoo.training.distilling import make_teachers_recipe
     from zoo.training.loop import epochs, train
     from zoo.training.warming import warm_up
 
@@ -59,10 +59,10 @@ __all__ = [
     "find_network",
     "has_native_bf16",
     "macs_per_slice",
+    "make_teachers_recipe",
     "networks",
     "predict",
     "recipe",
-    "teachers_recipe",
     "techniques",
     "train",
     "unavailable",
@@ -75,7 +75,7 @@ _WITH_TORCH = {
     "has_native_bf16": "zoo.device.runtime",
     "macs_per_slice": "zoo.size",
     "predict": "zoo.evaluation",
-    "teachers_recipe": "zoo.training.distilling",
+    "make_teachers_recipe": "zoo.training.distilling",
     "train": "zoo.training.loop",
     "unavailable": "zoo.availability",
     "warm_up": "zoo.training.warming",

@@ -31,13 +31,19 @@ class Entry:
     parameters: Mapping[str, Any]
 
 
-def list_entries(kind: str) -> dict[str, Entry]:
-    """Return the entries of `zoo/KIND` and of what is added to it, by name."""
-    return {
+def list_entries(kind: str) -> Mapping[str, Entry]:
+    """Return the entries of `zoo/KIND` and of what is added to it, sorted by name."""
+    return _sort_entries(kind, tuple(_folders(kind)))
+
+
+@cache  # a suite asks for them ten times a case
+def _sort_entries(kind: str, folders: tuple[str, ...]) -> Mapping[str, Entry]:
+    found = {
         name: Entry(path, f"zoo.{kind}.{path.stem}", parameters)
-        for folder in _folders(kind)
+        for folder in folders
         for name, (path, parameters) in _entries_in(folder).items()
     }
+    return MappingProxyType(dict(sorted(found.items())))
 
 
 @contextmanager
@@ -95,7 +101,7 @@ def _expected(folder: Path) -> str:
 def _refuse_unfit(kind: str, folder: Path) -> None:
     """Refuse a folder whose files cannot be entries, or would stand in the place of others."""
     entries = _entries_in(str(folder))
-    known = list_entries(kind) | (list_entries("extras") if kind == "architectures" else {})
+    known = {**list_entries(kind), **(list_entries("extras") if kind == "architectures" else {})}
     for name, (path, _) in entries.items():
         if name in known:
             raise ValueError(f"{path}: {name} is the name of {known[name].path} already; rename it")

@@ -164,4 +164,4 @@ def _require_positive(**numbers: int) -> None:
 
 
 def _names(kind: str) -> tuple[str, ...]:
-    return tuple(sorted(list_entries(kind)))
+    return tuple(list_entries(kind))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.device.runtime import settings
-from zoo.model.forward import logits_of
+from zoo.model.forward import compute_logits
 from zoo.recipes.recipe import Recipe
 from zoo.results import Scores
 
@@ -52,7 +52,7 @@ def _answers(model: nn.Module, split: Any, recipe: Recipe) -> Iterator[tuple[Ten
                     torch.from_numpy(np.array(array[start : start + recipe.batch_size])).to(recipe.device)
                     for array in (split.images, split.masks)
                 )
-                yield logits_of(recipe, model, image_NCHW), mask_NCHW
+                yield compute_logits(recipe, model, image_NCHW), mask_NCHW
     finally:
         model.train(was_training)
 

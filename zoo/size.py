@@ -43,7 +43,7 @@ def macs_per_slice(architecture: str, image_size: int, in_channels: int = 1) -> 
     return _macs(weightless(architecture, in_channels), architecture, image_size, in_channels)
 
 
-def macs_of(model: nn.Module, architecture: str, image_size: int, in_channels: int = 1) -> int:
+def count_macs(model: nn.Module, architecture: str, image_size: int, in_channels: int = 1) -> int:
     """Count the same of a network that is no longer the architecture's own, as after pruning."""
     return _macs(copy.deepcopy(model).to("meta"), architecture, image_size, in_channels)
 

@@ -5,15 +5,12 @@ says PASSES_ON gets what follows `--` as `args.passed_on`.
 """
 
 import argparse
-import importlib
-import pkgutil
 from collections.abc import Sequence
-from types import ModuleType
 from typing import NoReturn
 
+from energy._registry import list_entries, load_entry
 from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.text import explain_unknown
 
 
 class UsageError(Exception):
@@ -29,8 +26,7 @@ class _Parser(argparse.ArgumentParser):
 
 def names() -> tuple[str, ...]:
     """Return the names of the commands, sorted."""
-    found = (module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(sorted(name for name in found if not name.startswith("_")))
+    return list_entries(__name__)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -43,9 +39,11 @@ def run(arguments: Sequence[str]) -> int:
         print(_overview())
         return 0
     name, *rest = arguments
-    if name not in names():
-        raise UsageError(explain_unknown("command", name, names()))
-    command = _load(name)
+    # One command only: `list` must not wait for what `doctor` needs.
+    try:
+        command = load_entry(__name__, "command", name)
+    except ValueError as unknown:
+        raise UsageError(str(unknown)) from None
     parser = _Parser(prog=f"joulebench {name}", description=command.__doc__)
     command.add_arguments(parser)
     # argparse would look for positional arguments behind `--`, and has none left.
@@ -58,12 +56,8 @@ def run(arguments: Sequence[str]) -> int:
     return code
 
 
-def _load(name: str) -> ModuleType:
-    """Import one command only: `list` must not wait for what `doctor` needs."""
-    return importlib.import_module(f"{__name__}.{name}")
-
-
 def _overview() -> str:
     """Return one line per command, from the first line of its docstring."""
-    rows = [f"  {name:10} {(_load(name).__doc__ or '').splitlines()[0]}" for name in names()]
+    modules = ((name, load_entry(__name__, "command", name)) for name in names())
+    rows = [f"  {name:10} {(module.__doc__ or '').splitlines()[0]}" for name, module in modules]
     return "\n".join(["usage: joulebench COMMAND ...   (or python -m energy COMMAND ...)", "", *rows])

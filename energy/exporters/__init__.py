@@ -7,13 +7,12 @@ unknown is left out or empty and never 0, and a case that failed is still seen.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from energy._registry import list_entries, load_entry
 from energy.analysis.compare.result import Comparison
 from energy.text import explain_unknown
 
@@ -59,8 +58,7 @@ class Exported:
 
 def names() -> tuple[str, ...]:
     """Return the names of the formats, sorted."""
-    found = (module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(sorted(name for name in found if not name.startswith("_")))
+    return list_entries(__name__)
 
 
 def load(name: str) -> ModuleType:
@@ -72,4 +70,4 @@ def load(name: str) -> ModuleType:
     plain = name.replace("-", "_")
     if plain not in names():
         raise ExportError(explain_unknown("format", name, names()))
-    return importlib.import_module(f"{__name__}.{plain}")
+    return load_entry(__name__, "format", plain)

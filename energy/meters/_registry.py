@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol, cast
 
+from energy._registry import list_entries, load_entry
 from energy.meters._meter import Diagnosis, Meter
-from energy.text import explain_unknown
 
 
 class MeterFile(Protocol):
@@ -33,8 +30,7 @@ class OutsideFile(MeterFile, Protocol):
 
 def names() -> tuple[str, ...]:
     """Return the names of all meters, in alphabetical order."""
-    found = (module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
-    return tuple(sorted(name for name in found if not name.startswith("_")))
+    return list_entries("energy.meters")
 
 
 def meter_file(name: str) -> MeterFile:
@@ -43,7 +39,4 @@ def meter_file(name: str) -> MeterFile:
     Raises:
         ValueError: there is no meter of that name; the nearest names are given.
     """
-    known = names()
-    if name not in known:
-        raise ValueError(explain_unknown("meter", name, known))
-    return cast(MeterFile, importlib.import_module(f"energy.meters.{name}"))
+    return cast(MeterFile, load_entry("energy.meters", "meter", name))

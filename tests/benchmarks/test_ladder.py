@@ -236,7 +236,7 @@ def test_a_choice_is_without_effect_if_it_had_none_with_any_seed():
     idle, acted = "swa: averages 1 of 4 epochs", "plateau: never lowered the rate"
     record = {"status": "ok", "metrics": metrics, "setup": [seed(acted, idle), seed(idle)]}
 
-    assert rungs.result_of(record).without_effect == (idle,)
+    assert rungs.read_result(record).without_effect == (idle,)
 
 
 def test_a_dry_run_predicts_each_technique_of_the_ladder_alone():

@@ -368,7 +368,7 @@ def test_the_served_page_follows_the_run(opened, tmp_path):
         page = opened(url=url)
         assert page.inner_text("h1") == "No result yet"
         end_case(path, "enet-cache")
-        page.wait_for_selector("text=enet-cache", timeout=30_000)
+        page.wait_for_selector("text=enet-cache", timeout=120_000)  # a page takes long beside other work
 
         assert page.said == []
         assert {asked.removeprefix(url) for asked in page.asked} <= {"", "version.txt", "favicon.ico"}

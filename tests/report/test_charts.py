@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from energy._registry import load_entry
 from energy.records.metrics import summarise_metric
 from energy.report import charts
 from energy.report.charts import (
@@ -41,7 +42,7 @@ def test_a_chart_without_figures_says_why_in_one_sentence(name):
     functions = record("test_sorting", task="function", arch=None, technique=None, epochs=[], domains=[])
     functions["metrics"] = {"seconds": functions["metrics"]["seconds"]}
     for model in (Model(()), model_of(found([functions]))):
-        reason = charts._load(name).draw(model)
+        reason = load_entry("energy.report.charts", "chart", name).draw(model)
 
         assert isinstance(reason, str)
         assert 20 < len(reason) < 200
@@ -56,7 +57,7 @@ def test_every_chart_is_drawn_where_there_are_figures_for_it(three):
 
 
 def test_charts_have_places_of_their_own_and_the_studys_come_first(three):
-    places = [charts._load(name).PLACE for name in charts.names()]
+    places = [load_entry("energy.report.charts", "chart", name).PLACE for name in charts.names()]
 
     assert len(set(places)) == len(places) == 14
     assert [chart.part for chart in charts.draw(three).charts][:4] == ["study"] * 3 + ["more"]

@@ -382,13 +382,13 @@ def test_the_teacher_is_the_baseline_of_its_network_with_the_same_data_and_seed(
 def test_what_is_done_to_the_student_alone_leaves_its_teacher_the_baseline(others):
     recipe = zoo.recipe("squeeze_unet", "distill" + others)
 
-    assert zoo.teachers_recipe(recipe) == zoo.recipe("unet")
+    assert zoo.make_teachers_recipe(recipe) == zoo.recipe("unet")
 
 
 def test_what_all_trainings_of_a_recipe_share_its_teacher_has_too():
     recipe = zoo.recipe("squeeze_unet", "distill+bf16+cache+novograd", epochs=7)
 
-    assert zoo.teachers_recipe(recipe) == replace(
+    assert zoo.make_teachers_recipe(recipe) == replace(
         zoo.recipe("unet", "bf16+cache+novograd", epochs=7), technique="baseline"
     )
 

@@ -17,7 +17,7 @@ import zoo
 from tests.simulated.tiny_slices import TinySplit, discs, losses, network, slices, small_recipe, split
 from zoo.feeding import feed, resident
 from zoo.model import forward
-from zoo.model.forward import logits_of
+from zoo.model.forward import compute_logits
 from zoo.size import macs_per_slice
 from zoo.training import loop as training
 
@@ -387,7 +387,7 @@ def test_slices_are_shrunk_without_aliasing_and_logits_scaled_back_linearly(tech
     image = np.random.default_rng(0).normal(size=(2, 1, 128, 128))
     got, model = [], nn.Identity()
     model.register_forward_pre_hook(lambda layer, inputs: got.append(inputs[0]))
-    logits = logits_of(small_recipe(technique), model, torch.from_numpy(image).float())
+    logits = compute_logits(small_recipe(technique), model, torch.from_numpy(image).float())
     small = both_ways(shrunk, image, factor)
 
     np.testing.assert_allclose(got[0].numpy(), small, atol=1e-5)

@@ -8,7 +8,7 @@ from torch import nn
 import zoo
 from tests.simulated.tiny_slices import TinySplit, slices, small_recipe
 from zoo._registry import side_to_pad_to
-from zoo.model.forward import logits_of
+from zoo.model.forward import compute_logits
 
 
 def seen_by(recipe: zoo.Recipe, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -16,7 +16,7 @@ def seen_by(recipe: zoo.Recipe, image: torch.Tensor) -> tuple[torch.Tensor, torc
     got = []
     model = nn.Identity()
     model.register_forward_pre_hook(lambda layer, inputs: got.append(inputs[0]))
-    return logits_of(recipe, model, image), got[0]
+    return compute_logits(recipe, model, image), got[0]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_every_network_trains_on_slices_of_a_hundred_pixels(name):
     torch.manual_seed(0)
     recipe = zoo.recipe(name)
     model, image = zoo.create(name), torch.randn(2, 1, 100, 100)
-    logits = logits_of(recipe, model, image)
+    logits = compute_logits(recipe, model, image)
     logits.square().mean().backward()
 
     assert logits.shape == (2, 1, 100, 100)

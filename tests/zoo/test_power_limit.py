@@ -18,7 +18,7 @@ from tests.simulated.nvml import Gpu, Script
 from tests.simulated.tiny_slices import losses, network, slices, small_recipe
 from zoo.device import notes
 from zoo.device import power_limit as power
-from zoo.training.distilling import teachers_recipe
+from zoo.training.distilling import make_teachers_recipe
 
 ROOT = Path(__file__).parents[2]
 UUID = Gpu().uuid
@@ -28,7 +28,7 @@ import os, sys, time
 from pathlib import Path
 import zoo
 from zoo.device import power_limit as power
-power.uuid_of = lambda device: {uuid!r}
+power.find_uuid = lambda device: {uuid!r}
 with power.limited(zoo.recipe("unet", "power_limit_60")):
     if os.fork() == 0:
         time.sleep(12)
@@ -46,7 +46,7 @@ def board(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pynvml", board)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(ROOT)]))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(power, "uuid_of", lambda device: UUID)
+    monkeypatch.setattr(power, "find_uuid", lambda device: UUID)
     return board
 
 
@@ -323,7 +323,7 @@ def test_what_cannot_be_limited_is_skipped_with_the_reason(board, monkeypatch, p
 
 
 def test_a_mig_instance_is_no_board_to_limit(board, monkeypatch):
-    monkeypatch.setattr(power, "uuid_of", lambda device: "GPU-of-an-instance")
+    monkeypatch.setattr(power, "find_uuid", lambda device: "GPU-of-an-instance")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
 
     reason = power.unavailable(small_recipe(power_limit_percent=60, device="cuda:0"))
@@ -364,4 +364,4 @@ def test_the_suite_limits_only_if_allowed_to(monkeypatch, allowed, said):
 def test_a_teacher_is_trained_under_the_student_s_limit_and_sets_none_of_its_own():
     student = small_recipe(power_limit_percent=60, teacher="unet")
 
-    assert teachers_recipe(student).power_limit_percent is None
+    assert make_teachers_recipe(student).power_limit_percent is None

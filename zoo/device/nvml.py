@@ -30,7 +30,7 @@ def opened() -> Iterator[Any]:
         library.nvmlShutdown()
 
 
-def board_of(library: Any, uuid: str) -> Any:
+def find_board(library: Any, uuid: str) -> Any:
     """Return the handle of a whole board.
 
     Raises:
@@ -49,7 +49,7 @@ def set_limit(library: Any, uuid: str, milliwatts: int) -> None:
         PowerLimitError: the driver refuses; names the command that may be allowed to.
     """
     try:
-        library.nvmlDeviceSetPowerManagementLimit(board_of(library, uuid), milliwatts)
+        library.nvmlDeviceSetPowerManagementLimit(find_board(library, uuid), milliwatts)
     except library.NVMLError as problem:
         need = ", it needs root" if problem.value == NO_PERMISSION else ""
         raise PowerLimitError(

@@ -36,7 +36,7 @@ def unavailable(recipe: Recipe) -> str | None:
     if os.geteuid() != 0:
         return f"a power limit of {percent} % needs root: run the same command with `sudo -E`"
     try:
-        return _out_of_range(uuid_of(recipe.device), percent)
+        return _out_of_range(find_uuid(recipe.device), percent)
     except PowerLimitError as problem:
         return str(problem)
 
@@ -53,16 +53,16 @@ def limited(recipe: Recipe) -> Iterator[dict[str, float] | None]:
         yield None
         return
     undo_leftovers()
-    uuid = uuid_of(recipe.device)
+    uuid = find_uuid(recipe.device)
     with nvml.opened() as library:
-        board = nvml.board_of(library, uuid)
+        board = nvml.find_board(library, uuid)
         before = library.nvmlDeviceGetPowerManagementLimit(board)
         asked = _asked(library, board, recipe.power_limit_percent)
         with notes.kept({"uuid": uuid, "before_milliwatts": before, "lowered_milliwatts": asked}):
             yield _lower(library, uuid, asked)
 
 
-def uuid_of(device: str) -> str:
+def find_uuid(device: str) -> str:
     """Return the UUID of a torch device, as NVML writes it."""
     import torch
 
@@ -71,7 +71,7 @@ def uuid_of(device: str) -> str:
 
 def _out_of_range(uuid: str, percent: int) -> str | None:
     with nvml.opened() as library:
-        board = nvml.board_of(library, uuid)
+        board = nvml.find_board(library, uuid)
         lowest, highest = library.nvmlDeviceGetPowerManagementLimitConstraints(board)
         asked = _asked(library, board, percent)
     if lowest <= asked <= highest:
@@ -85,7 +85,7 @@ def _asked(library: Any, board: Any, percent: int) -> int:
 
 
 def _lower(library: Any, uuid: str, asked: int) -> dict[str, float]:
-    board = nvml.board_of(library, uuid)
+    board = nvml.find_board(library, uuid)
     before = library.nvmlDeviceGetEnforcedPowerLimit(board)
     if asked < before:
         nvml.set_limit(library, uuid, asked)

@@ -13,7 +13,7 @@ from zoo.recipes.recipe import Recipe
 from zoo.results import Ineffective
 
 
-def logits_of(recipe: Recipe, model: nn.Module, image: Tensor) -> Tensor:
+def compute_logits(recipe: Recipe, model: nn.Module, image: Tensor) -> Tensor:
     """Run a model on (N, C, H, W) in the recipe's precision; logits (N, classes, H, W).
 
     A size that the network cannot halve evenly is padded on all sides, and the logits are cropped back, so
@@ -40,7 +40,7 @@ class AsTheRecipeSays(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the logits of a batch."""
-        return logits_of(self.recipe, self.model, image)
+        return compute_logits(self.recipe, self.model, image)
 
 
 def _padded_logits(recipe: Recipe, model: nn.Module, image: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch.nn.utils import prune
 from zoo._registry import load_network, side_to_pad_to
 from zoo.recipes.recipe import Recipe
 from zoo.results import Ineffective
-from zoo.size import macs_of, parameters
+from zoo.size import count_macs, parameters
 
 EXAMPLE_SIDE = 32  # pixels; the graph of a network is the same at any
 CHANNEL_MULTIPLE = 8  # of channels stay in a layer: kernels work in blocks of so many
@@ -151,7 +151,7 @@ class ChannelPruner:
         kinds = nn.Conv2d | nn.ConvTranspose2d
         return {
             "params": parameters(self._model),
-            "macs_per_slice": macs_of(self._model, self._recipe.architecture, side, in_channels),
+            "macs_per_slice": count_macs(self._model, self._recipe.architecture, side, in_channels),
             "channels": sum(
                 layer.out_channels for layer in self._model.modules() if isinstance(layer, kinds)
             ),

@@ -24,7 +24,7 @@ def _within(low: float, high: float, open_low: bool = False) -> tuple[str, Any]:
     return f"a number from {low:g}{' (excluded)' if open_low else ''} to {high:g}", holds
 
 
-def _one_of(*choices: str) -> tuple[str, Any]:
+def _one_among(*choices: str) -> tuple[str, Any]:
     return "one of " + ", ".join(map(repr, choices)), lambda value: value in choices
 
 
@@ -57,8 +57,8 @@ RULES = tuple(
             "a whole number from 1 to 99, or None",
             lambda percent: percent is None or (type(percent) is int and 1 <= percent <= 99),
         ),
-        "loss": _one_of("dice", "bce", "mcc", "dice_bce", "focal", "bce_on_probabilities"),
-        "optimizer": _one_of(
+        "loss": _one_among("dice", "bce", "mcc", "dice_bce", "focal", "bce_on_probabilities"),
+        "optimizer": _one_among(
             "adam", "adamw_fused", "adam_8bit", "novograd", "novograd_foreach", "schedule_free", "muon"
         ),
         "learning_rate": _within(0, 10, open_low=True),
@@ -66,18 +66,18 @@ RULES = tuple(
         "amsgrad": _FLAG,
         "accumulate": _whole(1),
         "one_cycle_peak": ("a number above 0 and up to 100, or None", _is_peak),
-        "average": _one_of("none", "ema", "swa"),
+        "average": _one_among("none", "ema", "swa"),
         "ema_decay": _within(0, 0.99999, open_low=True),
         "swa_from": _within(0, 0.99),
-        "precision": _one_of("fp32", "bf16", "fp16"),
-        "weights": _one_of("fp32", "bf16", "fp16"),
-        "fp32_math": _one_of(None, "tf32", "ieee"),
+        "precision": _one_among("fp32", "bf16", "fp16"),
+        "weights": _one_among("fp32", "bf16", "fp16"),
+        "fp32_math": _one_among(None, "tf32", "ieee"),
         "channels_last": _FLAG,
         "compile": _FLAG,
         "cuda_graph": _FLAG,
         "checkpointing": _FLAG,
         "fp8_linear": _FLAG,
-        "loading": _one_of("disk", "cache", "device"),
+        "loading": _one_among("disk", "cache", "device"),
         "workers": _whole(0),
         "prefetch": _whole(1, optional=True),
         "persistent_workers": _FLAG,

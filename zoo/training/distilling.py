@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.model.forward import logits_of
+from zoo.model.forward import compute_logits
 from zoo.recipes.recipe import Recipe
 
 
-def teachers_recipe(recipe: Recipe) -> Recipe:
+def make_teachers_recipe(recipe: Recipe) -> Recipe:
     """Return how the teacher is trained: as the student, but for what is done to the student alone.
 
     That is what makes it small or special (pruning, integers, 8-bit products) and its compilation: the
@@ -45,13 +45,13 @@ class Teacher:
     """
 
     def __init__(self, recipe: Recipe, model: nn.Module) -> None:
-        self._recipe, self._as_teacher, self._model = recipe, teachers_recipe(recipe), model.eval()
+        self._recipe, self._as_teacher, self._model = recipe, make_teachers_recipe(recipe), model.eval()
         self._distances: list[Tensor] = []  # of the first batch and of the latest
 
     def mixed(self, loss: Tensor, logits_NCHW: Tensor, image_NCHW: Tensor) -> Tensor:
         """Mix a batch's loss by its masks with the student's distance from the teacher's answers, in fp32."""
         with torch.no_grad():
-            taught_NCHW = logits_of(self._as_teacher, self._model, image_NCHW)
+            taught_NCHW = compute_logits(self._as_teacher, self._model, image_NCHW)
         weight, temperature = self._recipe.distill_weight, self._recipe.distill_temperature
         distance = soft(logits_NCHW.float(), taught_NCHW.float(), temperature)
         self._distances[1:] = [distance.detach()]

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from zoo.feeding.feed import Feed
-from zoo.model.forward import growing_until, logits_of, recipe_in_epoch, side_seen
+from zoo.model.forward import compute_logits, growing_until, recipe_in_epoch, side_seen
 from zoo.model.pruning import Pruning
 from zoo.model.quantizing import Quantizing
 from zoo.recipes.recipe import Recipe
-from zoo.size import macs_of, macs_per_slice
+from zoo.size import count_macs, macs_per_slice
 from zoo.training import averaging, losses, optimizers
 from zoo.training.distilling import Teacher
 from zoo.training.prepare import Prepared
@@ -135,7 +135,7 @@ class Learner:
     def macs_per_slice(self, image_size: int) -> int:
         """Count the multiply-accumulates of one forward pass of the network as it is now."""
         if self.recipe.prune_channels:
-            return macs_of(self.judged, self.recipe.architecture, image_size)
+            return count_macs(self.judged, self.recipe.architecture, image_size)
         return macs_per_slice(self.recipe.architecture, image_size)
 
     def applied(self) -> dict[str, Any]:
@@ -153,7 +153,7 @@ class Learner:
     def step(self, image_NCHW: Tensor, mask_NCHW: Tensor) -> Tensor:
         """Learn from one batch; return its loss before that."""
         network = self.model if self.prepared is None else self.prepared.running
-        logits_NCHW = logits_of(self.recipe_now, network, image_NCHW)
+        logits_NCHW = compute_logits(self.recipe_now, network, image_NCHW)
         loss = self.loss(logits_NCHW, mask_NCHW)
         if self.teacher is not None:
             loss = self.teacher.mixed(loss, logits_NCHW, image_NCHW)
@@ -176,5 +176,5 @@ class Learner:
     @torch.no_grad()
     def judge(self, image_NCHW: Tensor, mask_NCHW: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss of one batch, and the logits, without learning from it."""
-        logits_NCHW = logits_of(self.recipe, self.judged, image_NCHW)
+        logits_NCHW = compute_logits(self.recipe, self.judged, image_NCHW)
         return self.loss(logits_NCHW, mask_NCHW), logits_NCHW

@@ -25,7 +25,7 @@ from zoo.model.forward import side_seen
 from zoo.recipes.recipe import Recipe
 from zoo.results import Diverged, Epoch, Setup, Taught, Trained
 from zoo.size import parameters
-from zoo.training.distilling import teachers_recipe
+from zoo.training.distilling import make_teachers_recipe
 from zoo.training.learner import Learner
 from zoo.training.setup import account_end, account_setup, find_learning_rate, refuse_untrainable
 
@@ -116,7 +116,7 @@ def _taught(recipe: Recipe, data: Any, seed: int) -> Generator[Taught, None, tup
     """Train the recipe's teacher, if it has one; return the seconds and the network."""
     if recipe.teacher is None:
         return 0.0, None
-    trained = train(teachers_recipe(recipe), data, seed)
+    trained = train(make_teachers_recipe(recipe), data, seed)
     best = trained.epochs[trained.best_epoch - 1]
     yield Taught(recipe.teacher, trained.seconds, len(trained.epochs), best.val_dice)
     return trained.seconds, trained.model

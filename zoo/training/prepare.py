@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from zoo.device.runtime import DTYPES
 from zoo.model.build import account_checkpointing, account_fp8
 from zoo.model.compiling import Compiled, Graphed
-from zoo.model.forward import logits_of, recipe_in_epoch, side_seen
+from zoo.model.forward import compute_logits, recipe_in_epoch, side_seen
 from zoo.recipes.recipe import Recipe
 from zoo.results import Ineffective
 from zoo.training import losses
@@ -77,12 +77,12 @@ class Prepared:
 
     def _learn(self, model: nn.Module, slices: int, stage: Recipe) -> None:
         image = self._empty(slices)
-        logits = logits_of(stage, model.train(), image)
+        logits = compute_logits(stage, model.train(), image)
         losses.build(self._recipe)(logits, torch.zeros_like(image)).backward()
 
     @torch.no_grad()
     def _judge(self, model: nn.Module, slices: int) -> None:
-        logits_of(self._recipe, model.eval(), self._empty(slices))
+        compute_logits(self._recipe, model.eval(), self._empty(slices))
 
     def _as_the_network_sees_it(self, image: Tensor) -> Tensor:
         """Return what becomes of a batch on its way to the network: its size, format and layout."""
@@ -92,7 +92,7 @@ class Prepared:
             seen.append(batch)
             return batch
 
-        logits_of(self._recipe, network, image)
+        compute_logits(self._recipe, network, image)
         return seen[0]
 
     def _empty(self, slices: int) -> Tensor:
@@ -134,7 +134,7 @@ def inspect_layers(recipe: Recipe, model: nn.Module, image_size: int) -> dict[st
     ]
     was_training = model.training
     with torch.no_grad():
-        logits_of(recipe, model.eval(), torch.zeros(2, 1, image_size, image_size, device=recipe.device))
+        compute_logits(recipe, model.eval(), torch.zeros(2, 1, image_size, image_size, device=recipe.device))
     model.train(was_training)
     for hook in hooks:
         hook.remove()

@@ -11,7 +11,7 @@ from zoo.device.runtime import settings, synchronize
 from zoo.feeding import loaders
 from zoo.model.build import build
 from zoo.recipes.recipe import Recipe
-from zoo.training.distilling import teachers_recipe
+from zoo.training.distilling import make_teachers_recipe
 from zoo.training.learner import Learner
 from zoo.training.setup import refuse_untrainable
 
@@ -29,11 +29,11 @@ def warm_up(recipe: Recipe, data: Any, batches: int = 2) -> float:
     refuse_untrainable(recipe, data, seed=0)
     gpus = [] if recipe.device == "cpu" else [torch.device(recipe.device)]
     with settings(recipe), torch.random.fork_rng(devices=gpus):
-        return _last_of(recipe, data, batches)
+        return _time_last(recipe, data, batches)
 
 
-def _last_of(recipe: Recipe, data: Any, batches: int) -> float:
-    teacher = build(teachers_recipe(recipe)) if recipe.teacher else None
+def _time_last(recipe: Recipe, data: Any, batches: int) -> float:
+    teacher = build(make_teachers_recipe(recipe)) if recipe.teacher else None
     learner = Learner(recipe, build(recipe).train(), recipe.learning_rate, batches, teacher)
     same = Dataset(data.train.items[: recipe.batch_size], loaders.transforms(recipe, data)[0])
     loader = loaders.in_process(same, recipe)

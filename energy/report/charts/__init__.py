@@ -7,12 +7,10 @@ sentence why there is none. A file whose name begins with `_` is machinery.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 
+from energy._registry import list_entries, load_entry
 from energy.report.charts._chart import Chart
 from energy.report.model import Model
 
@@ -27,8 +25,7 @@ class Drawn:
 
 def names() -> tuple[str, ...]:
     """Return the names of the kinds of chart, sorted."""
-    found = (module.name for module in pkgutil.iter_modules(__path__))
-    return tuple(sorted(name for name in found if not name.startswith("_")))
+    return list_entries(__name__)
 
 
 def draw(model: Model, stands: Callable[[Sequence[Chart]], None] | None = None) -> Drawn:
@@ -40,7 +37,8 @@ def draw(model: Model, stands: Callable[[Sequence[Chart]], None] | None = None) 
     """
     charts: list[Chart] = []
     reasons: list[tuple[str, str]] = []
-    for module in sorted(map(_load, names()), key=lambda module: module.PLACE):
+    modules = [load_entry(__name__, "chart", name) for name in names()]
+    for module in sorted(modules, key=lambda module: module.PLACE):
         drawn = module.draw(model)
         if isinstance(drawn, str):
             reasons.append((module.__name__.rpartition(".")[2], drawn))
@@ -49,7 +47,3 @@ def draw(model: Model, stands: Callable[[Sequence[Chart]], None] | None = None) 
             if stands:
                 stands(drawn)
     return Drawn(tuple(charts), tuple(reasons))
-
-
-def _load(name: str) -> ModuleType:
-    return importlib.import_module(f"{__name__}.{name}")
