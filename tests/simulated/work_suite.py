@@ -1,4 +1,4 @@
-"""A project of six cases whose joules are in closed form, run by real pytest processes, which WarmPython forks.
+"""A project of six cases whose joules are in closed form, run by real pytest processes of WarmPython.
 
 suite = WorkSuite(folder, warm_python)
 done = suite.run("--energy-fail=total_kj:5%", factors={"c": 1.1})
