@@ -1,8 +1,16 @@
-"""What the tests of the zoo share: torchao's patterns, exported once."""
+"""What the tests of the zoo share: slices written once, and torchao's patterns, exported once."""
 
 import copy
 
 import pytest
+
+from tests.simulated.tiny_slices import slices
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory):
+    """Slices of discs, 16 px wide, in train, val and test: for all tests, none of which may change a file."""
+    return slices(tmp_path_factory.mktemp("slices"))
 
 
 @pytest.fixture(scope="session")
