@@ -15,7 +15,9 @@ import pytest
 import fixtures
 import zoo
 import zoo.device.power_limit
-from benchmarks import ladder_options, ladder_table, loads, overlays, reference
+from benchmarks import loads, overlays, reference
+from benchmarks.ladder import options as ladder_options
+from benchmarks.ladder import table as ladder_table
 from benchmarks.planner import Planner
 from benchmarks.suite import BUDGETS, LONG_CASES, Budget, Suite, measured_device, resolve_device
 from energy.measuring import machine
