@@ -14,6 +14,7 @@ import torch
 from torch.utils.data import RandomSampler
 
 import zoo
+from tests.networks import count, weightless
 from tests.simulated.tiny_slices import losses, network, slices, small_recipe, split
 from zoo.size import macs_per_slice
 from zoo.training import loop as training
@@ -107,14 +108,17 @@ def test_it_learns(data):
     assert zoo.evaluate(trained.model, data.test, small_recipe()).dice > 0.9
 
 
-@pytest.mark.parametrize("name", zoo.architectures())
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name != "edanet")) for name in zoo.architectures()],
+)
 def test_every_network_of_the_zoo_trains(name, tmp_path, monkeypatch):
     monkeypatch.undo()
     wanted = zoo.recipe(name, epochs=1, batch_size=2, threads=1)
     trained = zoo.train(wanted, slices(tmp_path, train=2, val=1, size=32))
 
     assert math.isfinite(trained.epochs[0].loss)
-    assert trained.params == sum(weights.numel() for weights in zoo.create(name).parameters())
+    assert trained.params == count(weightless(name))
     assert trained.macs_per_slice == macs_per_slice(name, 32)
 
 
