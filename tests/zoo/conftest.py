@@ -4,12 +4,12 @@ import copy
 
 import pytest
 
-from tests.simulated.tiny_slices import slices
-
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
     """Slices of discs, 16 px wide, in train, val and test: for all tests, none of which may change a file."""
+    from tests.simulated.tiny_slices import slices  # here, as not every test of the zoo needs torch
+
     return slices(tmp_path_factory.mktemp("slices"))
 
 
