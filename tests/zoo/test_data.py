@@ -69,7 +69,7 @@ def test_so_many_processes_load_as_the_name_says(data, number):
     assert len(multiprocessing.active_children()) == before
 
 
-@pytest.mark.parametrize("technique", ["workers_2", "workers_4", "prefetch", "persistent_workers"])
+@pytest.mark.parametrize("technique", ["workers_2", "prefetch", "persistent_workers"])
 def test_who_loads_changes_no_loss(data, technique):
     trained = zoo.train(small_recipe(technique, epochs=2), data)
 

@@ -103,7 +103,7 @@ def test_an_epoch_s_loss_weighs_batches_by_their_slices(tmp_path, monkeypatch):
 
 
 def test_it_learns(data):
-    trained = zoo.train(small_recipe(epochs=60, learning_rate=0.03), data)
+    trained = zoo.train(small_recipe(loading="device", epochs=60, learning_rate=0.03), data)
 
     assert zoo.evaluate(trained.model, data.test, small_recipe()).dice > 0.9
 
@@ -145,8 +145,7 @@ def test_another_seed_gives_another_training(data):
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"loading": "cache"}, {"workers": 2}, {"workers": 2, "persistent_workers": True, "loading": "cache"}],
+    "changes", [{"loading": "cache"}, {"workers": 2, "persistent_workers": True, "loading": "cache"}]
 )
 def test_how_slices_are_loaded_changes_no_loss(data, changes):
     assert losses(zoo.train(small_recipe(**changes), data)) == losses(zoo.train(small_recipe(), data))
