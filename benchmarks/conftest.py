@@ -15,7 +15,9 @@ import pytest
 import fixtures
 import zoo
 import zoo.device.power_limit
-from benchmarks import ladder_options, ladder_table, loads, overlays, reference
+from benchmarks import loads, overlays, reference
+from benchmarks.ladder import options as ladder_options
+from benchmarks.ladder import table as ladder_table
 from benchmarks.planner import Planner
 from benchmarks.suite import BUDGETS, LONG_CASES, Budget, Suite, measured_device, resolve_device
 from energy.measuring import machine
@@ -127,7 +129,7 @@ def architectures(config: pytest.Config) -> tuple[str, ...]:
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say what is left out, for whoever looks for an extra and finds no case."""
+    """Say what is left out, for a user who looks for an extra and finds no case."""
     if config.getoption("extras"):
         return None
     return f"joulebench: the study's {len(zoo.architectures())} networks (--extras: {len(zoo.extras())} more)"

@@ -9,9 +9,11 @@ import dataclasses
 
 import pytest
 
-from benchmarks import ladder, ladder_table, reference
-from benchmarks.ladder_rule import RULE
-from benchmarks.rungs import Rungs
+from benchmarks import reference
+from benchmarks.ladder import table
+from benchmarks.ladder.protocol import START, climb, kept
+from benchmarks.ladder.rule import RULE
+from benchmarks.ladder.rungs import Rungs
 from benchmarks.source import digest_source
 from benchmarks.suite import Suite
 from energy.analysis.compare.noise import read_calibrated
@@ -22,7 +24,8 @@ OF_THE_RUNGS = (
     "total_kj", "gpu_kj", "cpu_kj", "ram_kj", "codecarbon_kj", "idle_kj", "co2_g", "mean_watts",
     "peak_rss_mib", "temp_rise_c",
 )  # fmt: skip
-PROTOCOL = ("benchmarks.ladder", "benchmarks.ladder_rule", "benchmarks.rungs")  # whose code decides
+# Whose code decides what is kept.
+PROTOCOL = ("benchmarks.ladder.protocol", "benchmarks.ladder.rule", "benchmarks.ladder.rungs")
 NO_UNET = f"{reference.CASE} has no stored record of this budget, and the ladder does not need it"
 
 
@@ -35,7 +38,7 @@ def test_ladder(
     energy_live: Live,
 ) -> None:
     noise = read_calibrated(energy_run.store.root / energy_run.fingerprint).get("total_kj")
-    start = suite.recipe(arch, ladder.START)
+    start = suite.recipe(arch, START)
     protocol = {
         "arch": arch,
         "order": list(order),
@@ -65,12 +68,12 @@ def test_ladder(
     measure = Rungs(suite, energy_run, energy_live, unet).measure
     rungs = []
     with energy.window() as repeat:
-        for rung in ladder.climb(order, lambda names: suite.recipe(arch, names), measure, noise):
+        for rung in climb(order, lambda names: suite.recipe(arch, names), measure, noise):
             rungs.append(rung)
-            energy_live.say(ladder_table.sentence(rung))
-    kept = ladder.kept(rungs)
-    energy.describe(recipe=dataclasses.asdict(suite.recipe(arch, kept)))
-    repeat.facts["ladder"] = protocol | {"rungs": [dataclasses.asdict(rung) for rung in rungs], "kept": kept}
+            energy_live.say(table.sentence(rung))
+    held = kept(rungs)
+    energy.describe(recipe=dataclasses.asdict(suite.recipe(arch, held)))
+    repeat.facts["ladder"] = protocol | {"rungs": [dataclasses.asdict(rung) for rung in rungs], "kept": held}
     # The window holds what each rung's record has already, or of a resumed climb only what was left to do.
     repeat.observe(**dict.fromkeys(OF_THE_RUNGS))
     energy.explain(**dict.fromkeys(OF_THE_RUNGS, "see the records of the rungs"))

@@ -215,7 +215,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     folder = path.parent
     if not folder.is_dir():
         folder.mkdir()
-        # The folder ignores itself: what is derived is not committed, whoever owns the results.
+        # The folder ignores itself: what is derived is not committed.
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     connection = sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)
     try:

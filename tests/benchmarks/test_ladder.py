@@ -14,9 +14,9 @@ import pytest
 from scipy import stats
 
 import zoo
-from benchmarks import ladder, ladder_options, ladder_table, rungs
-from benchmarks.ladder import Result, climb
-from benchmarks.ladder_rule import ON_ONE_SEED, judge
+from benchmarks.ladder import options, protocol, rungs, table
+from benchmarks.ladder.protocol import Result, climb
+from benchmarks.ladder.rule import ON_ONE_SEED, judge
 from energy.analysis.compare.result import Noise
 
 ROOT = Path(__file__).parents[2]
@@ -131,7 +131,7 @@ def test_what_gains_is_built_upon_and_what_does_not_is_dropped():
     assert measured == ["baseline", "cache", "cache+augment", "cache+plateau"]
     assert [rung.verdict for rung in rungs] == ["start", "kept", "dropped", "kept"]
     assert [rung.gain for rung in rungs] == [None, *map(pytest.approx, (1.0, -0.05, 0.25))]
-    assert ladder.kept(rungs) == "cache+plateau"
+    assert protocol.kept(rungs) == "cache+plateau"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_what_contradicts_something_held_is_tried_in_its_place(six, then, kept):
 
     assert measured[3:] == ["cache+workers_6", f"{then}+augment"]
     assert rungs[3].replaces == ("workers_4",)
-    assert ladder.kept(rungs) == kept
+    assert protocol.kept(rungs) == kept
 
 
 def test_a_rung_that_breaks_or_cannot_be_is_passed_by():
@@ -163,7 +163,7 @@ def test_a_rung_that_breaks_or_cannot_be_is_passed_by():
         ("failed", "diverged: nan"),
         ("skipped", "no bfloat16 here"),
     ]
-    assert ladder.kept(rungs) == "augment"
+    assert protocol.kept(rungs) == "augment"
 
 
 def test_what_could_not_act_is_dropped_however_good_its_figures_are():
@@ -172,7 +172,7 @@ def test_what_could_not_act_is_dropped_however_good_its_figures_are():
     rungs, _ = climbed({"baseline": 1.0, "plateau": idle, "cache": 1.2}, "plateau", "cache")
 
     assert (rungs[1].verdict, rungs[1].why) == ("dropped", "no effect here: plateau: patience 5, 2 epochs")
-    assert ladder.kept(rungs) == "cache"
+    assert protocol.kept(rungs) == "cache"
 
 
 def test_a_combination_that_makes_no_sense_is_skipped_with_its_reason():
@@ -199,9 +199,9 @@ def test_a_ladder_without_a_first_rung_is_an_error():
 
 
 def test_the_study_s_order_is_made_of_techniques_that_exist_and_each_makes_sense():
-    for name in ladder.study_order():
+    for name in protocol.study_order():
         recipe(name)
-    assert set(ladder.STUDY_ORDER) == set(ladder.study_order())
+    assert set(protocol.STUDY_ORDER) == set(protocol.study_order())
 
 
 def test_the_table_shows_every_rung_with_its_figures():
@@ -209,7 +209,7 @@ def test_the_table_shows_every_rung_with_its_figures():
         {"baseline": 1.0, "workers_4": 2.0, "workers_6": Result(skipped="why not")}, "workers_4", "workers_6"
     )
     shown = "\n".join(
-        ladder_table.lines(
+        table.lines(
             {
                 "arch": "unet",
                 "seeds": [0],
@@ -242,7 +242,7 @@ def test_a_choice_is_without_effect_if_it_had_none_with_any_seed():
 def test_a_dry_run_predicts_each_technique_of_the_ladder_alone():
     item = SimpleNamespace(callspec=SimpleNamespace(params={"arch": "unet", "order": ("cache", "bf16")}))
 
-    assert ladder_options.trainings(item) == [("unet", "baseline"), ("unet", "cache"), ("unet", "bf16")]
+    assert options.trainings(item) == [("unet", "baseline"), ("unet", "cache"), ("unet", "bf16")]
 
 
 # As its user runs it

@@ -122,7 +122,17 @@ def test_what_changes_no_result_changes_no_digest(tree, before, edit):
             set(RECIPES),
         ),
     ],
-    ids=["training", "data", "split", "arrays", "technique", "variant", "network", "shared", "another_module"],
+    ids=[
+        "training",
+        "data",
+        "split",
+        "arrays",
+        "technique",
+        "variant",
+        "network",
+        "shared",
+        "another_module",
+    ],
 )
 def test_what_may_change_a_result_changes_the_digests_of_those_it_trains(tree, before, edit, changed):
     edit(tree)

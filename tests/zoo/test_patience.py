@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 import zoo
-from benchmarks import ladder
-from benchmarks.rungs import read_result
+from benchmarks.ladder import protocol
+from benchmarks.ladder.rungs import read_result
 from benchmarks.suite import BUDGETS, Suite
 from tests.simulated.tiny_slices import slices, small_recipe
 from zoo.model.quantizing import Quantizing
@@ -120,8 +120,8 @@ def test_the_ladder_drops_a_rung_whose_technique_never_acted(data, monkeypatch):
         "metrics": figures,
         "setup": [{"applied": ended("plateau", data, epochs=20)}],
     }
-    measured = iter([ladder.Result((0.5,), (1.0,), (0.5,)), read_result(record)])
-    rungs = list(ladder.climb(["plateau"], lambda name: small_recipe(name), lambda _: next(measured)))
+    measured = iter([protocol.Result((0.5,), (1.0,), (0.5,)), read_result(record)])
+    rungs = list(protocol.climb(["plateau"], lambda name: small_recipe(name), lambda _: next(measured)))
 
     assert rungs[-1].verdict == "dropped"
     assert rungs[-1].why == "no effect here: plateau: the rate never fell in 20 epochs"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks import ladder
+from benchmarks.ladder import protocol
 
 FILE = "test_ladder.py"
 
@@ -15,7 +15,7 @@ def add(option: Callable[..., None]) -> None:
     option(
         "--ladder",
         metavar="ARCH",
-        help=f"climb the study's ladder with this network, too (where {FILE} is named: {ladder.ARCH})",
+        help=f"climb the study's ladder with this network, too (where {FILE} is named: {protocol.ARCH})",
     )
     option(
         "--ladder-order",
@@ -25,15 +25,15 @@ def add(option: Callable[..., None]) -> None:
 
 
 def arch(config: pytest.Config) -> str:
-    return config.getoption("ladder") or ladder.ARCH
+    return config.getoption("ladder") or protocol.ARCH
 
 
 def order(config: pytest.Config) -> tuple[str, ...]:
     """Return what the ladder tries, in order; ValueError for a list that makes no sense."""
     asked = config.getoption("ladder_order")
-    names = ladder.study_order() if asked is None else tuple(name.strip() for name in asked.split(","))
-    if ladder.START in names:
-        raise ValueError(f"--ladder-order {asked}: {ladder.START} is the first rung anyway; leave it out")
+    names = protocol.study_order() if asked is None else tuple(name.strip() for name in asked.split(","))
+    if protocol.START in names:
+        raise ValueError(f"--ladder-order {asked}: {protocol.START} is the first rung anyway; leave it out")
     if len(set(names)) < len(names):
         raise ValueError(f"--ladder-order {asked}: a technique is tried once; name each once")
     return names
@@ -47,5 +47,5 @@ def case(config: pytest.Config) -> object:
 def trainings(item: pytest.Item) -> list[tuple[str, str]]:
     """Name what an item trains: of the ladder each technique alone, as nobody knows what will be kept."""
     chosen = item.callspec.params
-    names = (ladder.START, *chosen["order"]) if "order" in chosen else (chosen["technique"],)
+    names = (protocol.START, *chosen["order"]) if "order" in chosen else (chosen["technique"],)
     return [(chosen["arch"], name) for name in names]

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from benchmarks.ladder import Rung
+from benchmarks.ladder.protocol import Rung
 from energy.text import format_number
 
 TITLES = ("technique", "Dice", "kJ", "Dice/kJ", "gain", "needed", "verdict")

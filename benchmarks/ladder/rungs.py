@@ -8,7 +8,7 @@ from typing import Any
 
 import zoo
 from benchmarks import reference, training
-from benchmarks.ladder import Result
+from benchmarks.ladder.protocol import Result
 from benchmarks.source import digest_source
 from benchmarks.suite import Suite
 from energy.plugin import Live, Run

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import zoo
-from benchmarks.ladder_rule import judge
+from benchmarks.ladder.rule import judge
 from energy.analysis.compare.result import Noise
 
 ARCH = "attention_squeeze_unet"  # the network that the study switched to before it tried techniques

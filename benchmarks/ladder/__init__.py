@@ -1,0 +1,1 @@
+"""The study's ladder: techniques one after another, each kept if it raises Dice per kJ."""
