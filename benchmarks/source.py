@@ -18,7 +18,7 @@ from typing import Any
 
 import zoo
 
-# Where a result begins; from there imports are followed within these packages. Their fronts are left out:
+# Where a result begins; from there imports are followed within these packages. Their own fronts are left out:
 # they hand on names, and compute nothing. The key of the data says which slices there are, and not who is
 # tested on which of them.
 BEGINNINGS = (
@@ -103,11 +103,12 @@ def _resolve(origin: str, name: str) -> tuple[str, str]:
 
 
 def _absolute(node: ast.ImportFrom, importer: str) -> str:
-    return importlib.util.resolve_name("." * node.level + (node.module or ""), importer.rpartition(".")[0])
+    package = importer if _is_package(importer) else importer.rpartition(".")[0]
+    return importlib.util.resolve_name("." * node.level + (node.module or ""), package)
 
 
 def _is_followed(module: str) -> bool:
-    return _is_ours(module) and not _is_package(module)
+    return _is_ours(module) and module not in FOLLOWED
 
 
 def _is_ours(module: str) -> bool:

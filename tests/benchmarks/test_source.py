@@ -141,6 +141,17 @@ def test_what_may_change_a_result_changes_the_digests_of_those_it_trains(tree, b
     assert {name for name in RECIPES if after[name] != before[name]} == changed
 
 
+def test_a_module_that_has_become_a_folder_still_counts(tree):
+    folder = tree / "zoo/training/losses"
+    folder.mkdir()
+    (tree / "zoo/training/losses.py").rename(folder / "__init__.py")
+    before = digests(tree)
+    change("zoo/training/losses/__init__.py", "gamma=2.0", "gamma=3.0")(tree)
+    after = digests(tree)
+
+    assert all(after[recipe] != before[recipe] for recipe in RECIPES)
+
+
 def test_of_one_word_for_two_things_both_are_reached(tree):
     add_two_of_one_word(tree)
     before = digests(tree)
