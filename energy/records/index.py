@@ -231,7 +231,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 @functools.cache
 def _version() -> str:
     """Name the code that makes a summary: what another one made is not believed."""
-    made_by = (__file__, summary.__file__, provenance.__file__, keys.__file__)
+    made_by = (__file__, summary.__file__, provenance.__file__, keys.__file__, keys.FIRST_DEFAULTS)
     return hashlib.sha256(b"".join(Path(name).read_bytes() for name in made_by)).hexdigest()[:12]
 
 
