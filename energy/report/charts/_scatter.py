@@ -17,7 +17,9 @@ from energy.report.charts._front import front
 from energy.report.charts._layers import Layers
 from energy.report.charts._spec import Rows
 from energy.report.model import Figure, Model, Panel, Point
+from energy.text import list_few
 
+MOST_NAMED = 8
 MOST_LABELS = 40
 
 
@@ -194,13 +196,12 @@ def _description(frame: Frame, places: Sequence[Place], figures: Figures) -> Ite
     better = "Up and to the left is better" if figures.higher else "Down and to the left is better"
     yield f"{figures.y_title} against {figures.x_title}. {better}; the horizontal axis is logarithmic."
     for place in places:
-        names = ", ".join(point.case for point in place.front[:8])
-        more = f" and {len(place.front) - 8} more" if len(place.front) > 8 else ""
+        names = list_few([point.case for point in place.front], MOST_NAMED)
         flagged = sum(not point.good for point in place.points)
         told = f"; {flagged} flagged, hollow" if flagged else ""
         yield (
             f"{place.panel.heading}, {len(place.points)} cases{told}. "
-            f"On the Pareto front, cheapest first: {names or 'none'}{more}."
+            f"On the Pareto front, cheapest first: {names or 'none'}."
         )
     yield "The step line is that front; dashed lines are the U-Net's."
     if len({point.seeds for place in places for point in place.points}) > 1:

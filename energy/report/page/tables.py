@@ -10,7 +10,7 @@ from energy.report.groups import Entry, Group
 from energy.report.terminal import caption, table
 from energy.report.terminal.table import TITLES, UNKNOWN, WORDS, Notes
 from energy.report.words import clipped
-from energy.text import format_number
+from energy.text import format_number, list_few
 
 # Notes of one table; what lies beyond, the record itself tells.
 MOST_NOTES = 60
@@ -90,9 +90,8 @@ def _origins(group: Group) -> Iterator[str]:
     """Say what is not the same for all cases of a table."""
     runs = list(dict.fromkeys(clipped(entry.run.reference) for entry in group.entries))
     if len(runs) > 1:
-        more = f" and {len(runs) - MOST_RUNS} more" if len(runs) > MOST_RUNS else ""
         yield (
-            f"These cases are from {len(runs)} runs ({', '.join(runs[:MOST_RUNS])}{more}); "
+            f"These cases are from {len(runs)} runs ({list_few(runs, MOST_RUNS)}); "
             "between two runs the same work may take some per cent more or less."
         )
     software = {entry.whole["keys"].get("software") for entry in group.entries}

@@ -8,6 +8,7 @@ from energy.analysis.gates import exit_codes as codes
 from energy.analysis.gates.exit_codes import Finding
 from energy.analysis.gates.judge import Answer
 from energy.report.terminal.comparison import format_comparison
+from energy.text import list_few
 
 # Names of cases that a sentence shows before it counts the rest.
 MOST_NAMES = 5
@@ -54,12 +55,8 @@ def _finding(finding: Finding) -> str:
 
 
 def _left_out(answer: Answer) -> Iterator[str]:
-    names = answer.left_out
-    if names:
-        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        yield (
-            f"{len(names)} cases of the base were not asked for here: {', '.join(names[:MOST_NAMES])}{more}"
-        )
+    if names := answer.left_out:
+        yield f"{len(names)} cases of the base were not asked for here: {list_few(names, MOST_NAMES)}"
 
 
 def _alarms(answer: Answer) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from energy.records import provenance
 from energy.records.metrics import METRICS
 from energy.report.terminal import caption
-from energy.text import explain_unknown, format_number, format_plus_minus
+from energy.text import align_columns, column_widths, explain_unknown, format_number, format_plus_minus
 
 Record = Mapping[str, Any]
 
@@ -185,21 +185,14 @@ def _meter_error(record: Record, summary: Mapping[str, Any]) -> float:
 def _grid(names: Sequence[str], cells: list[list[str]], width: int) -> list[str]:
     """Align the cells; where a line would be too long, each case's name gets a line of its own."""
     header = [TITLES.get(name, name) for name in names]
-    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    widths = column_widths([header, *cells])
+    figures = [number for number, name in enumerate(names) if name not in WORDS]
     if sum(widths) + 2 * (len(widths) - 1) <= width or names[0] != "case":
-        body = [_line(names, row, widths) for row in cells]
+        top, *body = align_columns([header, *cells], figures, widths)
     else:
-        widths[0] = 4
-        header[0] = "case"
-        body = [line for row in cells for line in (row[0], _line(names, ["", *row[1:]], widths))]
-    top = _line(names, header, widths)
+        widths[0] = len("case")
+        top, *rows = align_columns(
+            [["case", *header[1:]], *(["", *row[1:]] for row in cells)], figures, widths
+        )
+        body = [line for row, text in zip(cells, rows, strict=True) for line in (row[0], text)]
     return [top, "-" * max(len(line) for line in (top, *body)), *body]
-
-
-def _line(names: Sequence[str], row: Sequence[str], widths: Sequence[int]) -> str:
-    """Put words to the left of their column and figures to the right."""
-    padded = (
-        text.ljust(size) if name in WORDS else text.rjust(size)
-        for name, text, size in zip(names, row, widths, strict=True)
-    )
-    return "  ".join(padded).rstrip()
