@@ -129,7 +129,7 @@ def architectures(config: pytest.Config) -> tuple[str, ...]:
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    """Say what is left out, for whoever looks for an extra and finds no case."""
+    """Say what is left out, for a user who looks for an extra and finds no case."""
     if config.getoption("extras"):
         return None
     return f"joulebench: the study's {len(zoo.architectures())} networks (--extras: {len(zoo.extras())} more)"

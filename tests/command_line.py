@@ -1,4 +1,4 @@
-"""What commands say to whoever makes a mistake."""
+"""What commands say to a user who makes a mistake."""
 
 
 def mistake(result, printed=False):

@@ -58,7 +58,7 @@ class Window:
             self.state_after = machine.state(self.meters)
             self.context_after = context(self.meters)
             self.peak_rss_mib = machine.peak_rss_mib() if self.peak_rss_known else None
-            if problem is None:  # else there is no repeat to be exact about, and whoever pressed Ctrl-C waits
+            if problem is None:  # else there is no repeat to be exact about, and a user waits
                 self._settle()
 
     def mark(self, kind: str, **facts: Any) -> Energy:

@@ -32,7 +32,7 @@ class Meter(Protocol):
     slow: takes milliseconds to read, and is therefore read before the others.
     closed: the sampler forgets a meter that says so.
 
-    Whoever polls and whoever reads are two threads. A signal handler may read in the middle of a reading, so
+    Polling and reading are done by two threads. A signal handler may read in the middle of a reading, so
     the lock between them must be reentrant.
     """
 

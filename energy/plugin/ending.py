@@ -20,7 +20,8 @@ STOPPED = pytest.StashKey[bool]()
 
 def came_to_its_end(session: pytest.Session) -> bool:
     """Tell, once the tests are over, whether all that were asked for have run, well or not."""
-    stopped = session.config.stash.get(STOPPED, False)
+    # pytest's own reasons to leave tests out: -x and --maxfail, and a plugin that stops the session.
+    stopped = session.config.stash.get(STOPPED, False) or session.shouldfail or session.shouldstop
     return not stopped and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 
 

@@ -43,7 +43,7 @@ def frame(source: str | Path | Sequence[str | Path] = "results") -> pandas.DataF
         RecordError: a file is damaged or of a newer schema; says which.
         ImportError: the extra `report` is not installed.
     """
-    # Whoever measures has no use for these.
+    # Measuring needs none of these.
     from energy.records import gather
     from energy.records.schema import RecordError
     from energy.records.summary import summarise_run

@@ -215,7 +215,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     folder = path.parent
     if not folder.is_dir():
         folder.mkdir()
-        # The folder ignores itself: what is derived is not committed, whoever owns the results.
+        # The folder ignores itself: what is derived is not committed.
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     connection = sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)
     try:
@@ -231,7 +231,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 @functools.cache
 def _version() -> str:
     """Name the code that makes a summary: what another one made is not believed."""
-    made_by = (__file__, summary.__file__, provenance.__file__, keys.__file__)
+    made_by = (__file__, summary.__file__, provenance.__file__, keys.__file__, keys.FIRST_DEFAULTS)
     return hashlib.sha256(b"".join(Path(name).read_bytes() for name in made_by)).hexdigest()[:12]
 
 

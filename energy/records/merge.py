@@ -12,7 +12,7 @@ from typing import Any
 
 from energy.records import runfile
 from energy.records.files import short_hash
-from energy.records.runfile import StoreError, list_records, sort_as_collected
+from energy.records.runfile import StoreError, list_records, shorten_commit, sort_as_collected
 
 Run = Mapping[str, Any]
 Record = dict[str, Any]
@@ -54,6 +54,7 @@ def merge_runs(runs: Mapping[str, Run], *, partial: bool = False) -> dict[str, A
     _check_origins(runs)
     _check_runs(runs)
     _check_cases(runs)
+    _check_code(runs)
     _check_shards(runs, partial=partial)
     first = next(iter(runs.values()))
     kept, left_out = _join(runs)
@@ -82,6 +83,30 @@ def _check_cases(runs: Mapping[str, Run]) -> None:
             values = {name: list(_find_values(run, task, field)) for name, run in runs.items()}
             if all(len(found) <= 1 for found in values.values()):
                 _check_same(f"{field} of {task}", {name: found[0] for name, found in values.items() if found})
+
+
+def _check_code(runs: Mapping[str, Run]) -> None:
+    """Refuse runs of checkouts that no commit describes, unless a case of both tells that their code is one.
+
+    The code of a case is that of its own recipe: of two different cases it says nothing. That of a case that
+    two runs have is compared when they are joined.
+    """
+    codes = {
+        name: {(one["case"], one["task"]): one.get("code") for one in list_records(run)}
+        for name, run in runs.items()
+    }
+    first, *others = runs
+    commit = runs[first]["commit_info"]
+    if not commit["dirty"] and shorten_commit(commit) != str(commit["id"]):
+        return
+    for other in others:
+        known = [{case for case, code in codes[name].items() if code is not None} for name in (first, other)]
+        if all(known) and not set.intersection(*known):
+            raise MergeError(
+                f"{first} and {other} are of a checkout that no commit describes ({_commit(runs[first])}), "
+                "and have no case in common, so nothing tells that their code was the same; "
+                "commit before measuring, or measure one case (the reference) in each"
+            )
 
 
 def _find_values(run: Run, task: str, field: str) -> Iterator[Any]:

@@ -6,7 +6,7 @@ joules, and asks four rules which cases got worse:
 naive: the mean is more than 5 % above the base's, the rule of pytest-benchmark's `--benchmark-compare-fail`.
 welch: Welch's t-test of each case by itself, two-sided 5 %.
 pooled: t-tests with one noise for all cases, one-sided 5 %, Holm over the cases, and 3 % or more.
-ours: `energy.comparison.compare`, the very function that `compare`, `check` and the gates call.
+ours: `energy.analysis.compare.compare.compare`, the very function that `compare`, `check` and gates call.
 
 A false alarm is a suite in which any of the 23 unchanged cases is called worse; power is how often the
 changed case is. A drift is common to all cases of one of the two runs. One repeat tells no noise: ours is
@@ -148,7 +148,7 @@ def pooled(base: Array, head: Array) -> Array:
 
 
 def ours(base: Array, head: Array, calibrated: Sequence[Noise | None]) -> Array:
-    """Say which cases are worse by `energy.comparison.compare`, one suite after the other."""
+    """Say which cases are worse by `energy.analysis.compare.compare`, one suite after the other."""
     return np.array(
         [verdicts(compared(*both), "regressed") for both in zip(base, head, calibrated, strict=True)]
     )

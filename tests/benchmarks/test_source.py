@@ -1,5 +1,6 @@
 """The digest of the source: it changes with what trains a recipe, and with nothing else."""
 
+import inspect
 import json
 import re
 import shutil
@@ -8,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+import zoo
+from benchmarks import source, training
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ["unet baseline", "enet baseline", "enet workers_4", "enet novograd+cache", "enet distill"]
@@ -49,6 +53,18 @@ def change(path, old=None, new=None):
     return edit
 
 
+def add_two_of_one_word(tree):
+    """Two functions import different things under one name; the later one is not all that the module has."""
+    (tree / "zoo/training/extra_one.py").write_text("def run(): return 1\n")
+    (tree / "zoo/training/extra_two.py").write_text("def run(): return 2\n")
+    path = tree / "zoo/training/losses.py"
+    path.write_text(
+        path.read_text()
+        + "\ndef one():\n    from zoo.training.extra_one import run\n    return run()\n"
+        + "\ndef two():\n    from zoo.training.extra_two import run\n    return run()\n"
+    )
+
+
 def add_entries(tree):
     shutil.copy(tree / "zoo/architectures/unet.py", tree / "zoo/architectures/my_net.py")
     shutil.copy(tree / "zoo/techniques/cache.py", tree / "zoo/techniques/my_cache.py")
@@ -88,6 +104,8 @@ def test_what_changes_no_result_changes_no_digest(tree, before, edit):
     [
         (change("zoo/training/losses.py", "gamma=2.0", "gamma=3.0"), set(RECIPES)),
         (change("fixtures/preprocess.py", "VERSION = ", "VERSION = 1 + "), set(RECIPES)),
+        (change("fixtures/_split.py", "return", "return 1 *"), set(RECIPES)),
+        (change("fixtures/_arrays.py", '"<f4"', '"<f2"'), set(RECIPES)),
         (change("zoo/techniques/cache.py", 'loading="cache"', 'loading="device"'), {"enet novograd+cache"}),
         (
             change("zoo/techniques/workers.py", '"workers_4": {"workers": 4}', '"workers_4": {"workers": 5}'),
@@ -104,10 +122,51 @@ def test_what_changes_no_result_changes_no_digest(tree, before, edit):
             set(RECIPES),
         ),
     ],
-    ids=["training", "data", "technique", "variant", "network", "shared", "another_module"],
+    ids=[
+        "training",
+        "data",
+        "split",
+        "arrays",
+        "technique",
+        "variant",
+        "network",
+        "shared",
+        "another_module",
+    ],
 )
 def test_what_may_change_a_result_changes_the_digests_of_those_it_trains(tree, before, edit, changed):
     edit(tree)
     after = digests(tree)
 
     assert {name for name in RECIPES if after[name] != before[name]} == changed
+
+
+def test_a_module_that_has_become_a_folder_still_counts(tree):
+    folder = tree / "zoo/training/losses"
+    folder.mkdir()
+    (tree / "zoo/training/losses.py").rename(folder / "__init__.py")
+    before = digests(tree)
+    change("zoo/training/losses/__init__.py", "gamma=2.0", "gamma=3.0")(tree)
+    after = digests(tree)
+
+    assert all(after[recipe] != before[recipe] for recipe in RECIPES)
+
+
+def test_of_one_word_for_two_things_both_are_reached(tree):
+    add_two_of_one_word(tree)
+    before = digests(tree)
+    for name in ("one", "two"):
+        path = tree / f"zoo/training/extra_{name}.py"
+        path.write_text(path.read_text().replace("return", "return 10 *"))
+        after = digests(tree)
+        assert all(after[recipe] != before[recipe] for recipe in RECIPES), name
+        before = after
+
+
+def test_what_a_case_asks_of_the_zoos_front_is_reached_behind_it():
+    reached = source.reach(source.BEGINNINGS)
+    asked = set(re.findall(r"\bzoo\.(\w+)", inspect.getsource(training)))
+    behind = {name: zoo._WITH_TORCH[name] for name in asked & zoo._WITH_TORCH.keys()}
+
+    assert {"epochs", "evaluate", "warm_up"} <= behind.keys()
+    assert set(behind.values()) <= reached

@@ -253,11 +253,19 @@ def test_kill_9_loses_the_case_in_progress_only_and_the_run_can_be_resumed(proje
     assert [record["case"] for record in journalled(project)] == ["test_first", "test_second"]
 
 
-def test_a_run_that_ctrl_c_ended_can_be_resumed(project, simulated):
-    project.makepyfile("""
+@pytest.mark.parametrize(
+    ("end", "options", "code"),
+    [
+        ("raise KeyboardInterrupt", (), pytest.ExitCode.INTERRUPTED),
+        ("pytest.fail('broken')", ("-x",), pytest.ExitCode.TESTS_FAILED),
+    ],
+    ids=["Ctrl-C", "-x"],
+)
+def test_a_run_that_ended_before_its_end_can_be_resumed(project, simulated, end, options, code):
+    project.makepyfile(f"""
     import os, pytest
 
-    KEYS = {"hardware": "h", "software": "s", "data": "d", "case": "c"}
+    KEYS = {{"hardware": "h", "software": "s", "data": "d", "case": "c"}}
 
     @pytest.mark.parametrize("name", ["first", "second"])
     def test_case(name, energy, energy_run):
@@ -266,10 +274,10 @@ def test_a_run_that_ctrl_c_ended_can_be_resumed(project, simulated):
             pytest.skip("finished before")
         if name == "second" and not os.path.exists("once"):
             open("once", "w").close()
-            raise KeyboardInterrupt
+            {end}
         energy(dict)
     """)
-    assert simulated("--energy-autosave").ret == pytest.ExitCode.INTERRUPTED
+    assert simulated("--energy-autosave", *options).ret == code
 
     resumed = simulated("--energy-autosave", "--energy-resume")
 

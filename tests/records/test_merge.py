@@ -185,6 +185,23 @@ def test_shards_whose_references_are_of_different_code_are_refused():
         merge_runs({"1": first, "2": second})
 
 
+@pytest.mark.parametrize("state", [{"dirty": True}, {"id": "unversioned"}])
+def test_of_a_checkout_that_no_commit_describes_a_common_case_must_tell_that_the_code_is_the_same(state):
+    commit = COMMIT | state
+    parts = [("enet-cache", "one"), ("unet-cache", "two")]
+    bare = [run([record(name, code=code)], number, 2, commit=commit)
+            for number, (name, code) in enumerate(parts, start=1)]  # fmt: skip
+    with pytest.raises(MergeError, match=r"1 and 2 are of a checkout that no commit describes"):
+        merge_runs(dict(zip("12", bare, strict=True)))
+
+    beside = [run([reference(code="same"), record(name, code=code)], number, 2, commit=commit)
+              for number, (name, code) in enumerate(parts, start=1)]  # fmt: skip
+    merge_runs(dict(zip("12", beside, strict=True)))
+    unknown = [run([record(name, code=None)], number, 2, commit=commit)
+               for number, (name, _) in enumerate(parts, start=1)]  # fmt: skip
+    merge_runs(dict(zip("12", unknown, strict=True)))
+
+
 def test_shards_whose_references_have_other_seeds_are_refused():
     """Beside a case of another budget, which keeps the budgets of the shards from being compared."""
     short = record()["budget"] | {"epochs": 1}

@@ -45,7 +45,7 @@ def test_what_a_folder_holds_is_there_for_a_block_and_gone_after_it(own):
         assert find_entry("techniques", "twice").path == own / "techniques" / "times.py"
 
     assert (zoo.architectures(), zoo.techniques()) == before
-    assert not [name for name in sys.modules if "lab_net" in name or "_shared" in name]
+    assert not [name for name in sys.modules if name.endswith((".lab_net", "._shared"))]
     with pytest.raises(ValueError, match="unknown architecture 'lab_net'"):
         zoo.create("lab_net")
 

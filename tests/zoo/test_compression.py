@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import zoo
 from benchmarks.training import watch
-from tests.simulated.tiny_slices import losses, slices, small_recipe
+from tests.networks import count, weightless
+from tests.simulated.tiny_slices import losses, small_recipe
 from zoo._registry import load_network, side_to_pad_to
 from zoo.model.pruning import ChannelPruner
 from zoo.model.quantizing import Quantizing
@@ -42,14 +43,16 @@ class Shortcut(nn.Module):
         return self.head(x + self.second(x))
 
 
-@pytest.fixture
-def data(tmp_path):
-    return slices(tmp_path, size=IMAGE_SIZE)
-
-
 @pytest.fixture(autouse=True)
 def small_network(monkeypatch):
     monkeypatch.setattr("zoo.model.build.create_network", network)
+
+
+@pytest.fixture(scope="module")
+def pruned(data) -> zoo.Trained:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zoo.model.build.create_network", network)
+        return zoo.train(small_recipe("prune", epochs=5), data)
 
 
 def learner_of(technique: str, **changes) -> Learner:
@@ -78,12 +81,11 @@ def weights_of(model: nn.Module) -> dict[str, torch.Tensor]:
 # Channels
 
 
-def test_half_of_the_channels_leave_in_rounds_of_eight_and_what_is_tied_leaves_together(data):
-    trained = zoo.train(small_recipe("prune", epochs=5), data)
-    model = trained.model
+def test_half_of_the_channels_leave_in_rounds_of_eight_and_what_is_tied_leaves_together(pruned):
+    model = pruned.model
 
     # 32 less a sixth, a third, a half, each rounded down to a multiple of 8; both layers feed one sum.
-    assert trained.applied["prune"]["channels"] == [2 * 32 + 1, 2 * 24 + 1, 2 * 16 + 1, 2 * 16 + 1]
+    assert pruned.applied["prune"]["channels"] == [2 * 32 + 1, 2 * 24 + 1, 2 * 16 + 1, 2 * 16 + 1]
     assert (model.first[0].out_channels, model.second[0].in_channels, model.head.in_channels) == (16, 16, 16)
     assert model.second[0].weight.shape == (16, 16, 3, 3)
 
@@ -113,18 +115,17 @@ def test_what_stays_of_a_layer_is_half_in_blocks_of_eight_and_eight_at_least():
     assert [layer.out_channels for layer in model.children()] == [16, 8, 32, 1, 1]
 
 
-def test_parameters_and_multiplications_of_the_record_are_those_of_the_pruned_network(data):
-    trained = zoo.train(small_recipe("prune", epochs=5), data)
+def test_parameters_and_multiplications_of_the_record_are_those_of_the_pruned_network(pruned):
+    told = pruned.applied["prune"]
     convolutions = (9 * 1 * 16, 9 * 16 * 16, 16)
     biases_and_norms = (16 + 2 * 16, 16 + 2 * 16, 1)
     with FlopCounterMode(display=False) as counter:
-        trained.model(torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE))
+        pruned.model(torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE))
 
-    assert trained.params == sum(convolutions) + sum(biases_and_norms)
-    assert trained.macs_per_slice == IMAGE_SIZE**2 * sum(convolutions) == counter.get_total_flops() // 2
-    assert trained.applied["prune"]["params"][-1] == trained.params
-    assert trained.applied["prune"]["macs_per_slice"][-1] == trained.macs_per_slice
-    assert trained.applied["prune"]["params"][0] == sum(p.numel() for p in network().parameters())
+    assert pruned.params == sum(convolutions) + sum(biases_and_norms) == told["params"][-1]
+    assert pruned.macs_per_slice == IMAGE_SIZE**2 * sum(convolutions) == counter.get_total_flops() // 2
+    assert told["macs_per_slice"][-1] == pruned.macs_per_slice
+    assert told["params"][0] == count(network())
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "novograd"])
@@ -224,9 +225,8 @@ def test_a_network_that_keeps_every_channel_is_a_failed_case(data, monkeypatch):
         zoo.train(small_recipe("prune", epochs=5), data)
 
 
-def test_the_network_that_comes_out_is_a_plain_one(data):
-    model = zoo.train(small_recipe("prune", epochs=5), data).model
-    image = batch()[0]
+def test_the_network_that_comes_out_is_a_plain_one(pruned):
+    model, image = pruned.model, batch()[0]
 
     assert torch.equal(pickle.loads(pickle.dumps(model))(image), model(image))
     assert {norm.momentum for norm in model.modules() if isinstance(norm, nn.BatchNorm2d)} == {0.1}
@@ -241,17 +241,21 @@ def test_a_network_says_what_cannot_be_cut_by_a_layer_that_it_has(name):
     if reason is None:
         assert refused is None
     else:
-        layers = {part for path, _ in zoo.create(name).named_modules() for part in (path, path[4:])}
+        layers = {part for path, _ in weightless(name).named_modules() for part in (path, path[4:])}
         assert reason.split()[0].rstrip(",") in layers
         assert refused == f"prune: torch-pruning cannot cut {name}: {reason}"
 
 
+PRUNABLE = [name for name in zoo.architectures() if not hasattr(load_network(name), "UNPRUNABLE")]
+
+
 @pytest.mark.parametrize(
-    "name", [name for name in zoo.architectures() if not hasattr(load_network(name), "UNPRUNABLE")]
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name != "attention_squeeze_unet")) for name in PRUNABLE],
 )
 def test_every_other_network_of_the_study_loses_channels_and_still_learns(name):
     model = zoo.create(name)
-    whole = sum(weights.numel() for weights in model.parameters())
+    whole = count(model)
     channels = ChannelPruner(replace(zoo.recipe(name, "prune"), prune_rounds=2), model)
     side = side_to_pad_to(name, 32)
     image = torch.randn(2, 1, side, side, generator=torch.Generator().manual_seed(0))
@@ -263,7 +267,7 @@ def test_every_other_network_of_the_study_loses_channels_and_still_learns(name):
     left = channels.applied()["prune"]
 
     assert left["params"][0] == whole
-    assert left["params"][-1] == sum(weights.numel() for weights in model.parameters()) < 0.65 * whole
+    assert left["params"][-1] == count(model) < 0.65 * whole
     assert left["macs_per_slice"][-1] < 0.65 * left["macs_per_slice"][0]
     assert all(weights.grad.isfinite().all() for weights in model.parameters())
 
@@ -278,9 +282,7 @@ def test_four_fifths_of_the_weights_are_zero_in_the_end_and_none_less_is_trained
 
     assert zeros == round(0.8 * weights)
     assert trained.applied["prune_unstructured"] == {"zeros": zeros, "weights": weights}
-    assert trained.params == sum(
-        p.numel() for p in network().parameters()
-    )  # a zero costs what a weight costs
+    assert trained.params == count(network())  # a zero costs what a weight costs
     assert set(trained.model.state_dict()) == set(network().state_dict())  # masks are gone
 
 

@@ -55,7 +55,8 @@ def dot_at_the_right() -> np.ndarray:
     return mask
 
 
-def test_a_cache_reads_no_file_after_it_was_filled(data, tmp_path):
+def test_a_cache_reads_no_file_after_it_was_filled(tmp_path):
+    data = slices(tmp_path)
     train, val, told = loaders.datasets(recipe("cache"), data)
     expected = loaders.datasets(recipe(), data)[0][3]
     shutil.rmtree(tmp_path)
@@ -65,7 +66,8 @@ def test_a_cache_reads_no_file_after_it_was_filled(data, tmp_path):
     assert (told["from"], told["slices"]) == ("cache", 12)
 
 
-def test_the_disk_is_read_every_time(data):
+def test_the_disk_is_read_every_time(tmp_path):
+    data = slices(tmp_path)
     train, _, told = loaders.datasets(recipe(), data)
     train[0]
     Path(data.train.items[0]["image"]).unlink()

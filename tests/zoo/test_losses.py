@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import zoo
-from tests.simulated.tiny_slices import losses, network, slices, small_recipe
+from tests.simulated.tiny_slices import losses, small_recipe
 from zoo.training.losses import build
 
 LOSSES = ("dice", "bce", "mcc", "dice_bce", "focal", "bce_on_probabilities")
@@ -96,7 +96,7 @@ def test_a_batch_without_brain_has_a_finite_loss_and_gradient(name, sure):
     assert torch.isfinite(gradient_of(name, logits, mask)).all()
 
 
-@pytest.mark.parametrize("name", ["dice", "bce", "mcc", "dice_bce", "focal", "bce_on_probabilities"])
+@pytest.mark.parametrize("name", LOSSES)
 def test_a_slice_without_brain_among_others_has_a_gradient(name):
     logits, mask = batch()
     mask[1] = 0
@@ -137,10 +137,9 @@ def test_cross_entropy_on_probabilities_does_not_correct_a_network_that_is_sure_
     assert gradient_of("bce_on_probabilities", logits, mask).abs().sum() < 1e-6
 
 
+@pytest.mark.usefixtures("small_network")
 @pytest.mark.parametrize("technique", TECHNIQUES)
-def test_a_training_learns_from_the_technique_s_loss_and_validates_with_it(technique, tmp_path, monkeypatch):
-    monkeypatch.setattr("zoo.model.build.create_network", network)
-    data = slices(tmp_path)
+def test_a_training_learns_from_the_technique_s_loss_and_validates_with_it(technique, data):
     wanted = small_recipe(technique, epochs=1)
     trained = zoo.train(wanted, data)
     with torch.no_grad():
@@ -152,11 +151,11 @@ def test_a_training_learns_from_the_technique_s_loss_and_validates_with_it(techn
     assert losses(zoo.train(wanted, data)) == losses(trained)
 
 
+@pytest.mark.usefixtures("small_network")
 @pytest.mark.parametrize("technique", TECHNIQUES[:-1])
-def test_a_network_learns_discs_by_every_loss(technique, tmp_path, monkeypatch):
-    monkeypatch.setattr("zoo.model.build.create_network", network)
-    data = slices(tmp_path)
-    trained = zoo.train(small_recipe(technique, epochs=60, learning_rate=0.03), data)
+def test_a_network_learns_discs_by_every_loss(technique, data):
+    wanted = small_recipe(technique, loading="device", epochs=60, learning_rate=0.03)
+    trained = zoo.train(wanted, data)
 
     assert zoo.evaluate(trained.model, data.test, small_recipe()).dice > 0.85
 

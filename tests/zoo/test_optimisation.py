@@ -496,7 +496,10 @@ def with_dropout(*_):
 
 DRAWING = pytest.mark.parametrize(
     "others",
-    ["", "+augment", "+cache+augment", "+device_cache+augment", "+workers_2+augment", "+persistent_workers"],
+    [
+        *["", "+augment", "+cache+augment", "+device_cache+augment", "+persistent_workers"],
+        pytest.param("+workers_2+augment", marks=pytest.mark.slow),
+    ],
 )
 
 
@@ -540,10 +543,8 @@ def test_a_pass_aside_is_drawn_anew_each_time_and_ends_with_the_feed(data, other
 
 
 @pytest.mark.parametrize(("technique", "epochs"), [("swa", 4), ("schedule_free", 1)])
-def test_what_is_averaged_is_judged_with_statistics_of_its_own(tmp_path, technique, epochs, monkeypatch):
+def test_what_is_averaged_is_judged_with_statistics_of_its_own(data, small_network, technique, epochs):
     """After the first convolution, taken over all training slices, which here are one batch."""
-    monkeypatch.setattr("zoo.model.build.create_network", network)
-    data = slices(tmp_path)
     trained = zoo.train(small_recipe(technique, epochs=epochs, batch_size=8), data)
     images = torch.from_numpy(data.train.images)
     with torch.no_grad():

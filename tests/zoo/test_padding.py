@@ -1,11 +1,14 @@
 """Any image size with any network: slices are padded to what it takes, and its logits cropped back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import zoo
+from tests.networks import every_network, weightless
 from tests.simulated.tiny_slices import TinySplit, slices, small_recipe
 from zoo._registry import side_to_pad_to
 from zoo.model.forward import compute_logits
@@ -65,16 +68,11 @@ def test_a_size_that_fits_is_handed_on_untouched():
     assert seen_by(small_recipe(), image)[1] is image
 
 
-@pytest.mark.parametrize("name", zoo.architectures())
-def test_every_network_trains_on_slices_of_a_hundred_pixels(name):
-    torch.manual_seed(0)
-    recipe = zoo.recipe(name)
-    model, image = zoo.create(name), torch.randn(2, 1, 100, 100)
-    logits = compute_logits(recipe, model, image)
-    logits.square().mean().backward()
+@every_network
+def test_every_network_takes_slices_of_a_hundred_pixels(name):
+    logits = compute_logits(zoo.recipe(name), weightless(name), torch.empty(2, 1, 100, 100, device="meta"))
 
     assert logits.shape == (2, 1, 100, 100)
-    assert all(weights.grad.isfinite().all() for weights in model.parameters())
 
 
 def test_dice_is_that_of_the_original_field():
@@ -87,7 +85,7 @@ def test_dice_is_that_of_the_original_field():
 
 
 def test_training_with_a_learning_rate_search_takes_any_size(tmp_path):
-    recipe = zoo.recipe("edanet", "lr_find", epochs=1, batch_size=2, threads=1)
+    recipe = replace(zoo.recipe("edanet", "lr_find", epochs=1, batch_size=2, threads=1), lr_find_steps=10)
     trained = zoo.train(recipe, slices(tmp_path, train=4, val=1, size=21))
 
     assert trained.setup.applied["padded_to"] == 24

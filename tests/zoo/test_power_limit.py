@@ -15,7 +15,7 @@ import zoo
 from benchmarks.suite import BUDGETS, Suite
 from tests.simulated import shared_gpu
 from tests.simulated.nvml import Gpu, Script
-from tests.simulated.tiny_slices import losses, network, slices, small_recipe
+from tests.simulated.tiny_slices import losses, network, small_recipe
 from zoo.device import notes
 from zoo.device import power_limit as power
 from zoo.training.distilling import make_teachers_recipe
@@ -51,11 +51,11 @@ def board(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def training(tmp_path, monkeypatch):
+def training(data, monkeypatch):
     """Train a tiny network on the CPU while the board is limited: what torch computes on is not the point."""
     monkeypatch.setattr("zoo.model.build.create_network", network)
     monkeypatch.setattr(power, "unavailable", lambda recipe: None)
-    return slices(tmp_path)
+    return data
 
 
 def wait_for(holds, seconds=10.0):

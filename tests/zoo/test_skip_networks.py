@@ -7,7 +7,6 @@ from torch.nn import functional as F
 
 import zoo
 from tests.networks import count, fresh, noise, shapes, silence
-from zoo.size import macs_per_slice
 
 
 @pytest.mark.parametrize(
@@ -182,24 +181,6 @@ def test_efficientnet_is_smps_manet_without_its_dead_head():
     assert unexpected == []
     assert dead == 412_160 == 9_091_781 - 8_679_621
     assert torch.equal(ours(noise()), theirs(noise()))
-
-
-@torch.no_grad()
-def test_efficientnet_multiplies_in_its_attention_too():
-    """At 256 pixels the attention sees 64 places: 64 x 64 affinities of 64 channels, then of 320 values."""
-    total = 0
-
-    def add(layer, inputs, output):
-        nonlocal total
-        total += output[0, 0].numel() * layer.weight.numel()
-
-    model = fresh("efficientnet").eval()
-    for layer in model.modules():
-        if isinstance(layer, nn.Conv2d):
-            layer.register_forward_hook(add)
-    model(noise(1, 256))
-
-    assert macs_per_slice("efficientnet", 256) == total + 64 * 64 * (64 + 320)
 
 
 def test_efficientnet_needs_no_network(socket_disabled):

@@ -14,6 +14,7 @@ import torch
 from torch.utils.data import RandomSampler
 
 import zoo
+from tests.networks import count, weightless
 from tests.simulated.tiny_slices import losses, network, slices, small_recipe, split
 from zoo.size import macs_per_slice
 from zoo.training import loop as training
@@ -102,19 +103,22 @@ def test_an_epoch_s_loss_weighs_batches_by_their_slices(tmp_path, monkeypatch):
 
 
 def test_it_learns(data):
-    trained = zoo.train(small_recipe(epochs=60, learning_rate=0.03), data)
+    trained = zoo.train(small_recipe(loading="device", epochs=60, learning_rate=0.03), data)
 
     assert zoo.evaluate(trained.model, data.test, small_recipe()).dice > 0.9
 
 
-@pytest.mark.parametrize("name", zoo.architectures())
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name != "edanet")) for name in zoo.architectures()],
+)
 def test_every_network_of_the_zoo_trains(name, tmp_path, monkeypatch):
     monkeypatch.undo()
     wanted = zoo.recipe(name, epochs=1, batch_size=2, threads=1)
     trained = zoo.train(wanted, slices(tmp_path, train=2, val=1, size=32))
 
     assert math.isfinite(trained.epochs[0].loss)
-    assert trained.params == sum(weights.numel() for weights in zoo.create(name).parameters())
+    assert trained.params == count(weightless(name))
     assert trained.macs_per_slice == macs_per_slice(name, 32)
 
 
@@ -141,8 +145,7 @@ def test_another_seed_gives_another_training(data):
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"loading": "cache"}, {"workers": 2}, {"workers": 2, "persistent_workers": True, "loading": "cache"}],
+    "changes", [{"loading": "cache"}, {"workers": 2, "persistent_workers": True, "loading": "cache"}]
 )
 def test_how_slices_are_loaded_changes_no_loss(data, changes):
     assert losses(zoo.train(small_recipe(**changes), data)) == losses(zoo.train(small_recipe(), data))

@@ -1,7 +1,7 @@
 """What is taken from a network while it is trained, in rounds: one before each of the epochs 2, 3, ...
 
 Whole channels leave by DepGraph, with torch-pruning; single weights are set to zero and kept there, with
-torch.nn.utils.prune. A round of channels makes new parameters, so whoever trains them needs a new optimiser,
+torch.nn.utils.prune. A round of channels makes new parameters, so training them needs a new optimiser,
 and weights kept from an earlier epoch no longer fit.
 """
 

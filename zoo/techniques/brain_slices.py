@@ -5,7 +5,7 @@ arXiv:1710.05381, found that how much to leave out of the larger class depends o
 empty slices stay is drawn by the seed, once for the training; validation and test keep all of theirs. Every
 training mask is looked at for it before the first epoch, inside the window, but not in its file, from which
 the training reads it: in the array of masks that the data were resampled to before the window. On two CPU
-cores that took 1 ms for 96 slices of a phantom; whoever has files alone would read them once, for 0.1 s.
+cores that took 1 ms for 96 slices of a phantom; a user who has files alone would read them once, for 0.1 s.
 
 Why it should save energy: many slices of a fetal stack hold no brain, and an epoch without most of them is
 shorter. The price to look for is brain found where there is none.

@@ -4,7 +4,7 @@ S. Han et al., Learning both weights and connections for efficient neural networ
 arXiv:1506.02626. Set to zero in the rounds of `prune`, smallest of the whole network first; kept at zero.
 
 Why it should save energy: it should not. A dense kernel multiplies by zero as by any number, and the masks
-cost a product per layer and pass. Whoever counts zeros instead of joules would call it a saving.
+cost a product per layer and pass. Who counts zeros instead of joules would call it a saving.
 """
 
 from dataclasses import replace

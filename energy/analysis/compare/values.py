@@ -41,7 +41,7 @@ BY_SEED = frozenset(
     {"dice", "dice_slice", "dice_batch", "dice_loss_vs_unet_pct", "dice_per_kj", "kj_to_dice"}
 )
 # The headline of each question: what did it cost, how good is it. kj_per_epoch, gpu_kj and the like are
-# nearly the figure that total_kj is; whoever tests all of them pays for one question several times.
+# nearly the figure that total_kj is; to test all of them is to pay for one question several times.
 COSTS = ("total_kj", "seconds")
 QUALITY = "dice"
 MOST_LOG = 709.0  # e**709 is the last whole power of e below the largest float

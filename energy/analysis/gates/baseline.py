@@ -178,7 +178,7 @@ def find_nodes(data: Mapping[str, Any]) -> dict[tuple[str, str], str]:
 
 
 def name_elsewhere(root: Path, name: str) -> str:
-    """Say on which hardware there are baselines, for whoever found none; nothing if nowhere."""
+    """Say on which hardware there are baselines, for a user who found none; empty if nowhere."""
     found = list_pins(root)
     same = sorted({path.parents[1].name for path in found if path.stem == name})
     if same:

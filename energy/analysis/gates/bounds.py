@@ -1,6 +1,6 @@
 """Ceilings and floors: what a case costs, held against a figure that somebody wrote down. No base is needed.
 
-The mean over the repeats decides, and its interval is shown beside it: whoever writes `total_kj<=25` asks for
+The mean over the repeats decides, and its interval is shown beside it: who writes `total_kj<=25` asks for
 25 kJ on average, not for a proof.
 """
 

@@ -1,4 +1,4 @@
-"""What a comparison means to whoever called: the exit codes beyond pytest's, each with its reasons.
+"""What a comparison means to the caller: the exit codes beyond pytest's, each with its reasons.
 
 A gate blocks; a verdict without a gate blocks nothing. Regressions (10), missing or failed cases (13) and
 invalid measurements (14) fail a run. What could not be told (11) and what has nothing to be compared with

@@ -1,4 +1,4 @@
-"""The files behind `energy.claims`: one per opener, in a folder that all users of the machine share.
+"""The files behind `claims`: one per opener, in a folder that all users of the machine share.
 
 What is read here was written by anybody, so it is believed no further than a name in a message. Nothing is
 opened through a link, and nothing blocks: a file is regular or it is left alone.

@@ -9,7 +9,7 @@
 
 Nobody is kept from anything: a claim is a file in a folder that all users share, held with flock(2), which
 the kernel releases when its owner dies, however it dies. The file says which process bills which devices, and
-its last line when that ended, for somebody who comes and goes between two looks of ours. Whoever opens later
+its last line when that ended, for somebody who comes and goes between two looks of ours. A later opener
 removes what the dead have left.
 
 Not seen: who has a /tmp of its own (containers, some batch systems), and who measures with another program.
@@ -143,7 +143,7 @@ class Claims:
         self._held = self._folder = None
 
     def _discard_the_dead(self) -> None:
-        """Look for the first time: whoever is not alive now was gone before we came."""
+        """Look for the first time: an opener that is not alive now was gone before we came."""
         if self._folder is not None and self._held is not None:
             self._inspect_all()
             self._ended.clear()

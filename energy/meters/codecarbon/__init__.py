@@ -95,7 +95,7 @@ class CodeCarbon(OwnedMeter):
     def poll(self) -> None:
         """Let CodeCarbon sample the load as its monitor would, and see every wrap of its counters.
 
-        Whoever is reading at this moment samples too, so that there is nothing to wait for.
+        A reading at this moment samples too, so that there is nothing to wait for.
         """
         if not self._lock.acquire(blocking=False):
             return

@@ -6,7 +6,7 @@ that still lives. So a worker that comes and goes between two looks is in its pa
 out of the tree is lost: one that dies where nobody waits for it (SIGCHLD ignored) loses what it used since
 the last look, and a daemon that forks itself away before it was seen is not counted.
 
-A control group's cpu.stat would be one read, but it counts whoever else is in the group: the shell, the
+A control group's cpu.stat would be one read, but it counts all others in the group: the shell, the
 editor, another test run. Where groups are one per login session, that is nearly always somebody.
 
 Sources: proc(5) for stat and loadavg, getrusage(2), wait(2).

@@ -78,7 +78,7 @@ class Nvml(SensorMeter):
     def poll(self) -> None:
         """Sample the power of every GPU and look at its counter; once a second, at its state too."""
         super().poll()
-        # Not under the lock: whoever reads need not wait for it.
+        # Not under the lock: a reading need not wait for it.
         if not self.closed and self._clock() >= self._look_due_seconds:
             self._look_due_seconds = self._clock() + LOOK_SECONDS
             for gpu in self.gpus:

@@ -88,7 +88,7 @@ class Context:
         self._reasons_seen = 0
         self._family = {os.getpid()}
         self._hidden = _hidden_processes()
-        self._lock = threading.RLock()  # whoever looks and whoever reads are two threads
+        self._lock = threading.RLock()  # looking and reading are done by two threads
 
     def look(self, seconds: float) -> None:
         """Look for throttling and for strangers on the board."""

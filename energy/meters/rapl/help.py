@@ -56,7 +56,7 @@ def explain_closed(files: Sequence[Path], system: Path = SYSTEM) -> MeterUnavail
     chmod = f"`sudo chmod a+r {' '.join(map(str, files))}`"
     commands = (
         f"{_where(place)}{chmod} opens them until the next boot, {UDEV} for good. "
-        "Whoever may read them may learn what others compute (CVE-2020-8694)"
+        "A user who may read them may learn what others compute (CVE-2020-8694)"
     )
     if (system / "sys/bus/event_source/devices/power").exists():
         commands += "; `sudo sysctl kernel.perf_event_paranoid=0` opens the meter perf instead"

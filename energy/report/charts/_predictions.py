@@ -1,7 +1,7 @@
 """Predictions that a run has saved: slices of one case with their true and their predicted masks.
 
 One file CASE.npz per case, seed and data, without pickles: `image`, `truth` and `prediction`, each of shape
-(N, H, W), the masks of booleans; `subject`, N texts. Whoever has predictions can write it
+(N, H, W), the masks of booleans; `subject`, N texts. Any program that has predictions can write it
 (`pytest benchmarks --save-overlays FOLDER` does); it holds images of people, so nothing reads it unasked.
 """
 

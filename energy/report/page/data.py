@@ -1,4 +1,4 @@
-"""The figures of the page as JSON inside of it: for the sliders, and for whoever wants to go on."""
+"""The figures of the page as JSON inside of it: for the sliders, and for other programs."""
 
 from __future__ import annotations
 

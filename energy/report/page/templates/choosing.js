@@ -1,5 +1,5 @@
 "use strict";
-// The two questions of energy/report/choosing.py, for any limit. An option is {case, dice, kj}; null: none keeps the limit.
+// The two questions of energy/report/page/choosing.py, for any limit. An option is {case, dice, kj}; null: none keeps the limit.
 const choosing = {
   cheapest(options, leastDice) {
     let chosen = null;
