@@ -1,11 +1,16 @@
 """What every test stands on: meters that claim simulated devices disturb nobody who measures real ones."""
 
+import os
 import signal
 
 import pytest
 
 from energy.__main__ import main
 from energy.meters._watch import claims
+
+# Threads that wait must sleep: beside other work, tests that train on two threads took seven times as long while
+# these spun. libgomp reads this when torch is imported, in processes that tests start, too.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(autouse=True)
