@@ -39,6 +39,17 @@ def joulebench(capsys):
     return call
 
 
+@pytest.fixture(scope="session")
+def warm_python():
+    """A Python with all that a run without torch imports, for tests that start many."""
+    from tests.simulated.warm_python import WarmPython
+
+    libraries = ("pytest", "numpy", "scipy.stats", "psutil", "jsonschema_rs")
+    own = ("measuring.case", "measuring.run", "analysis.gates", "records.index", "report.terminal")
+    with WarmPython(*libraries, *(f"energy.{name}" for name in own)) as python:
+        yield python
+
+
 @pytest.fixture
 def no_charts(monkeypatch):
     """Charts take seconds, and tests of other things do without."""

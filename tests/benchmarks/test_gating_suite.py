@@ -1,10 +1,7 @@
 """An injected regression in the real suite: one recipe trains 10 % more batches than its baseline did."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,31 +25,18 @@ OPTIONS = (
 
 
 @pytest.fixture
-def suite(tmp_path):
+def suite(environment, torch_python, tmp_path):
     """Run cases of the suite in a process of their own, with their results in a folder of the test's."""
     world = tmp_path / "world.json"
     slices = phantom.ensure(tmp_path, subjects=SUBJECTS)
 
     def run(*options, session, **batch_size):
         world.write_text(json.dumps({"session": session, "batch_size": batch_size}))
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "benchmarks",
-            *OPTIONS,
-            f"--slices={slices}",
-            "-k",
-            CASES,
-            *options,
-        ]
-        return subprocess.run(
-            [*command, f"--energy-storage={tmp_path / 'results'}"],
+        where = (f"--slices={slices}", f"--energy-storage={tmp_path / 'results'}")
+        return torch_python.run(
+            *("-m", "pytest", "benchmarks", *OPTIONS, *where, "-k", CASES, *options),
             cwd=ROOT,
-            env={**os.environ, "STEP_WORLD": str(world), "OMP_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            timeout=300,
+            env={**environment, "STEP_WORLD": str(world), "OMP_NUM_THREADS": "1"},
         )
 
     return run

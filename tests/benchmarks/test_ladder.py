@@ -2,10 +2,7 @@
 
 import json
 import math
-import os
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -248,28 +245,12 @@ def test_a_dry_run_predicts_each_technique_of_the_ladder_alone():
 # As its user runs it
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
-def command(cache):
-    environment = os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONDONTWRITEBYTECODE": "1"}
-
-    def run(*arguments, start=captured):
-        command = [sys.executable, "-m", "pytest", *arguments, *SMALL]
-        return start(command, cwd=ROOT, env=environment, text=True, stdin=subprocess.DEVNULL)
+def command(environment, torch_python):
+    def run(*arguments, start=torch_python.run):
+        return start("-m", "pytest", *arguments, *SMALL, cwd=ROOT, env=environment)
 
     return run
-
-
-def captured(command, **options):
-    return subprocess.run(command, capture_output=True, timeout=600, **options)
-
-
-def unheard(command, **options):
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
 
 
 def collected(done):
@@ -314,17 +295,9 @@ def test_a_wrong_option_is_named_before_anything_is_trained(command, option, sai
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def journalled(storage):
-    lines = [
-        line
-        for path in storage.glob("*/journal.jsonl")
-        for line in path.read_text().splitlines(keepends=True)
-    ]
-    events = [json.loads(line) for line in lines if line.endswith("\n")]
-    return [event["record"] for event in events if event["event"] == "case"]
-
-
-def test_a_ladder_that_was_killed_goes_on_with_the_rung_it_had_reached(command, tmp_path):
+def test_a_ladder_that_was_killed_goes_on_with_the_rung_it_had_reached(
+    command, torch_python, journalled, tmp_path
+):
     storage = tmp_path / "results"
     arguments = (
         "benchmarks/test_ladder.py",
@@ -333,12 +306,11 @@ def test_a_ladder_that_was_killed_goes_on_with_the_rung_it_had_reached(command, 
         "-p",
         "tests.simulated.ladder_world",
     )
-    killed = command(*arguments, start=unheard)
+    killed = command(*arguments, start=torch_python.start)
     while len(finished := journalled(storage)) < 3:
         assert killed.poll() is None, "the run ended before it could be killed"
         time.sleep(0.01)
     killed.kill()
-    killed.wait()
     finished = journalled(storage)
     assert finished[0]["case"] == "attention_squeeze_unet-baseline"
     assert not any(record["arch"] == "unet" for record in finished)

@@ -1,10 +1,7 @@
 """A comment in the source costs nobody a training: what was measured before it still counts."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,13 +11,27 @@ FOLDERS = ("energy", "zoo", "fixtures", "benchmarks", "tests/simulated")
 # Tiny networks under the names of big ones.
 SMALL = (
     "--epochs=2", "--image-size=16", "--batch-size=32", "--energy-idle=0", "--energy-order=given",
-    "-p", "no:cacheprovider", "-p", "no:benchmark", "-p", "tests.simulated.ladder_world", "-rs",
+    "-p", "no:cacheprovider", "-p", "tests.simulated.ladder_world", "-rs",
 )  # fmt: skip
 BOTH = "attention_squeeze and (baseline or -cache)"
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory):
+def run_suite(environment, torch_python):
+    def run(project, *options, storage="results"):
+        done = torch_python.run(
+            *("-m", "pytest", "benchmarks", f"--energy-storage={storage}", *SMALL, *options),
+            cwd=project,
+            env=environment,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def project(run_suite, tmp_path_factory):
     """The source as it was when the baseline was measured, and a comment in it since."""
     project = tmp_path_factory.mktemp("project")
     for folder in FOLDERS:
@@ -35,25 +46,12 @@ def project(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def after(project):
+def after(run_suite, project):
     """The records of one of the seeds, measured after the comment."""
     run_suite(
         project, "-k", BOTH, "--seeds=1", storage=shutil.copytree(project / "results", project / "again")
     )
     return records(project / "again", 2)
-
-
-def run_suite(project, *options, storage="results"):
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "benchmarks", f"--energy-storage={storage}", *SMALL, *options],
-        cwd=project,
-        env=os.environ | {"XDG_CACHE_HOME": str(project / "cache")},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def records(storage, number):
@@ -78,7 +76,7 @@ def test_keys_and_code_are_the_same_whatever_seeds_are_trained(project, after):
     assert (after[case]["keys"], after[case]["code"]) == (before["keys"], before["code"])
 
 
-def test_an_interrupted_run_goes_on(project, tmp_path):
+def test_an_interrupted_run_goes_on(run_suite, project, tmp_path):
     results = shutil.copytree(project / "results", tmp_path / "results")
     (path,) = results.glob("*/journal.jsonl")
     lines = path.read_text().splitlines(keepends=True)

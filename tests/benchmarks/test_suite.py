@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +12,7 @@ import pytest
 import zoo
 
 ROOT = Path(__file__).parents[2]
-COMMAND = (sys.executable, "-m", "pytest", "benchmarks")
+COMMAND = ("-m", "pytest", "benchmarks")
 # Prints [[exit code, what was printed, whether torch was imported by then], ...] in its last line.
 SEVERAL = """
 import contextlib, io, json, sys, pytest
@@ -31,48 +29,28 @@ SMALL = ("--epochs=2", "--image-size=16", "--batch-size=32", "--energy-idle=0", 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
-    """A user's cache folder, shared by these tests so that the phantom is drawn once."""
+    """A user's cache folder."""
     return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="module")
-def environment(cache):
-    return os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONDONTWRITEBYTECODE": "1"}
-
-
-@pytest.fixture(scope="module")
-def suite(environment):
+def suite(environment, torch_python):
     """Run `pytest benchmarks` with options in a process of its own; results go to the folder `storage`."""
 
-    def run(*options, storage, project=ROOT):
-        return subprocess.run(
-            [*COMMAND, f"--energy-storage={storage}", *SMALL, *options],
-            cwd=project,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            stdin=subprocess.DEVNULL,
-        )
+    def run(*options, storage, project=ROOT, env=environment):
+        command = (*COMMAND, f"--energy-storage={storage}", *SMALL, *options)
+        return torch_python.run(*command, cwd=project, env=env)
 
     return run
 
 
 @pytest.fixture
-def suites(environment, tmp_path):
+def suites(environment, warm_python, tmp_path):
     """Run `pytest benchmarks` once for each list of options, all in one process; return its exit and text."""
 
     def run(*runs):
         runs = [["benchmarks", f"--energy-storage={tmp_path / 'results'}", *SMALL, *run] for run in runs]
-        done = subprocess.run(
-            [sys.executable, "-c", SEVERAL, json.dumps(runs)],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            stdin=subprocess.DEVNULL,
-        )
+        done = warm_python.run("-c", SEVERAL, json.dumps(runs), cwd=ROOT, env=environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
@@ -126,6 +104,7 @@ def run(suite, cache, tmp_path_factory):
         *("-p", "no:benchmark", "--basetemp", str(folder / "tmp")),
         storage=folder / "results",
         project=project,
+        env=os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONDONTWRITEBYTECODE": "1"},
     )
     assert done.returncode == 0, done.stdout
     written = sorted(set(project.rglob("*")) - set(before))
@@ -197,35 +176,30 @@ def test_a_diverging_case_fails_and_leaves_a_record(suite, run, tmp_path):
     assert "loss" in record["error"]["message"]
 
 
-def test_after_kill_9_a_resumed_run_trains_only_what_is_missing(suite, environment, tmp_path):
+def test_after_kill_9_a_resumed_run_trains_only_what_is_missing(
+    suite, environment, torch_python, journalled, tmp_path
+):
+    def finished():
+        return [record["case"] for record in journalled(results)]
+
     results = tmp_path / "results"
     options = ("-k", "attention_squeeze and (baseline or -cache)", "--epochs=4", "--energy-order=given")
-    command = [*COMMAND, f"--energy-storage={results}", *SMALL, *options]
-    killed = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    while len(finished := journalled(results)) < 2:
+    options += ("-p", "tests.simulated.tiny_u_net")
+    command = (*COMMAND, f"--energy-storage={results}", *SMALL, *options)
+    killed = torch_python.start(*command, cwd=ROOT, env=environment)
+    while len(finished()) < 2:
         assert killed.poll() is None, "the run ended before it could be killed"
         time.sleep(0.05)
     killed.kill()
-    killed.wait()
-    assert finished == ["unet-baseline", "attention_squeeze_unet-baseline"]
+    before = finished()
+    assert before == ["unet-baseline", "attention_squeeze_unet-baseline"]
 
     resumed = suite(*options, "--energy-resume", "-rs", storage=results)
 
     assert resumed.returncode == 0, resumed.stdout
     assert "1 passed, 1 skipped" in resumed.stdout
-    assert list(records(results)) == [*finished, "attention_squeeze_unet-cache"]
-    assert journalled(results) == [*finished, "attention_squeeze_unet-cache"]
-
-
-def journalled(storage):
-    """Return the cases that the journal holds, without a line that is being written."""
-    lines = [
-        line
-        for path in storage.glob("*/journal.jsonl")
-        for line in path.read_text().splitlines(keepends=True)
-    ]
-    events = [json.loads(line) for line in lines if line.endswith("\n")]
-    return [event["record"]["case"] for event in events if event["event"] == "case"]
+    assert list(records(results)) == [*before, "attention_squeeze_unet-cache"]
+    assert finished() == [*before, "attention_squeeze_unet-cache"]
 
 
 def test_a_dry_run_predicts_minutes_and_kilojoules_and_trains_nothing(suite, tmp_path):
@@ -251,7 +225,7 @@ WRONG = [
     (("--device=tpu",), "--device tpu"),
     (("--device=cuda:99",), "--device cuda:99"),
     (("--budget=huge",), "huge"),
-    (("-n", "2"), "share their joules"),
+    (("-p", "xdist", "-n", "2"), "share their joules"),
     (("--energy-storage=pyproject.toml",), "pyproject.toml"),
 ]
 

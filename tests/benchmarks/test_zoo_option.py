@@ -1,9 +1,6 @@
 """`--zoo PATH`: networks and techniques of a folder outside the clone, run by the suite."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -24,15 +21,12 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def suite(tmp_path):
+def suite(environment, torch_python, tmp_path):
     def run(*options):
-        return subprocess.run(
-            [sys.executable, "-m", "pytest", "benchmarks", f"--energy-storage={tmp_path}/results", *options],
+        return torch_python.run(
+            *("-m", "pytest", "benchmarks", f"--energy-storage={tmp_path}/results", *options),
             cwd=ROOT,
-            env=os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
+            env=environment,
         )
 
     return run

@@ -19,9 +19,9 @@ REGRESSED = {"factors": {"c": 1.10}}  # 10 % more work in one case of six
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory):
+def measured(tmp_path_factory, warm_python):
     """A project with one run, pinned as its baseline `main`."""
-    suite = WorkSuite(tmp_path_factory.mktemp("measured"))
+    suite = WorkSuite(tmp_path_factory.mktemp("measured"), warm_python)
     done = suite.run()
     assert done.code == 0, done.said
     (path,) = suite.files()
@@ -33,15 +33,15 @@ def measured(tmp_path_factory):
 def suite(measured, tmp_path):
     """A copy of that project for one test."""
     shutil.copytree(measured.folder, tmp_path, dirs_exist_ok=True)
-    copy = WorkSuite(tmp_path)
+    copy = WorkSuite(tmp_path, measured.python)
     copy.session = measured.session
     return copy
 
 
 @pytest.fixture
-def fresh(tmp_path):
+def fresh(tmp_path, warm_python):
     """A project that was never run."""
-    return WorkSuite(tmp_path)
+    return WorkSuite(tmp_path, warm_python)
 
 
 # A regression

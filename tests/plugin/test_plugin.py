@@ -7,6 +7,8 @@ import pytest
 from tests.simulated.worker import World
 
 QUICK = (
+    "-p",
+    "energy.plugin",
     "--energy-meters=cpu_model",
     "--energy-idle=0",
     "--energy-storage=out",
@@ -24,8 +26,9 @@ def test_sorting(energy):
 
 
 @pytest.fixture
-def project(pytester):
-    """A project of its own, outside this checkout."""
+def project(pytester, monkeypatch):
+    """A project of its own, outside this checkout, without the plugins that happen to be installed."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeini("[pytest]\n")
     return pytester
 
@@ -377,7 +380,7 @@ def test_co2_is_the_energy_times_the_grid_factor(project, simulated):
 def test_cases_side_by_side_fail_instead_of_sharing_joules(project):
     project.makepyfile(SORTS)
 
-    result = run_alone(project, "-n", "1")
+    result = run_alone(project, "-p", "xdist", "-n", "1")
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*share their joules: leave out pytest-xdist's -n*"])

@@ -460,8 +460,9 @@ def test_a_run_that_ctrl_c_ended_goes_on_at_the_repeat(project, world, order):
     assert measured[4:] == world.did
 
 
-def test_kill_9_loses_the_repeat_in_progress_only(project, pytester, world):
+def test_kill_9_loses_the_repeat_in_progress_only(project, pytester, world, monkeypatch):
     """In a process of its own: the journal has the repeats, and the resumed run takes them over."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     project.write(
         RESUMED.replace("END", "os.kill(os.getpid(), 9)")
         .replace("work", "tmp_path")

@@ -1,14 +1,12 @@
-"""A project of six cases whose joules are in closed form, run by real pytest processes.
+"""A project of six cases whose joules are in closed form, run by real pytest processes of WarmPython.
 
-suite = WorkSuite(folder)
+suite = WorkSuite(folder, warm_python)
 done = suite.run("--energy-fail=total_kj:5%", factors={"c": 1.1})
 assert done.code == 10
 """
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,8 +27,8 @@ class Done(NamedTuple):
 class WorkSuite:
     """The project in `folder`; each run is another session of the same world unless told otherwise."""
 
-    def __init__(self, folder, tests=SUITE, conftest=""):
-        self.folder = folder
+    def __init__(self, folder, python, tests=SUITE, conftest=""):
+        self.folder, self.python = folder, python
         self.session = 0
         (folder / "pytest.ini").write_text("[pytest]\n")
         (folder / "conftest.py").write_text(CONFTEST + conftest)
@@ -55,15 +53,7 @@ class WorkSuite:
             "OMP_NUM_THREADS": "1",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         }
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-        )
+        done = self.python.run(*arguments, cwd=self.folder, env=environment, merged=True)
         return Done(done.returncode, done.stdout)
 
     def files(self):
