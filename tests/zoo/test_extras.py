@@ -18,9 +18,10 @@ from zoo.classifiers import vit
 
 ROOT = Path(zoo.__file__).parents[1]
 every_extra = pytest.mark.parametrize("name", zoo.extras())
-# A large encoder differs from the small one of its decoder in numbers alone.
-LARGE = ("monai_unetr", "resnet50", "mit_b2")
-every_extra_with_weights = pytest.mark.parametrize(
+# A large encoder differs from the small one of its decoder in numbers alone; of MONAI's networks the small
+# ones are asked in every run.
+LARGE = ("monai_unetr", "monai_attention_unet", "monai_dynunet", "resnet50", "mit_b2")
+every_small_extra = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] * name.endswith(LARGE)) for name in zoo.extras()]
 )
 every_classifier = pytest.mark.parametrize("name", zoo.classifiers())
@@ -91,7 +92,7 @@ def test_an_extra_is_its_librarys_network(name):
     assert count(shapes(name)) == PARAMETERS[name]
 
 
-@every_extra
+@every_small_extra
 @torch.no_grad()
 def test_an_extras_logits_have_the_size_of_the_input(name):
     model = weightless(name, in_channels=3, classes=2).eval()
@@ -114,7 +115,7 @@ def test_a_slice_that_is_too_small_is_refused_with_the_size_that_the_pipeline_pa
         shapes(name)(small)
 
 
-@every_extra_with_weights
+@every_small_extra
 def test_an_extra_trains_in_bf16_with_channels_last_at_the_smallest_size_that_the_pipeline_gives_it(name):
     side = side_to_pad_to(name, 1)
     model = fresh(name).to(memory_format=torch.channels_last)
@@ -125,7 +126,7 @@ def test_an_extra_trains_in_bf16_with_channels_last_at_the_smallest_size_that_th
     assert all(weights.grad.isfinite().all() for weights in model.parameters())
 
 
-@every_extra_with_weights
+@every_small_extra
 def test_every_parameter_of_an_extra_receives_a_gradient_by_deterministic_algorithms(name):
     torch.use_deterministic_algorithms(True)
     try:
@@ -138,7 +139,7 @@ def test_every_parameter_of_an_extra_receives_a_gradient_by_deterministic_algori
     assert [key for key, grad in grads.items() if grad is None or not grad.any()] == []
 
 
-@every_extra_with_weights
+@every_small_extra
 @torch.no_grad()
 def test_an_extra_segments_a_slice_alone_as_among_others_and_after_loading(name):
     model, other, images, saved = fresh(name).eval(), fresh(name, seed=1).eval(), noise(2), io.BytesIO()

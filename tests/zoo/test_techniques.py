@@ -239,6 +239,6 @@ def test_the_setup_s_seconds_hold_the_cache_and_the_search(data, monkeypatch):
 def test_a_training_is_silent(data, native_bf16, capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        zoo.train(small_recipe("paper"), data)
+        zoo.train(small_recipe("paper", epochs=2, workers=2), data)
 
     assert capfd.readouterr() == ("", "")
