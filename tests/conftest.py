@@ -8,8 +8,8 @@ import pytest
 from energy.__main__ import main
 from energy.meters._watch import claims
 
-# Threads that wait must sleep: beside other work, tests that train on two threads took seven times as long while
-# these spun. libgomp reads this when torch is imported, in processes that tests start, too.
+# Threads that wait must sleep: beside other work, tests that train on two threads took seven times as long
+# while these spun. libgomp reads this when torch is imported, in processes that tests start, too.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
