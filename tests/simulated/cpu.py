@@ -21,7 +21,9 @@ def pytest_addoption(parser):
     parser.addoption("--cpu-bf16", choices=("yes", "no"), required=True, help="what torch says of the CPU")
 
 
-def pytest_configure(config):
-    patch = pytest.MonkeyPatch()
-    replace_instructions(patch, config.getoption("cpu_bf16") == "yes")
-    config.add_cleanup(patch.undo)
+def pytest_collection_finish(session):
+    """Not before: a suite is collected without torch."""
+    if not session.config.option.collectonly:
+        patch = pytest.MonkeyPatch()
+        replace_instructions(patch, session.config.getoption("cpu_bf16") == "yes")
+        session.config.add_cleanup(patch.undo)
