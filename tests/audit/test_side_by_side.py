@@ -50,6 +50,7 @@ def cell(**changes):
     return said | changes
 
 
+@pytest.mark.slow
 def test_joulebench_is_never_wrong_in_silence(ours):
     silent = [
         answer
@@ -61,6 +62,7 @@ def test_joulebench_is_never_wrong_in_silence(ours):
     assert [answer["title"] for answer in ours["cells"]] == [script.title for script in SCRIPTS]
 
 
+@pytest.mark.slow
 def test_joulebench_gives_the_right_figure_where_one_can_be_had(ours):
     """To flag everything, or to know nothing, would also never be wrong in silence."""
     judged = verdicts(ours)
@@ -71,6 +73,7 @@ def test_joulebench_gives_the_right_figure_where_one_can_be_had(ours):
             assert (word, answer["says"]) == (RIGHT, [])
 
 
+@pytest.mark.slow
 def test_a_figure_that_survives_a_fault_has_the_truth_in_its_band(ours):
     """Unless two sensors of a board contradict each other, and nobody knows which is wrong."""
     judged = [answer for answer in ours["cells"] if answer["band"] and answer["says"]]
@@ -94,6 +97,7 @@ def test_codecarbon_is_treated_well(ours):
             assert word == RIGHT, answer
 
 
+@pytest.mark.slow
 def test_the_table_in_the_repository_is_of_these_scripts_and_finds_us_right_or_outspoken(ours):
     head, rows = committed()
     column = next(number for number, name in enumerate(head) if name.startswith("joulebench"))

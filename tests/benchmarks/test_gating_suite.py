@@ -42,6 +42,7 @@ def suite(environment, torch_python, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_recipe_that_trains_ten_per_cent_more_is_caught_and_an_unchanged_suite_is_not(suite, tmp_path):
     results = Store(tmp_path / "results")
     first = suite(session=1)

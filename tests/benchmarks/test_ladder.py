@@ -295,6 +295,7 @@ def test_a_wrong_option_is_named_before_anything_is_trained(command, option, sai
     assert "Traceback" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_ladder_that_was_killed_goes_on_with_the_rung_it_had_reached(
     command, torch_python, journalled, tmp_path
 ):

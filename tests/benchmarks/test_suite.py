@@ -176,6 +176,7 @@ def test_a_diverging_case_fails_and_leaves_a_record(suite, run, tmp_path):
     assert "loss" in record["error"]["message"]
 
 
+@pytest.mark.slow
 def test_after_kill_9_a_resumed_run_trains_only_what_is_missing(
     suite, environment, torch_python, journalled, tmp_path
 ):

@@ -90,6 +90,7 @@ def test_second(energy):
 """
 
 
+@pytest.mark.slow
 def test_a_child_that_falls_out_of_the_test_and_outlives_its_parent_writes_nothing(tmp_path):
     project = Foreign(tmp_path, FALLS_OUT)
 
@@ -184,6 +185,7 @@ def test_forks_and_listens(energy):
 '''
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("meters", ["cpu_model", "codecarbon,cpu_model"])
 def test_a_workload_that_forks_runs_with_warnings_as_errors(tmp_path, meters):
     """Python 3.12 and later warn if a process that forks has another thread."""
@@ -216,6 +218,7 @@ def die_once():
 """
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_leaves_behind_does_not_count_against_the_next(tmp_path):
     """Its claim on the machine dies with it, even if a child of it lives on."""
     project = Foreign(tmp_path, KILLED)

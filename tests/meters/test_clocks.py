@@ -287,7 +287,13 @@ for fault in watch.faults():
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system cannot stop a process")
-@pytest.mark.parametrize("work", ["time.sleep(0.05)", "sum(range(10000))"], ids=["waiting", "computing"])
+@pytest.mark.parametrize(
+    "work",
+    [
+        pytest.param("time.sleep(0.05)", id="waiting"),
+        pytest.param("sum(range(10000))", id="computing", marks=pytest.mark.slow),
+    ],
+)
 def test_a_process_that_was_stopped_for_3_seconds_knows(work):
     process = subprocess.Popen(
         [sys.executable, "-c", STOPPED.format(work=work)],

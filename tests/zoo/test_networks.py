@@ -85,6 +85,7 @@ def test_fresh_logits_have_both_signs_and_every_parameter_receives_a_gradient(na
     assert silent == set()
 
 
+@pytest.mark.slow
 def test_forward_and_backward_are_finite_under_bf16_autocast(model):
     with torch.autocast("cpu", torch.bfloat16):
         logits = step(model, noise(2, 32))
@@ -93,6 +94,7 @@ def test_forward_and_backward_are_finite_under_bf16_autocast(model):
     assert all(grad.isfinite().all() for grad in gradients(model).values())
 
 
+@pytest.mark.slow
 def test_the_channels_may_come_last_in_memory(built, model):
     images = noise()
     other, last = (each.to(memory_format=torch.channels_last) for each in (model, images))
@@ -183,6 +185,7 @@ def test_data_parallel_training_would_notice_an_unused_parameter(alone):
         step(model, noise())
 
 
+@pytest.mark.slow
 def test_deterministic_algorithms_exist_for_every_layer(built, model):
     torch.use_deterministic_algorithms(True)
     try:
