@@ -8,6 +8,7 @@ MOST_DIGITS = 3
 # The error of a meter or a model is common to all cases of a run and cancels between two of them,
 # so two digits stay where the band of one figure alone would leave one.
 LEAST_DIGITS = 2
+MOST_ZEROS = 12  # beyond, a number has an exponent: nobody counts so many zeros, and a table must stay narrow
 
 
 def format_number(value: float, uncertainty: float | None = None) -> str:
@@ -15,8 +16,8 @@ def format_number(value: float, uncertainty: float | None = None) -> str:
 
     >>> format_number(12.3456), format_number(12.3456, 0.6), format_number(12.3456, 9.0)
     ('12.3', '12.3', '12')
-    >>> format_number(12345.0), format_number(0.0)
-    ('12300', '0')
+    >>> format_number(12345.0), format_number(0.0), format_number(9.19e-270)
+    ('12300', '0', '9.19e-270')
     """
     if value == 0:
         return "0"
@@ -122,4 +123,6 @@ def _exponent(value: float, digits: int) -> int:
 
 def _written(value: float, decimals: int) -> str:
     """Write `value` rounded to `decimals`, which may be negative."""
+    if abs(decimals) > MOST_ZEROS:
+        return f"{value:.{MOST_DIGITS - 1}e}"
     return f"{round(value, decimals) + 0.0:.{max(decimals, 0)}f}"

@@ -3,6 +3,7 @@
 import os
 import signal
 
+import hypothesis
 import pytest
 
 from energy.__main__ import main
@@ -11,6 +12,10 @@ from energy.meters._watch import claims
 # Threads that wait must sleep: beside other work, tests that train on two threads took seven times as long
 # while these spun. libgomp reads this when torch is imported, in processes that tests start, too.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# No test asserts how long something takes: the first call of some imports scipy, on a busy machine for a second.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)
