@@ -13,7 +13,7 @@ from energy.meters._watch import claims
 # while these spun. libgomp reads this when torch is imported, in processes that tests start, too.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# No test asserts how long something takes: the first call of some imports scipy, on a busy machine for a second.
+# No test asserts how long something takes: a first call may import scipy, for a second on a busy machine.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
