@@ -11,6 +11,8 @@ later one. So windows nest and overlap freely, and nothing has to be told where 
 (4000.0, 'measured', ())
 
 What is unknown is None with a reason, never 0: one unknown part makes the total unknown.
+
+One file, since it is one subtraction: what stands on its left (Count, Reading) and what comes out (Energy).
 """
 
 from __future__ import annotations

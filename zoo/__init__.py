@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import zoo.architectures
 import zoo.classifiers
 import zoo.extras
-import zoo.techniques  # noqa: F401
+import zoo.techniques  # noqa: F401 -- imported for its place alone
 from zoo._entries import Entry, add_folder, find_installed_folders
 from zoo._registry import (
     architectures,

@@ -133,7 +133,8 @@ class Index:
         """Return what the index says of a file in this state: of the run, and of these metrics."""
         names = [] if metrics is None else [_RUN, *metrics]
         chosen = f" AND metric IN ({', '.join('?' * len(names))})" if names else ""
-        rows = self._ask(f"SELECT metric, data FROM summary WHERE path = ?{chosen}", [key, *names])  # noqa: S608
+        asked = f"SELECT metric, data FROM summary WHERE path = ?{chosen}"  # noqa: S608 -- question marks only
+        rows = self._ask(asked, [key, *names])
         texts = ((metric, _unpack(data, _seal(key, metric, stamp))) for metric, data in rows)
         return {metric: text for metric, text in texts if text is not None}
 
@@ -206,7 +207,7 @@ class Index:
 
     def _key(self, path: Path) -> str | None:
         """Return what the index calls a file; None for one elsewhere."""
-        whole = os.path.abspath(path)  # noqa: PTH100
+        whole = os.path.abspath(path)  # noqa: PTH100 -- 10 times as fast, for thousands of files
         return whole.removeprefix(self._prefix) if whole.startswith(self._prefix) else None
 
 

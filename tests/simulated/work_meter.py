@@ -88,7 +88,9 @@ def measure(case, name):
     case.describe(budget={"seeds": list(range(REPEATS))})
     now = world(name)
     if name in now.get("skips", ()):
-        pytest.skip("no such hardware")
+        pytest.skip(
+            "no such hardware"
+        )  # the world says so: how a run treats a skipped case is what is tested
     for seed in range(REPEATS):
         with case.window(seed=seed) as repeat:
             COUNTED[name] += 1
