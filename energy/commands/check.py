@@ -100,8 +100,8 @@ def _again(data: dict[str, Any], head: RunSummary) -> RunSummary | None:
 def _of_itself(head: RunSummary) -> int:
     """Return the exit code of a run that no gate is about: whether its own cases are good."""
     failed = [case.case for case in head.cases if case.status != "ok"]
-    flagged = [case.case for case in head.cases if case.flags]
-    code = codes.MISSING if failed else codes.INVALID if flagged else codes.PASSED
+    invalid = [case.case for case in head.cases if case.invalid]
+    code = codes.MISSING if failed else codes.INVALID if invalid else codes.PASSED
     told = {
         codes.MISSING: "a case failed",
         codes.INVALID: codes.MEANING[codes.INVALID],

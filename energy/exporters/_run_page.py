@@ -16,7 +16,7 @@ from energy.report.terminal import table as terminal
 
 Record = Mapping[str, Any]
 
-COLUMNS = ("dice", "kj_per_epoch", "total_kj", "dice_loss_vs_unet_pct", "seconds", "meter", "flags")
+COLUMNS = ("dice", "kj_per_epoch", "total_kj", "dice_loss_vs_unet_pct", "seconds", "meter", "validity")
 
 
 def write_page(request: Request) -> Page:

@@ -37,19 +37,17 @@ def make_case_key(
     return short_hash({"defaults": version, "recipe": changed, "budget": amount, "target_dice": target_dice})
 
 
-def update_keys(run: Mapping[str, Any]) -> None:
-    """Give the records of before, in a run file not validated yet, the keys that they would get today."""
-    for benchmark in run["benchmarks"]:
-        try:
-            record = benchmark["extra_info"]["energy"]
-            recipe, budget, keys = record["recipe"], record["budget"], record["keys"]
-            target = record["setup"][0]["target_dice"]
-            before = short_hash({"recipe": recipe, "budget": budget, "target_dice": target})
-            is_old = keys["case"] == before
-        except (KeyError, IndexError, TypeError):  # of another task, of another suite, or damaged
-            continue
-        if is_old:
-            keys["case"] = make_case_key(recipe, read_first_defaults(), 1, budget, target)
+def update_key(record: Mapping[str, Any]) -> None:
+    """Give a record of before, not validated yet, the case key that it would get today."""
+    try:
+        recipe, budget, keys = record["recipe"], record["budget"], record["keys"]
+        target = record["setup"][0]["target_dice"]
+        before = short_hash({"recipe": recipe, "budget": budget, "target_dice": target})
+        is_old = keys["case"] == before
+    except (KeyError, IndexError, TypeError):  # of another task, of another suite, or damaged
+        return
+    if is_old:
+        keys["case"] = make_case_key(recipe, read_first_defaults(), 1, budget, target)
 
 
 @functools.cache

@@ -108,7 +108,7 @@ def test_compare_finds_a_baseline_by_its_name(store):
     [
         ([record(), failed("unet-fp16")], {}, False, "failed: unet-fp16 oom"),
         (
-            [record(validity={"ok": False, "flags": ["throttled"]})],
+            [record(validity={"ok": False, "invalid": ["throttled"], "notes": []})],
             {},
             False,
             "invalid: unet-baseline throttled",

@@ -84,8 +84,8 @@ def test_cases_that_are_gone_failed_or_flagged_are_13_and_14(store, check):
     assert check("--fail", "total_kj:5%")[0] == 13
     assert check("--fail", "total_kj@^a:5%")[0] == 0
 
-    flagged = repeated("d-baseline", validity={"ok": False, "flags": ["throttled"]})
-    saved(store, names="abc", extra=[flagged])
+    invalid = repeated("d-baseline", validity={"ok": False, "invalid": ["throttled"], "notes": []})
+    saved(store, names="abc", extra=[invalid])
     assert check("--fail", "total_kj:5%")[0] == 14
 
 
@@ -209,7 +209,7 @@ def test_the_list_of_a_good_run_is_ticked_off(store, check):
         (
             "no flag speaks against a record",
             "NOT OK",
-            {"records": [repeated("e", validity={"ok": False, "flags": ["shared_device"]})]},
+            {"records": [repeated("e", validity={"ok": False, "invalid": ["shared_device"], "notes": []})]},
         ),
         (
             "the total energy is known",
@@ -260,7 +260,7 @@ def test_without_gates_the_run_itself_is_checked(store, check, extra, code):
     saved(store, extra=extra)
     assert check()[0] == code
 
-    saved(store, extra=[repeated("e", validity={"ok": False, "flags": ["throttled"]}), *extra])
+    saved(store, extra=[repeated("e", validity={"ok": False, "invalid": ["throttled"], "notes": []}), *extra])
     assert check()[0] == (code or 14)
 
 

@@ -88,8 +88,8 @@ def test_the_kind_of_a_part_is_its_own_and_a_witness_is_no_part():
 def test_a_flag_stands_in_every_row_of_its_case():
     rows = frame("csv", mixed_run())
 
-    assert set(rows["flags"][rows.case == "cgnet-baseline"]) == {"throttled"}
-    assert rows["flags"][rows.case == "unet-baseline"].isna().all()
+    assert set(rows["invalid"][rows.case == "cgnet-baseline"]) == {"throttled"}
+    assert rows["invalid"][rows.case == "unet-baseline"].isna().all()
 
 
 @given(names)

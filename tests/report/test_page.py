@@ -39,11 +39,11 @@ def on_gpu(records):
 
 
 def fill(root):
-    """Make a results folder: five cases on a CPU, one failed and one flagged, and two on a GPU."""
+    """Make a results folder: five cases on a CPU, one failed and one invalid, and two on a GPU."""
     store = Store(root)
-    flagged = trained("enet-cache", 0.99, 0.1, validity={"ok": False, "flags": ["throttled"]})
+    invalid = trained("enet-cache", 0.99, 0.1, validity={"ok": False, "invalid": ["throttled"], "notes": []})
     cases = [trained("unet-baseline", 0.9, 10.0), trained("enet-baseline", 0.88, 2.0)]
-    cases += [trained("cgnet-baseline", 0.6, 1.0), flagged, failed("unet-bf16")]
+    cases += [trained("cgnet-baseline", 0.6, 1.0), invalid, failed("unet-bf16")]
     store.write(run(cases, CPU, day=3), "main")
     store.write(on_gpu([trained("unet-baseline", 0.91, 4.0), trained("enet-baseline", 0.7, 3.0)]))
     return store
@@ -146,7 +146,7 @@ def test_a_failed_case_has_no_figure_and_stands_with_its_reason(page):
     assert set(failure[2:]) <= {"–", ""}
     assert problems["unet-bf16"][1] == "oom"
     assert "tried to allocate 2 GiB" in problems["unet-bf16"][2]
-    assert problems["enet-cache"][1:] == ["flagged", "throttled"]
+    assert problems["enet-cache"][1:] == ["invalid", "throttled"]
     assert len(problems) == 2
 
 

@@ -105,18 +105,18 @@ def named(name: str) -> dict[str, Any]:
     return records.record("a-b") | {"case": name}
 
 
-def flagged(case: str, total_kj: Sequence[float]) -> dict[str, Any]:
+def invalid(case: str, total_kj: Sequence[float]) -> dict[str, Any]:
     """Return the same with a flag that speaks against it."""
-    return repeated(case, total_kj, validity={"ok": False, "flags": ["throttled"]})
+    return repeated(case, total_kj, validity={"ok": False, "invalid": ["throttled"], "notes": []})
 
 
 def mixed_run() -> dict[str, Any]:
-    """Return a run of what goes well or badly: n = 3, modelled, flagged, out of memory, crashed, diverged."""
+    """Return a run of what goes well or badly: n = 3, modelled, invalid, out of memory, crashed, diverged."""
     return run(
         [
             repeated("unet-baseline", [12.0, 12.1, 12.2]),
             by_model("enet-baseline", [3.0, 3.1, 3.2]),
-            flagged("cgnet-baseline", [5.0, 5.1, 5.2]),
+            invalid("cgnet-baseline", [5.0, 5.1, 5.2]),
             failed("sqnet-baseline"),
             failed("segnet-baseline", "error", "a cable fell out"),
             failed("erfnet-baseline", "diverged", "the loss is NaN"),

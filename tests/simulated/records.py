@@ -79,7 +79,7 @@ def record(case: str = "unet-baseline", **changes: Any) -> dict[str, Any]:
         "domains": [domain([12300.0])],
         "reference": {"case": "unet-baseline", "dice": [0.85], "origin": "this run"},
         "recipe": {"arch": arch, "lr": 1e-3},
-        "validity": {"ok": True, "flags": []},
+        "validity": {"ok": True, "invalid": [], "notes": []},
         "machine": {"threads": 2},
     }
     return whole | changes
