@@ -15,9 +15,9 @@ from energy.analysis.gates import baseline as baselines
 from energy.analysis.gates.baseline import Pin
 from energy.commands import UsageError
 from energy.commands._options import add_storage
-from energy.records.runfile import shorten_commit
 from energy.records.schema import RecordError
-from energy.records.store import Store
+from energy.records.storage.runfile import shorten_commit
+from energy.records.storage.store import Store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,8 +16,8 @@ from typing import Any
 
 from energy.commands import UsageError
 from energy.commands._options import add_storage
-from energy.records.files import write_whole
-from energy.records.store import Store
+from energy.records.storage.files import write_whole
+from energy.records.storage.store import Store
 
 INTERRUPTED = 2  # as pytest has it
 SECONDS = 10.0

@@ -21,8 +21,8 @@ from energy.analysis.gates.judge import CONFIRMING, Judge
 from energy.analysis.gates.reference import is_pinned_somewhere
 from energy.commands import UsageError
 from energy.commands._options import add_gates, add_storage, tell
-from energy.records.runfile import list_records
-from energy.records.store import Store
+from energy.records.storage.runfile import list_records
+from energy.records.storage.store import Store
 from energy.records.summary import RunSummary, summarise_record, summarise_run
 from energy.report.terminal import checklist
 from energy.report.terminal.gates import format_gates

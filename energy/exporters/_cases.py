@@ -10,7 +10,7 @@ from energy.analysis.compare.result import Comparison, Row
 from energy.exporters import ExportError, Request
 from energy.exporters._text import printable
 from energy.records import provenance
-from energy.records.runfile import list_records
+from energy.records.storage.runfile import list_records
 from energy.records.validity import list_objections
 from energy.report.terminal import caption
 

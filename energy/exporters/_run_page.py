@@ -10,7 +10,7 @@ from typing import Any
 from energy.exporters import Request
 from energy.exporters._cases import kinds, names, problem, records
 from energy.exporters._markdown import Page, bullets, code, commands, folded, prose, table
-from energy.records.runfile import shorten_commit
+from energy.records.storage.runfile import shorten_commit
 from energy.report.terminal import caption
 from energy.report.terminal import table as terminal
 

@@ -25,7 +25,7 @@ from energy.exporters import Exported, Request
 from energy.exporters._cases import hardware, names, problem, records, row_of, sources
 from energy.exporters._text import printable
 from energy.records import provenance
-from energy.records.runfile import shorten_commit
+from energy.records.storage.runfile import shorten_commit
 from energy.records.validity import describe_validity
 
 OPTIONS = ("base",)

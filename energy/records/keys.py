@@ -5,12 +5,11 @@ repeats of two records. Older records have a key of all of it, which is exchange
 """
 
 import functools
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from energy.records.files import short_hash
 
 FIRST_DEFAULTS = Path(__file__).with_name("first_defaults.json")  # of recipes, version 1
 
@@ -55,6 +54,12 @@ def read_first_defaults() -> dict[str, Any]:
     """Return the defaults that the recipes of those records were made with."""
     defaults: dict[str, Any] = json.loads(FIRST_DEFAULTS.read_text(encoding="utf-8"))
     return defaults
+
+
+def short_hash(value: Any) -> str:
+    """Hash any JSON-able value to 12 hexadecimal digits, the same for the same value on every machine."""
+    text = json.dumps(value, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:

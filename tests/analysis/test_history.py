@@ -407,7 +407,7 @@ def test_neither_the_order_of_files_nor_the_unit_changes_what_is_found(values, f
 
 
 def test_summaries_from_the_index_make_the_same_history_as_from_memory(tmp_path):
-    from energy.records.store import Store
+    from energy.records.storage.store import Store
     from energy.records.summary import summarise_run
     from tests.simulated import records
 

@@ -8,7 +8,7 @@ import pytest
 from energy.__main__ import main
 from energy.analysis.gates import baseline as baselines
 from energy.records.metrics import summarise_metric
-from energy.records.store import Store
+from energy.records.storage.store import Store
 from tests.simulated.records import domain, failed, modelled, record, run
 
 NOISE = (0.99, 1.0, 1.01)

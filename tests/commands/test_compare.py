@@ -10,7 +10,7 @@ import pytest
 from energy.__main__ import main
 from energy.analysis.gates.reference import find_side
 from energy.records.metrics import summarise_metric
-from energy.records.store import Store
+from energy.records.storage.store import Store
 from tests.simulated.records import domain, failed, record, run
 
 CPU, GPU = "epyc-2c-cpu-91bc", "h200-700w-3f2a"

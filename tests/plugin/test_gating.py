@@ -10,7 +10,7 @@ import shutil
 import pytest
 
 from energy.analysis.gates import baseline as baselines
-from energy.records.store import Store
+from energy.records.storage.store import Store
 from tests.simulated.work_meter import NAMES
 from tests.simulated.work_suite import WorkSuite
 

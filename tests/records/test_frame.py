@@ -7,12 +7,12 @@ import pandas
 import pytest
 
 import energy
-from energy.records import gather, journal
-from energy.records.frame import BACK, FRONT
 from energy.records.metrics import METRICS, summarise_metric
-from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.records.store import Store
+from energy.records.storage import gather, journal
+from energy.records.storage.frame import BACK, FRONT
+from energy.records.storage.runfile import StoreError
+from energy.records.storage.store import Store
 from tests.simulated.records import COMMIT, block, domain, failed, modelled, record, run
 
 CPU, GPU = "epyc-2c-cpu-91bc", "h200-700w-3f2a"

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy.records import index
 from energy.records.metrics import METRICS, summarise_metric
-from energy.records.runfile import StoreError, read_run
 from energy.records.schema import RecordError
-from energy.records.store import Store
+from energy.records.storage import index
+from energy.records.storage.runfile import StoreError, read_run
+from energy.records.storage.store import Store
 from energy.records.summary import CaseSummary, RunSummary, pack_values, summarise_run, unpack_values
 from tests.audit import many_results
 from tests.simulated.records import domain, failed, modelled, record, run
@@ -327,7 +327,7 @@ def test_an_index_that_another_process_holds_does_not_stop_anybody(store, monkey
 READER = """
 import json, sys
 from pathlib import Path
-from energy.records.store import Store
+from energy.records.storage.store import Store
 from energy.records.summary import summarise_run
 store = Store(Path(sys.argv[1]))
 with store.index(print) as whole:

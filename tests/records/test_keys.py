@@ -11,7 +11,7 @@ import pytest
 import zoo
 from energy.records.keys import make_case_key, read_first_defaults
 from energy.records.migration import update_run
-from energy.records.runfile import list_records, read_run
+from energy.records.storage.runfile import list_records, read_run
 
 RESULTS = Path(__file__).parents[2] / "results"
 COMMITTED = sorted(RESULTS.glob("*/0*.json"))

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from energy.analysis.gates import baseline
-from energy.records.journal import find_unfinished
-from energy.records.runfile import read_run
-from energy.records.store import Store
+from energy.records.storage.journal import find_unfinished
+from energy.records.storage.runfile import read_run
+from energy.records.storage.store import Store
 from energy.records.summary import summarise_run
 from tests.simulated.records import block, record, run
 

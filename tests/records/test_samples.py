@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 
 from energy import exporters
 from energy.__main__ import main
-from energy.records import gather
-from energy.records.runfile import list_records
-from energy.records.store import Store
+from energy.records.storage import gather
+from energy.records.storage.runfile import list_records
+from energy.records.storage.store import Store
 from energy.records.summary import summarise_record
 from tests.records.test_schema import records
 from tests.simulated.records import run

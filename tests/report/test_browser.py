@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from energy.__main__ import main
-from energy.records import gather
 from energy.records.metrics import summarise_metric
-from energy.records.store import Store
+from energy.records.storage import gather
+from energy.records.storage.store import Store
 from energy.report import groups
 from energy.report.page import build, choosing, drawing, page
 from tests.commands.test_serve import begin, end_case, serving

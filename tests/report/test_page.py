@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from energy.__main__ import main
 from energy.measuring import machine
-from energy.records import gather
 from energy.records.metrics import summarise_metric
-from energy.records.store import Store
+from energy.records.storage import gather
+from energy.records.storage.store import Store
 from energy.report import groups
 from energy.report.charts import _workers
 from energy.report.page import build, choosing, overview
@@ -382,7 +382,7 @@ def test_a_page_that_cannot_be_written_is_a_mistake(store, report, no_charts):
 
 
 def test_an_unfinished_run_of_a_journal_is_shown_as_such(store, report, no_charts):
-    from energy.records import journal
+    from energy.records.storage import journal
 
     path = store.journal(CPU)
     time = "2026-01-09T00:00:00+00:00"

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from energy.records import runfile
 from energy.records.metrics import summarise_metric
+from energy.records.storage import runfile
 
 COMMIT = {
     "id": "0123456789abcdef0123456789abcdef01234567",

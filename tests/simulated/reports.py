@@ -4,8 +4,8 @@ import numpy as np
 
 from energy.analysis.history.series import ChangePoint, Cut, Level, Series
 from energy.analysis.history.series import Point as Past
-from energy.records.gather import FoundRun
 from energy.records.metrics import summarise_metric
+from energy.records.storage.gather import FoundRun
 from energy.report import groups, model
 from energy.report.model import Figure, Model, Panel, Point
 from tests.simulated.records import domain, failed, modelled, record, run

@@ -9,8 +9,8 @@ from typing import Any
 
 from energy.analysis.compare.result import Problem
 from energy.analysis.compare.values import OTHER_SEEDS, Identity, describe_seeds
-from energy.records.runfile import StoreError, list_records, read_run
 from energy.records.schema import RecordError
+from energy.records.storage.runfile import StoreError, list_records, read_run
 from energy.records.summary import CaseSummary, RunSummary
 from energy.text import list_few
 

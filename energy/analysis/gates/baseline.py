@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from energy.analysis.gates.exit_codes import MEANING, blocks
-from energy.records.files import short_hash, write_whole
-from energy.records.runfile import StoreError, list_records, read_run
+from energy.records.keys import short_hash
 from energy.records.schema import SCHEMA, RecordError, check_version
-from energy.records.store import Store
+from energy.records.storage.files import write_whole
+from energy.records.storage.runfile import StoreError, list_records, read_run
+from energy.records.storage.store import Store
 from energy.records.summary import CaseSummary, RunSummary, summarise_plain, summarise_run
 from energy.records.validity import make_validity
 from energy.text import list_few

@@ -16,10 +16,10 @@ from pathlib import Path
 from energy.analysis.gates import baseline as baselines
 from energy.analysis.gates.baseline import Pin
 from energy.analysis.gates.exit_codes import blocks
-from energy.records.index import Index
-from energy.records.runfile import StoreError, read_run
 from energy.records.schema import RecordError
-from energy.records.store import Store
+from energy.records.storage.index import Index
+from energy.records.storage.runfile import StoreError, read_run
+from energy.records.storage.store import Store
 from energy.records.summary import CaseSummary, RunSummary, Values
 
 # Enough to tell the noise of a machine to a few per cent of itself; much older runs may be of another room.

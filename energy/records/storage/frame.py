@@ -11,7 +11,7 @@ from energy.records.metrics import METRICS
 if TYPE_CHECKING:
     import pandas
 
-    from energy.records.gather import FoundRun
+    from energy.records.storage.gather import FoundRun
     from energy.records.summary import CaseSummary, RunSummary
 
 # What says which repeat a row is, and what speaks for or against it; the metrics stand between the two.
@@ -56,8 +56,8 @@ def frame(source: str | Path | Sequence[str | Path] = "results") -> pandas.DataF
         ImportError: the extra `report` is not installed.
     """
     # Measuring needs none of these.
-    from energy.records import gather
     from energy.records.schema import RecordError
+    from energy.records.storage import gather
     from energy.records.summary import summarise_run
 
     pandas = _pandas()

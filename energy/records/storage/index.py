@@ -27,8 +27,8 @@ from typing import Any, Self
 
 from energy import fault
 from energy.records import keys, migration, provenance, summary, validity
-from energy.records.runfile import StoreError, read_run
 from energy.records.schema import check_run
+from energy.records.storage.runfile import StoreError, read_run
 from energy.records.summary import CaseSummary, Column, RunSummary, Values, pack_values, summarise_run
 
 FOLDER = ".index"
