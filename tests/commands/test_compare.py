@@ -302,7 +302,7 @@ def test_every_committed_run_compared_with_itself_is_unchanged(joulebench):
         good = [row for row in found["cases"] if row["problem"] is None]
         # A ladder's joules stand in the records of its rungs, which are compared.
         assert {row["verdict"] for row in good if row["task"] != "ladder"} == {"unchanged"}
-        assert {row["verdict"] for row in good if row["task"] == "ladder"} <= {"inconclusive"}
+        assert {row["verdict"] for row in good if row["task"] == "ladder"} <= {"inconclusive", "unchanged"}
     assert paths
 
 

@@ -106,7 +106,7 @@ def test_history_shows_it_and_says_what_does_not_count(joulebench):
     out = joulebench("history")
 
     assert "unet-baseline" in out
-    assert "invalid gap, throttled: enet-novograd in" in out
+    assert "invalid: gap, throttled: enet-novograd in" in out
     assert "diverged: micronet-baseline in" in out
 
 

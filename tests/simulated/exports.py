@@ -13,13 +13,14 @@ from energy.analysis.compare.compare import compare
 from energy.analysis.compare.result import Comparison
 from energy.exporters import Request
 from energy.records.metrics import summarise_metric
+from energy.records.storage.runfile import read_run
 from energy.records.summary import summarise_run
 from tests.simulated import records
 from tests.simulated.records import domain, failed, modelled
 
 # The reference results of this repository, parsed.
 RESULTS = Path(__file__).parents[2] / "results"
-COMMITTED = [json.loads(path.read_bytes()) for path in sorted(RESULTS.glob("*/[0-9]*.json"))]
+COMMITTED = [read_run(path) for path in sorted(RESULTS.glob("*/[0-9]*.json"))]
 
 
 def with_total(data: dict[str, Any]) -> list[dict[str, Any]]:
