@@ -1,7 +1,6 @@
 """Runs to export, good and bad ones, and names that nobody should have chosen."""
 
 import copy
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -234,7 +234,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _version() -> str:
     """Name the code that makes a summary: what another one made is not believed."""
     modules = (summary, provenance, keys, migration, validity, fault)
-    made_by = (__file__, keys.FIRST_DEFAULTS, *(str(module.__file__) for module in modules))
+    made_by = [__file__, str(keys.FIRST_DEFAULTS), *(str(module.__file__) for module in modules)]
     return hashlib.sha256(b"".join(Path(name).read_bytes() for name in made_by)).hexdigest()[:12]
 
 
