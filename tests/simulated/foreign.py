@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+from energy.records.validity import list_flags
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0  # to fail rather than to hang; nothing here takes a tenth of it
 # The claims of whoever else tests on this machine are none of these projects' business.
@@ -102,7 +104,7 @@ class Foreign:
 
 def flags(record):
     """Return what speaks against a record."""
-    return set(record["validity"]["flags"])
+    return set(list_flags(record))
 
 
 def _is_installed():
