@@ -2,7 +2,7 @@
 
 The work is an amount of hashing that one CPU thread does in --seconds, or any --command. The labels A and B
 mean nothing: what differs between them is noise. What was found is written to RESULTS/FINGERPRINT/noise.json.
-A command that opens meters of its own (a pytest run with joulebench) is billed by both, and flagged so.
+A command that opens meters of its own (a pytest run with joulebench) is billed by both: `billed_twice`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 from energy.commands import UsageError
 from energy.commands._options import add_storage
-from energy.records.files import write_whole
-from energy.records.store import Store
+from energy.records.storage.files import write_whole
+from energy.records.storage.store import Store
 
 INTERRUPTED = 2  # as pytest has it
 SECONDS = 10.0
