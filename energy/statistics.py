@@ -47,7 +47,7 @@ def error_of_mean(series: Sequence[float], number: int | None = None) -> float:
         series: values in the order of time that the variance and τ are taken from.
         number: of how many the mean is; default: of all.
 
-    >>> error_of_mean([1.0, -1.0] * 5000)
+    >>> round(error_of_mean([1.0, -1.0] * 5000), 4)
     0.02
     """
     length = len(series)
