@@ -32,6 +32,7 @@ SAMPLING_SHARE = 0.05  # power changed so much between samples that they may hav
 COVERAGE_SHARE = 0.99  # below it a figure has a hole that its reader should know about
 KNOWN_SHARE = 0.5  # below it what was counted is no figure, but "at least" so much
 JITTER_SECONDS = 0.05  # the meters of one reading are not read at one instant
+WHOLES = ("machine", "module")  # they contain what has figures of its own
 AGREEMENT_SHARE = 0.05  # the gain error of an NVIDIA board (arXiv 2312.02741): two witnesses may differ by it
 
 
@@ -39,7 +40,8 @@ AGREEMENT_SHARE = 0.05  # the gain error of an NVIDIA board (arXiv 2312.02741): 
 class Count:
     """One cumulative count at one instant.
 
-    domain: "gpu", "cpu" or "ram"; "machine" for all of it, seen from outside (always a witness).
+    domain: "gpu", "cpu" or "ram"; "machine" for all of it, seen from outside, and "module" for a GPU with the
+        CPU and memory on its superchip (both are always witnesses).
     device: a GPU's UUID, "package-0", "machine" ...; several are joined by commas.
     source: how it was read ("nvml_counter", "nvml_power", "rapl", "codecarbon_cpu_load_model" ...).
     kind: "measured" or "modelled".
@@ -80,7 +82,7 @@ class Count:
         assert self.joules is not None or self.reason, "an unknown count needs a reason"
         assert 0 <= self.low_factor <= 1 <= self.high_factor, (self.low_factor, self.high_factor)
         assert self.edge_joules >= 0, self.edge_joules
-        assert self.domain != "machine" or self.witness, "the whole machine is never a part of a total"
+        assert self.domain not in WHOLES or self.witness, f"a {self.domain} is never a part of a total"
 
     def at(self, **figures: Any) -> Count:
         """Return this count as of another instant, with other figures.
@@ -250,12 +252,14 @@ class Energy:
                 yield "low_coverage"
             if any(_disagree(part, other) for other in part.rivals):
                 yield "meters_disagree"
-        if any(self._exceeds(whole) for whole in witnesses if whole.domain == "machine"):
+        if any(self._exceeds(whole) for whole in witnesses if whole.domain in WHOLES):
             yield "meters_disagree"
 
     def _exceeds(self, whole: DomainEnergy) -> bool:
-        """Say whether the parts were measured to draw more than the machine that they are parts of."""
-        bands = [part.band for part in self.headline() if part.kind == "measured" and part.band]
+        """Say whether the parts were measured to draw more than the whole that they are parts of."""
+        parts = [part for part in self.headline() if part.kind == "measured"]
+        inside = [part for part in parts if whole.domain == "machine" or part.device == whole.device]
+        bands = [part.band for part in inside if part.band]
         return whole.band is not None and sum(low for low, _ in bands) > whole.band[1]
 
 
