@@ -177,8 +177,11 @@ class DomainEnergy:
 
     @property
     def sampling_joules(self) -> float:
-        """How much the sensor may have missed by chance (J), either way."""
-        return 0.0 if self.bounds is None else self.bounds.slip.joules
+        """How much the sensor may have missed (J), by chance and because it kept step with the work."""
+        if self.bounds is None:
+            return 0.0
+        slip = self.bounds.slip
+        return slip.joules + max(slip.too_much, slip.too_little)
 
 
 @dataclass(frozen=True)
@@ -244,10 +247,10 @@ class Energy:
         for part in self.headline():
             if part.joules is not None and part.edge_joules > EDGE_SHARE * part.joules:
                 yield "window_too_short"
-            if part.joules is not None and part.sampling_joules > SAMPLING_SHARE * part.joules:
-                yield "undersampled"
             if part.bounds is not None and part.bounds.slip.aliased:
                 yield "aliased"
+            elif part.joules is not None and part.sampling_joules > SAMPLING_SHARE * part.joules:
+                yield "undersampled"
             if part.coverage < COVERAGE_SHARE and (1 - part.coverage) * self.seconds > JITTER_SECONDS:
                 yield "low_coverage"
             if any(_disagree(part, other) for other in part.rivals):

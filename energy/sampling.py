@@ -39,7 +39,8 @@ APART = 0.15  # of a period of the work that a step must be from whole ones, or 
 SMALL = 5  # multiples and fractions of the step that the work is said to keep step with
 MOST_LOOKS = 3_000
 PLACES = 200  # of the work's period that are looked at
-ALIASED_SHARE = 0.05
+ALIASED_SHARE = 0.09
+STILL_SHARE = 0.02  # values that differ by less, as a share of their mean, show nothing of the work
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Slip:
 
     joules: by chance, either way (95 %).
     too_much, too_little: how much more or less it may have shown because it kept step with the work (J).
-    aliased: whether it kept step so that more than 5 % of the work's swing may be hidden.
+    aliased: whether it kept step so that more than 9 % of the work's swing may be hidden.
     """
 
     joules: float = 0.0
@@ -129,7 +130,8 @@ def judge(
     mean, swing = math.fsum(values) / len(values), max(values) - min(values)
     too_much, too_little, aliased = 0.0, 0.0, False
     for period, together in told.items():
-        uneven, dark = _worst_unevenness(period, step, share, together)
+        wanders = _wanders(values, period * len(values) / seconds)
+        uneven, dark = _worst_unevenness(period, step, share, together, wanders)
         if dark:  # what was never met may be anything
             too_much += uneven * mean * together
             too_little += uneven * max(0.0, paces.most_watts - mean) * together
@@ -223,12 +225,37 @@ def _is_apart(period_seconds: float, step_seconds: float) -> bool:
     return periods < 0.5 or abs(periods - round(periods)) >= APART
 
 
-def _worst_unevenness(period: float, step: float, share: float, seconds: float) -> tuple[float, bool]:
-    """Return the unevenness at this period; if it is within 1 % of a lock, as if it were one."""
+def _worst_unevenness(
+    period: float, step: float, share: float, seconds: float, wanders: bool
+) -> tuple[float, bool]:
+    """Return the unevenness at this period; if it is within 1 % of a lock, as if it were one.
+
+    Batches that take a little more or less lose step by themselves. If the work is seen to wander so, only the
+    locks are left in which no look takes less than a batch, since the values of those may show nothing.
+    """
     looks = min(MOST_LOOKS, max(1, round(seconds / step)))
-    locks = [step * few for few in range(1, SMALL + 1)] + [step / few for few in range(2, SMALL + 1)]
-    near = [lock for lock in locks if abs(period / lock - 1) <= SAME_PERIOD]
-    return max(unevenness(each, step, share, looks) for each in (period, *near))
+    blind = [step / few for few in range(1, SMALL + 1)]
+    seen = [] if wanders else [period, *(step * few for few in range(2, SMALL + 1))]
+    near = [lock for lock in (*seen, *blind) if abs(period / lock - 1) <= SAME_PERIOD]
+    return max((unevenness(each, step, share, looks) for each in near), default=(0.0, False))
+
+
+def _wanders(values: Sequence[float], period: float) -> bool:
+    """Say whether work that repeats itself every `period` values has lost its step after half of the values."""
+    half = len(values) // 2
+    if half < LEVEL_LENGTH:
+        return False
+    # Of the lags around the middle, the one that comes nearest to a whole number of periods.
+    lag = min(
+        range(half - LEVEL_LENGTH // 2, half + 1), key=lambda lag: abs(lag / period - round(lag / period))
+    )
+    mean = math.fsum(values) / len(values)
+    deviations = [value - mean for value in values]
+    early, late = deviations[:-lag], deviations[lag:]
+    spread = math.sqrt(sum(map(mul, early, early)) * sum(map(mul, late, late)))
+    if spread <= (STILL_SHARE * mean) ** 2 * len(early):
+        return False
+    return bool(sum(map(mul, early, late)) < spread / 2)
 
 
 def _means(values: Sequence[float], each: int) -> array[float]:

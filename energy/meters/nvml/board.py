@@ -188,6 +188,8 @@ class Gpu:
         """Fill in a count; one that is unknown now keeps what it has shown."""
         known = follower.problem is None
         if follower is self.integral:
+            if self.counter.paces is not None and self.integral.paces is not None:
+                self.integral.paces.step_seconds = self.counter.paces.step_seconds  # it is the sensor's
             ahead = self.integral.ahead_joules() if known else 0.0
             return follower.count(follower.edge_joules(), PERIOD_SECONDS, ahead)
         counter, watts = self.counter, self.integral.recent_watts()
