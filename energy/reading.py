@@ -17,7 +17,7 @@ One file, since it is one subtraction: what stands on its left (Count, Reading) 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from energy.fault import FLAGS, OF_THE_WINDOW, Fault
 
 __all__ = ["Count", "DomainEnergy", "Energy", "Fault", "Reading"]
 
+MACHINE, PROCESS = BOUNDARIES = ("machine", "process")
 EDGE_SHARE = 0.01  # a window whose edges may be wrong by more than this share is too short
 SAMPLING_SHARE = 0.05  # power changed so much between samples that they may have missed more than this
 COVERAGE_SHARE = 0.99  # below it a figure has a hole that its reader should know about
@@ -40,6 +41,7 @@ class Count:
     device: a GPU's UUID, "package-0", "machine" ...; several are joined by commas.
     source: how it was read ("nvml_counter", "nvml_power", "rapl", "codecarbon_cpu_load_model" ...).
     kind: "measured" or "modelled".
+    boundary: of what `joules` are: "machine", what the box drew, or "process", what this process tree caused.
     joules: from an arbitrary origin; None if unknown at this instant, and `reason` says why.
     covered_seconds: cumulative time that `joules` accounts for.
     low_factor, high_factor: the truth lies between these multiples of joules (gain or model error).
@@ -49,6 +51,7 @@ class Count:
     last_joules: where the count stood when it became unknown.
     sampling_joules: cumulative; how much may have slipped between the samples that `joules` was made from.
     model: the parameters of a modelled count.
+    bounds: cumulative joules, at least and at most, where factors of `joules` would not say it.
     """
 
     domain: str
@@ -66,9 +69,12 @@ class Count:
     last_joules: float | None = None
     sampling_joules: float = 0.0
     model: Mapping[str, Any] | None = None
+    boundary: str = "machine"
+    bounds: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         assert self.kind in ("measured", "modelled"), self.kind
+        assert self.boundary in BOUNDARIES, self.boundary
         assert self.joules is not None or self.reason, "an unknown count needs a reason"
         assert 0 <= self.low_factor <= 1 <= self.high_factor, (self.low_factor, self.high_factor)
         assert self.edge_joules >= 0, self.edge_joules
@@ -84,9 +90,9 @@ class Count:
         return count
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> tuple[str, str, str, str]:
         """Return what makes this count the same one in every reading."""
-        return self.domain, self.device, self.source
+        return self.domain, self.device, self.source, self.boundary
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,7 @@ class DomainEnergy:
     band: where the truth lies (J); None if nobody can say.
     edge_joules, sampling_joules: how much the window's edges and the time between samples may hide.
     model: the parameters of a modelled figure.
+    boundary: "machine" or "process", as of the count.
     """
 
     domain: str
@@ -146,11 +153,16 @@ class DomainEnergy:
     edge_joules: float = 0.0
     sampling_joules: float = 0.0
     model: Mapping[str, Any] | None = None
+    boundary: str = "machine"
 
 
 @dataclass(frozen=True)
 class Energy:
-    """What all sources counted during a window of `seconds`, and what went wrong in it."""
+    """What all sources counted during a window of `seconds`, and what went wrong in it.
+
+    Its headline is of one boundary: what the machine drew where any of it is measured, and what this process
+    tree caused where all of it is modelled. Figures of the other boundary are witnesses, and in no sum.
+    """
 
     seconds: float
     domains: tuple[DomainEnergy, ...]
@@ -180,6 +192,11 @@ class Energy:
         kinds = {part.kind for part in self.headline()}
         return "mixed" if len(kinds) > 1 else next(iter(kinds), None)
 
+    @property
+    def boundary(self) -> str | None:
+        """Return of what the headline is, "machine" or "process"; None if nothing was metered."""
+        return next((part.boundary for part in self.headline()), None)
+
     def flags(self) -> tuple[str, ...]:
         """Name what speaks against these figures, in alphabetical order; empty if nothing does."""
         return tuple(sorted({*self._fault_flags(), *self._figure_flags()}))
@@ -187,8 +204,11 @@ class Energy:
     def disagreement(self, witness: DomainEnergy) -> float | None:
         """Return how far a second opinion lies from the headline: (witness - headline) / headline.
 
-        None if either is unknown, if the headline is 0, or if no headline is of the same devices.
+        None if either is unknown, if the headline is 0, or if no headline is of the same devices and
+        boundary.
         """
+        if witness.boundary != self.boundary:
+            return None
         parts = [part.joules for part in self._parts(witness.domain) if _same_devices(part, witness)]
         known = [joules for joules in parts if joules is not None]
         if witness.joules is None or not sum(known) or len(known) < len(parts):
@@ -261,6 +281,7 @@ def _window(
         None,
         reason,
         model=count.model,
+        boundary=count.boundary,
     )
     if reason or before is None or after is None or before.joules is None or after.joules is None:
         return part
@@ -277,6 +298,9 @@ def _band(
     if stake is None:
         return None
     slack = before.edge_joules + after.edge_joules + sampling
+    if before.bounds is not None and after.bounds is not None:
+        least, most = after.bounds[0] - before.bounds[0], after.bounds[1] - before.bounds[1]
+        return max(0.0, least - slack), most + slack + stake
     low = min(before.low_factor, after.low_factor) * max(0.0, joules - slack)
     return low, max(before.high_factor, after.high_factor) * (joules + slack) + stake
 
@@ -309,14 +333,25 @@ def _partial(before_joules: float, last_joules: float | None) -> str:
 def _with_witnesses(parts: Iterable[DomainEnergy]) -> tuple[DomainEnergy, ...]:
     """Choose one source per thing: measured before modelled, ours before CodeCarbon's, counters first.
 
-    The choice never looks at the figures: a source that became unknown is not replaced by one that guesses.
+    All are of one boundary. The choice never looks at the figures: a source that became unknown is not
+    replaced by one that guesses.
     """
     ranked = sorted(parts, key=lambda part: (part.witness, *_rank(part), part.device))
+    boundary = _choose_boundary([part for part in ranked if not part.witness])
     chosen: list[DomainEnergy] = []
     for part in ranked:
-        if not part.witness and not any(_same_thing(part, other) for other in chosen):
+        of_total = not part.witness and part.boundary == boundary
+        if of_total and not any(_same_thing(part, other) for other in chosen):
             chosen.append(part)
     return tuple(part if part in chosen else replace(part, witness=True) for part in ranked)
+
+
+def _choose_boundary(parts: Sequence[DomainEnergy]) -> str:
+    """Return the boundary of a total: the machine, unless all is modelled, and that for the process, too."""
+    if any(part.kind == "measured" for part in parts):
+        return MACHINE
+    of_process = {part.domain for part in parts if part.boundary == PROCESS}
+    return PROCESS if {part.domain for part in parts} == of_process else MACHINE
 
 
 def _rank(part: DomainEnergy) -> tuple[bool, bool, bool]:
