@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from energy.records import files as disk
 
 if TYPE_CHECKING:
     from energy.meters._meter import Diagnosis
-    from energy.meters._watch.claim_files import Claim
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,25 +90,15 @@ def _claims() -> Iterator[str]:
     from energy.meters._watch import claims
 
     try:
-        billing = _billing(claims.FOLDER)
+        billing = claims.find_billing()
     except OSError as problem:
         yield f"  other programs that meter: unknown: {claims.FOLDER}: {problem.strerror or problem}"
         return
     for claim in billing:
-        yield f"  process {claim.pid} ({claim.program}) bills {', '.join(claim.devices)}: wait for its end"
+        devices = ", ".join(device.partition(":")[2] for device in claim.devices)
+        yield f"  process {claim.pid} ({claim.program}) bills {devices}: wait for its end"
     if not billing:
         yield "  other programs that meter: none"
-
-
-def _billing(folder: Path) -> list[Claim]:
-    """Return the claims whose owners live; no folder, no claims."""
-    from energy.meters._watch.claim_files import Folder
-
-    if not folder.exists():
-        return []
-    with closing(Folder(folder)) as opened:
-        found = [opened.read(name) for name in sorted(opened.names())]
-    return [one.claim for one in found if one.claim is not None and not one.dead]
 
 
 def _storage(folder: Path) -> Iterator[str]:

@@ -13,11 +13,12 @@ from energy.meters._meter import Contextual, Diagnosis, Late, Meter, MeterUnavai
 from energy.meters._registry import OutsideFile, meter_file
 from energy.meters._registry import names as meter_names
 from energy.meters._watch import claims, clocks, cost
-from energy.meters._watch.claims import Claims
+from energy.meters._watch.claims import Claims, billed
 from energy.meters._watch.clocks import ClockWatch
 from energy.meters._watch.cost import Cost
+from energy.meters._watch.guard import Guard
 from energy.meters._watch.sampler import Sampler
-from energy.reading import MACHINE, Count, Fault, Reading
+from energy.reading import Count, Fault, Reading
 
 __all__ = [
     "Diagnosis",
@@ -47,15 +48,17 @@ class Meters(list[Meter]):
         clocks: tells whether the host slept, its clock was set, or this process stood still.
         claims: tells whether others on this machine bill the same devices.
         cost: what all this has cost so far.
+        guard: asks the meters, and makes faults and unknown counts of what they raise.
     """
 
     def __init__(self, meters: Iterable[Meter] = ()) -> None:
         super().__init__(meters)
         self.origin = object()
         self.clocks = ClockWatch()
-        self.claims = Claims(_billed(self))
+        self.guard = Guard(self)
+        self.claims = Claims(billed(count for counts in self.guard.known.values() for count in counts))
         watches = [(self.clocks.poll, clocks.PERIOD_SECONDS), (self.claims.look, claims.PERIOD_SECONDS)]
-        self.sampler = Sampler(self, watches)
+        self.sampler = Sampler(self, watches, self.guard)
         self.cost = Cost()
 
     def faults(self) -> tuple[Fault, ...]:
@@ -64,8 +67,8 @@ class Meters(list[Meter]):
 
     def look_around(self) -> None:
         """See what the clocks and the others have done since the last poll."""
-        self.clocks.look()
-        self.claims.look_if_changed()
+        self.sampler.look(self.clocks.look)
+        self.sampler.look(self.claims.look_if_changed)
 
     def close(self) -> None:
         """Stop polling and release what the meters hold."""
@@ -128,7 +131,8 @@ def read(meters: Sequence[Meter]) -> Reading:
 
     The order is the same every time, so that the time it takes to read one meter shifts both ends of its
     window alike. CodeCarbon is the slow one (about 1 ms; up to 55 ms if it was read just before) and comes
-    first, so that the counters are read within microseconds of the time stamp.
+    first, so that the counters are read within microseconds of the time stamp. A meter that fails has unknown
+    counts and a fault: nothing of it leaves through the code that is measured.
 
     Raises:
         RuntimeError: called in a forked child, where no thread polls the meters.
@@ -141,8 +145,9 @@ def read(meters: Sequence[Meter]) -> Reading:
                 f"{pid}: read it in the parent, or open meters of its own in the child"
             )
     counts: list[Count] = []
+    guard = _guard(meters)
     for meter in meters:
-        counts += meter.counts()
+        counts += guard.counts(meter)
     seconds = time.monotonic()
     if not isinstance(meters, Meters):
         return Reading(seconds, tuple(counts), _faults(meters))
@@ -158,20 +163,22 @@ def settle(meters: Sequence[Meter], readings: Sequence[Reading]) -> list[Reading
     Waits until the late meters know the last of the readings, but no longer than their patience. What they
     do not know by then stays unknown.
     """
-    late = [meter for meter in meters if isinstance(meter, Late)]
+    guard, late = _guard(meters), [meter for meter in meters if isinstance(meter, Late)]
     for meter in late:
-        _await(meter, readings[-1].seconds)
+        _await(guard, meter, readings[-1].seconds)
+    known = [_settled(guard, late, reading) for reading in readings]
     faults = meters.faults() if isinstance(meters, Meters) else _faults(meters)
-    return [_settled(late, reading, faults) for reading in readings]
+    return [replace(reading, faults=faults) for reading in known]
 
 
 def context(meters: Sequence[Meter]) -> dict[str, Any]:
     """Return the state of the meters' devices now, by device; takes milliseconds, so not inside a window."""
+    guard = _guard(meters)
     return {
         device: state
         for meter in meters
         if isinstance(meter, Contextual)
-        for device, state in meter.context().items()
+        for device, state in guard.context(meter).items()
     }
 
 
@@ -191,12 +198,6 @@ def diagnose(gpus: Sequence[str] | None = None) -> tuple[Diagnosis, ...]:
     return tuple(meter_file(name).diagnose(gpus) for name in meter_names())
 
 
-def _billed(meters: Iterable[Meter]) -> list[str]:
-    """Return the devices that a total bills whole; what bills this process tree only bills nobody else."""
-    now = Reading(0.0, tuple(count for meter in meters for count in meter.counts()))
-    return [part.device for part in (now - now).headline() if part.boundary == MACHINE]
-
-
 def _faults(meters: Iterable[Meter]) -> tuple[Fault, ...]:
     faults: list[Fault] = []
     for meter in meters:
@@ -209,15 +210,18 @@ def _split(names: str | Sequence[str]) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def _await(meter: Late, seconds: float) -> None:
-    while meter.counts_at(seconds) is None and time.monotonic() < seconds + meter.patience_seconds:
+def _guard(meters: Sequence[Meter]) -> Guard:
+    return meters.guard if isinstance(meters, Meters) else Guard()
+
+
+def _await(guard: Guard, meter: Late, seconds: float) -> None:
+    while guard.counts_at(meter, seconds) is None and time.monotonic() < seconds + meter.patience_seconds:
         time.sleep(SETTLING_SECONDS)
 
 
-def _settled(late: Sequence[Late], reading: Reading, faults: tuple[Fault, ...]) -> Reading:
-    known = {count.key: count for meter in late for count in meter.counts_at(reading.seconds) or ()}
-    counts = tuple(known.get(count.key, count) for count in reading.counts)
-    return replace(reading, counts=counts, faults=faults)
+def _settled(guard: Guard, late: Sequence[Late], reading: Reading) -> Reading:
+    known = {count.key: count for meter in late for count in guard.counts_at(meter, reading.seconds) or ()}
+    return replace(reading, counts=tuple(known.get(count.key, count) for count in reading.counts))
 
 
 def _open_outside(source: str, opened: Sequence[Meter]) -> Meter:

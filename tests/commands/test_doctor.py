@@ -104,14 +104,14 @@ def test_where_nobody_else_meters_doctor_says_so_and_claims_nothing(tmp_path, cl
 
 
 def test_a_program_that_meters_is_named_with_what_it_bills_until_it_ends(tmp_path, claims_folder):
-    claims = Claims(["package-0", "GPU-1"], claims_folder)
+    claims = Claims(["cpu:package-0", "gpu:GPU-1"], claims_folder)
 
     during = "\n".join(doctor.report([], tmp_path))
     claims.close()
     after = doctor.report([], tmp_path)
 
     assert f"  process {os.getpid()} (" in during
-    assert ") bills GPU-1, package-0: wait for its end" in during
+    assert ") bills package-0, GPU-1: wait for its end" in during
     assert "  other programs that meter: none" in after
 
 

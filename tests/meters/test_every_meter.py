@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from energy.meters import amd, apple, jetson, nvml, perf, rapl
+import energy
+from energy.meters import Meters, amd, apple, jetson, nvml, perf, rapl
 from energy.reading import Fault
 from tests.simulated import amd as amd_boards
 from tests.simulated import apple as chips
@@ -199,3 +200,24 @@ def test_a_fault_that_somebody_else_observed_is_among_a_meter_s_own(rig):
     rig.meter.note(fault)
 
     assert rig.meter.faults()[-1] == fault
+
+
+def test_an_error_inside_a_reading_is_an_unknown_count_and_a_fault_and_leaves_nobody_s_code(rig, monkeypatch):
+    """An OSError of one meter was seen to leave through the training that was measured."""
+    with Meters([rig.meter]) as meters:
+        before = energy.read(meters)
+        with monkeypatch.context() as broken:
+            broken.setattr(rig.meter, "counts", _fail)
+            during = energy.read(meters)
+        rig.machine.advance(0.1)
+        after = energy.read(meters)
+
+    assert {count.key for count in during.counts} == {count.key for count in before.counts}
+    assert all(count.joules is None and "Input/output error" in count.reason for count in during.counts)
+    assert (during - before).joules() is None
+    assert (after - before).joules() is not None
+    assert {fault.kind for fault in after.faults if "Input/output error" in fault.reason} == {"unreadable"}
+
+
+def _fail():
+    raise OSError(5, "Input/output error")

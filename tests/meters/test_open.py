@@ -261,6 +261,92 @@ def test_a_meter_that_breaks_leaves_a_fault_and_does_not_stop_the_others(folder)
     assert "RuntimeError('a bug')" in bad.noted[0].reason
 
 
+class Failing(Ticking):
+    """A late meter with a state, all of whose answers can be made to fail."""
+
+    patience_seconds = 0.0
+    fails = False
+
+    def answer(self, value):
+        if self.fails:
+            raise self.problem
+        return value
+
+    def poll(self):
+        self.answer(None)
+
+    def counts(self):
+        return self.answer(super().counts())
+
+    def counts_at(self, seconds):
+        return self.answer(self.counts())
+
+    def context(self):
+        return self.answer({self.name: {"temperature_c": 40.0}})
+
+
+@pytest.mark.parametrize(
+    "problem", [OSError(5, "Input/output error"), RuntimeError("a bug"), KeyError("gone")]
+)
+def test_whatever_a_meter_raises_stays_with_that_meter(folder, problem):
+    bad, good = Failing("bad", period_seconds=None, problem=problem), Ticking("good", domain="ram")
+    folder(bad=bad, good=good)
+
+    with energy.open_meters("auto") as opened:
+        before = energy.read(opened)
+        bad.fails = True
+        after = energy.read(opened)
+        (settled,) = energy.settle(opened, [after])
+        states = meters.context(opened)
+
+    spent = settled - before
+    assert {part.source: part.joules is None for part in spent.domains} == {"bad": True, "good": False}
+    assert states == {}
+    assert {fault.kind for fault in bad.noted} == {"unreadable"}
+    assert len(bad.noted) >= 3
+    assert all(type(problem).__name__ in fault.reason for fault in bad.noted)
+    assert good.noted == []
+
+
+def test_a_meter_that_fails_at_once_is_unknown_and_not_forgotten():
+    bad = Failing("bad", problem=OSError(5, "Input/output error"))
+    bad.fails = True
+
+    with meters.Meters([bad, Ticking("good")]) as opened:
+        before = energy.read(opened)
+        spent = energy.read(opened) - before
+
+    assert spent.joules() is None
+    assert [part.source for part in spent.domains if part.joules is None] == ["bad"]
+
+
+def test_a_meter_of_a_plain_list_that_fails_is_unknown_too():
+    bad = Failing("bad", problem=OSError(5, "Input/output error"))
+    before = energy.read([bad])
+    bad.fails = True
+
+    assert (energy.read([bad]) - before).joules() is None
+
+
+@pytest.mark.parametrize("watch", ["clocks.look", "claims.look_if_changed"])
+def test_a_look_around_that_fails_is_a_fault_of_the_watch_and_no_exception(folder, monkeypatch, watch):
+    meter = Ticking(period_seconds=None)
+    folder(a=meter)
+
+    with energy.open_meters("auto") as opened:
+        name, method = watch.split(".")
+
+        def fail():
+            raise OSError(2, "No such file or directory")
+
+        monkeypatch.setattr(getattr(opened, name), method, fail)
+        reading = energy.read(opened)
+
+    (fault,) = [fault for fault in reading.faults if fault.source == "sampler"]
+    assert "No such file or directory" in fault.reason
+    assert reading.counts[0].joules is not None
+
+
 def test_a_late_sampler_polls_once_not_many_times_in_a_row():
     due = time.monotonic() - 10.0
 

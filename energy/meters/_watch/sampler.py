@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from energy.fault import Fault
+from energy.fault import Fault, keep
 from energy.meters._meter import Meter
 from energy.meters._watch import forks
+from energy.meters._watch.guard import Guard
 
 Watch = tuple[Callable[[], None], float]  # what to call, and how often (s)
 
@@ -34,16 +35,19 @@ class Sampler:
     Args:
         meters: those without a `period_seconds` are left alone.
         watches: called at their periods while meters are polled; alone they are no reason for a thread.
+        guard: asks the meters.
 
     Attributes:
         cpu_seconds: what the polling has cost.
         polls: how many polls and watches there were.
     """
 
-    def __init__(self, meters: Sequence[Meter], watches: Sequence[Watch] = ()) -> None:
+    def __init__(
+        self, meters: Sequence[Meter], watches: Sequence[Watch] = (), guard: Guard | None = None
+    ) -> None:
         now = time.monotonic()
         self._meters = {meter: now + period for meter in meters if (period := meter.period_seconds)}
-        self._sources = {meter: sorted({count.source for count in meter.counts()}) for meter in self._meters}
+        self._guard = guard or Guard(self._meters)
         self._watches = {watch: now + watch[1] for watch in watches}
         self._faults: list[Fault] = []
         self._thread: _Thread | None = None
@@ -75,6 +79,18 @@ class Sampler:
     def faults(self) -> tuple[Fault, ...]:
         """Return what went wrong with watches; the faults of a meter are noted with the meter."""
         return tuple(self._faults)
+
+    def look(self, watch: Callable[[], None]) -> bool:
+        """Call a watch and say whether it worked: one that fails is a fault, and stops nothing else."""
+        start = time.monotonic()
+        try:
+            watch()
+        except Exception as problem:
+            seconds = time.monotonic() - start
+            reason = f"a watch failed: {problem!r}"
+            keep(self._faults, Fault("unreadable", "sampler", "", start, seconds, 0.0, reason))
+            return False
+        return True
 
     def before_fork(self) -> None:
         """End the thread, so that the fork finds none."""
@@ -109,33 +125,15 @@ class Sampler:
             if meter.closed:
                 del self._meters[meter]
             elif due <= now:
-                self._poll(meter)
+                self.polls += 1
+                self._guard.poll(meter)
                 self._meters[meter] = self._next(due, meter.period_seconds or 1.0)
         for watch, due in list(self._watches.items()):
             if due <= now:
                 self._watches[watch] = self._next(due, watch[1])
-                self._look(watch)
-
-    def _poll(self, meter: Meter) -> None:
-        start = time.monotonic()
-        self.polls += 1
-        try:
-            meter.poll()
-        except Exception as problem:  # a bug in one meter must stop neither the others nor training
-            seconds = time.monotonic() - start
-            for source in self._sources[meter]:
-                meter.note(Fault("unreadable", source, "", start, seconds, None, f"poll failed: {problem!r}"))
-
-    def _look(self, watch: Watch) -> None:
-        start = time.monotonic()
-        self.polls += 1
-        try:
-            watch[0]()
-        except Exception as problem:  # as above; it would fail every second, so once is enough
-            del self._watches[watch]
-            seconds = time.monotonic() - start
-            reason = f"a watch failed and is called no more: {problem!r}"
-            self._faults.append(Fault("unreadable", "sampler", "", start, seconds, 0.0, reason))
+                self.polls += 1
+                if not self.look(watch[0]):  # it would fail every second, so once is enough
+                    del self._watches[watch]
 
     @staticmethod
     def _next(due: float, period: float) -> float:
