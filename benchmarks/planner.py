@@ -18,7 +18,7 @@ from energy.measuring.hardware import name_hardware, read_hardware
 from energy.measuring.window import Window
 from energy.meters import Meter
 from energy.plugin import Plan, storage
-from energy.records.store import Store, StoredCase
+from energy.records.storage.store import Store, StoredCase
 
 TIMED_BATCHES = 3
 # A validation batch goes forward only; a training batch goes forward and, at about twice the cost, backward.

@@ -76,7 +76,7 @@ from energy.meters import (
     settle,
 )
 from energy.reading import Count, DomainEnergy, Energy, Fault, Reading
-from energy.records.frame import frame
+from energy.records.storage.frame import frame
 
 __all__ = [
     "Count",

@@ -1,4 +1,4 @@
-"""What can go wrong with a measurement, and the word that a record is flagged with because of it."""
+"""What can go wrong with a measurement, the flag that says so, and which flags make a figure unusable."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "paused": "paused",
     }
 )
+# Flags whose harm is in the figure's band already: they are told. With any other the figure cannot be used.
+NOTES = ("aliased", "collapsed", "low_coverage", "meters_disagree", "undersampled", "window_too_short")
 OPEN_ENDED = ("lost", "shared")  # faults that last from their instant on, if no length is given
 OF_THE_DEVICE = ("shared", "double", "throttled")  # whatever source reads it
 OF_THE_WINDOW = ("suspend", "clock_step", "paused")  # whatever was read

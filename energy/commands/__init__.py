@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from energy._registry import list_entries, load_entry
-from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
+from energy.records.storage.runfile import StoreError
 
 
 class UsageError(Exception):

@@ -1,7 +1,7 @@
 """Pin a run as the measure of later ones (set), look at what is pinned (show), or unpin it (rm).
 
 A baseline belongs to the hardware it was measured on and keeps a copy of its figures. It never moves by
-itself: a run that is saved becomes a baseline by `baseline set` only, and not if a case failed or is flagged,
+itself: a run that is saved becomes a baseline by `baseline set` only, and not if a case failed or is invalid,
 it was interrupted, its gates failed, or the checkout held changes that are in no commit (--force overrules).
 """
 
@@ -15,9 +15,9 @@ from energy.analysis.gates import baseline as baselines
 from energy.analysis.gates.baseline import Pin
 from energy.commands import UsageError
 from energy.commands._options import add_storage
-from energy.records.runfile import shorten_commit
 from energy.records.schema import RecordError
-from energy.records.store import Store
+from energy.records.storage.runfile import shorten_commit
+from energy.records.storage.store import Store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

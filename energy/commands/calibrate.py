@@ -2,11 +2,10 @@
 
 The work is an amount of hashing that one CPU thread does in --seconds, or any --command. The labels A and B
 mean nothing: what differs between them is noise. What was found is written to RESULTS/FINGERPRINT/noise.json.
-A command that opens meters of its own (a pytest run with joulebench) is billed by both, and flagged so.
+A command that opens meters of its own (a pytest run with joulebench) is billed by both: `billed_twice`.
 
 --fit measures known work afterwards, and fits what this processor draws to what it does. Where the same
-processor is found again without a counter (a container, a virtual machine) the model of the CPU takes that
-law.
+processor is found again without a counter (a container, a virtual machine), the model of the CPU uses that.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from typing import Any
 
 from energy.commands import UsageError
 from energy.commands._options import add_storage
-from energy.records.files import write_whole
-from energy.records.store import Store
+from energy.records.storage.files import write_whole
+from energy.records.storage.store import Store
 
 INTERRUPTED = 2  # as pytest has it
 SECONDS = 10.0

@@ -21,8 +21,8 @@ from energy.analysis.gates.judge import CONFIRMING, Judge
 from energy.analysis.gates.reference import is_pinned_somewhere
 from energy.commands import UsageError
 from energy.commands._options import add_gates, add_storage, tell
-from energy.records.runfile import list_records
-from energy.records.store import Store
+from energy.records.storage.runfile import list_records
+from energy.records.storage.store import Store
 from energy.records.summary import RunSummary, summarise_record, summarise_run
 from energy.report.terminal import checklist
 from energy.report.terminal.gates import format_gates
@@ -100,8 +100,8 @@ def _again(data: dict[str, Any], head: RunSummary) -> RunSummary | None:
 def _of_itself(head: RunSummary) -> int:
     """Return the exit code of a run that no gate is about: whether its own cases are good."""
     failed = [case.case for case in head.cases if case.status != "ok"]
-    flagged = [case.case for case in head.cases if case.flags]
-    code = codes.MISSING if failed else codes.INVALID if flagged else codes.PASSED
+    invalid = [case.case for case in head.cases if case.invalid]
+    code = codes.MISSING if failed else codes.INVALID if invalid else codes.PASSED
     told = {
         codes.MISSING: "a case failed",
         codes.INVALID: codes.MEANING[codes.INVALID],

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from energy.commands import UsageError
 from energy.commands._options import add_all, add_storage, tell
-from energy.records.store import Store
+from energy.records.storage.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from energy.commands._options import add_storage
-from energy.records import files as disk
+from energy.records.storage import files as disk
 
 if TYPE_CHECKING:
     from energy.meters._meter import Diagnosis

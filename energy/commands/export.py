@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from energy.commands import UsageError
 from energy.commands._options import add_storage, tell
-from energy.records.files import write_whole
-from energy.records.store import Store
+from energy.records.storage.files import write_whole
+from energy.records.storage.store import Store
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from energy.commands import UsageError
 from energy.commands._options import add_storage, tell
 from energy.records.metrics import METRICS
-from energy.records.store import Store
+from energy.records.storage.store import Store
 from energy.text import explain_unknown
 
 if TYPE_CHECKING:

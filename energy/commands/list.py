@@ -9,11 +9,11 @@ from pathlib import Path
 
 from energy.commands import UsageError
 from energy.commands._options import add_storage, tell
-from energy.records import journal
-from energy.records.index import Index
-from energy.records.runfile import StoreError, shorten_commit
 from energy.records.schema import RecordError
-from energy.records.store import RunFile, Store
+from energy.records.storage import journal
+from energy.records.storage.index import Index
+from energy.records.storage.runfile import StoreError, shorten_commit
+from energy.records.storage.store import RunFile, Store
 from energy.records.summary import CaseSummary, pack_values, summarise_record
 from energy.text import align_columns, format_number
 

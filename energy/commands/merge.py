@@ -11,7 +11,7 @@ from pathlib import Path
 
 from energy.commands import UsageError
 from energy.commands._options import add_storage
-from energy.records.store import Store, check_name
+from energy.records.storage.store import Store, check_name
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the joined run, and say where."""
     # Writing needs pytest-benchmark, which takes a while to import.
-    from energy.records import merge as merging
-    from energy.records import runfile
+    from energy.records.storage import merge as merging
+    from energy.records.storage import runfile
 
     store = Store(args.storage)
     try:

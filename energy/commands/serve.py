@@ -6,8 +6,8 @@ The report lies in a temporary folder, and Python's own http.server offers it to
 What it costs: making the page takes seconds of CPU time on the machine that is measured. So all of this runs
 at the lowest priority, where the system has one, and while a run writes, each page is followed by a rest of
 twenty times what it took: pages take less than 5 % of the time. The last one comes as soon as the run has
-ended. A case of a few seconds during which a page is made may still be flagged `oversubscribed`, and what the
-page took is in its joules: where that matters, start this command after the run.
+ended. A case of a few seconds during which a page is made may still be `oversubscribed`, and what the page
+took is in its joules: where that matters, start this command after the run.
 """
 
 import argparse

@@ -7,8 +7,8 @@ from typing import Any
 
 from energy.commands import UsageError
 from energy.commands._options import add_storage
-from energy.records.runfile import list_records
-from energy.records.store import Store
+from energy.records.storage.runfile import list_records
+from energy.records.storage.store import Store
 from energy.report.terminal import table
 from energy.report.terminal.record import format_record
 from energy.text import explain_unknown

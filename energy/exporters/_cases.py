@@ -10,7 +10,8 @@ from energy.analysis.compare.result import Comparison, Row
 from energy.exporters import ExportError, Request
 from energy.exporters._text import printable
 from energy.records import provenance
-from energy.records.runfile import list_records
+from energy.records.storage.runfile import list_records
+from energy.records.validity import list_objections
 from energy.report.terminal import caption
 
 Record = Mapping[str, Any]
@@ -72,9 +73,8 @@ def problem(record: Record) -> str | None:
     if record["status"] != "ok":
         error = record["error"]
         return printable(f"{record['status']}: {error['type']}: {error['message']}".rstrip(": "))
-    if record["validity"]["ok"]:
-        return None
-    return printable(f"invalid: {', '.join(record['validity']['flags']) or 'not told why'}")
+    objections = list_objections(record)
+    return printable(f"invalid: {', '.join(objections)}") if objections else None
 
 
 def sources(record: Record) -> str:

@@ -10,13 +10,13 @@ from typing import Any
 from energy.exporters import Request
 from energy.exporters._cases import kinds, names, problem, records
 from energy.exporters._markdown import Page, bullets, code, commands, folded, prose, table
-from energy.records.runfile import shorten_commit
+from energy.records.storage.runfile import shorten_commit
 from energy.report.terminal import caption
 from energy.report.terminal import table as terminal
 
 Record = Mapping[str, Any]
 
-COLUMNS = ("dice", "kj_per_epoch", "total_kj", "dice_loss_vs_unet_pct", "seconds", "meter", "flags")
+COLUMNS = ("dice", "kj_per_epoch", "total_kj", "dice_loss_vs_unet_pct", "seconds", "meter", "validity")
 
 
 def write_page(request: Request) -> Page:

@@ -16,7 +16,7 @@ OPTIONS = ()
 # says why a value is not there, or why the case failed.
 COLUMNS = (
     "case", "task", "arch", "technique", "status", "metric", "unit", "better", "repeat", "seed", "value",
-    "reason", "kind", "sources", "flags", "hardware", "run", "commit", "dirty", "date",
+    "reason", "kind", "sources", "invalid", "notes", "hardware", "run", "commit", "dirty", "date",
 )  # fmt: skip
 
 
@@ -41,7 +41,8 @@ def _of_run(request: Request) -> dict[str, Cell]:
 
 def _rows(record: Mapping[str, Any]) -> Iterator[dict[str, Cell]]:
     case = {name: record[name] for name in ("case", "task", "arch", "technique", "status")}
-    case |= {"sources": sources(record), "flags": ", ".join(record["validity"]["flags"])}
+    case |= {"sources": sources(record)}
+    case |= {name: ", ".join(record["validity"][name]) for name in ("invalid", "notes")}
     if not record["metrics"]:
         error = record["error"] or {"type": "no metric", "message": "the record has none"}
         yield {**case, "reason": f"{error['type']}: {error['message']}"}

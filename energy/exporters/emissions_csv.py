@@ -28,7 +28,7 @@ COLUMNS = (
     "latitude", "ram_total_size", "tracking_mode", "cpu_utilization_percent", "gpu_utilization_percent",
     "ram_utilization_percent", "ram_used_gb", "on_cloud", "pue", "wue",
 )  # fmt: skip
-EXTRA = ("status", "seed", "energy_kind", "energy_sources", "flags")
+EXTRA = ("status", "seed", "energy_kind", "energy_sources", "invalid", "notes")
 
 DOMAINS = ("cpu", "gpu", "ram")
 
@@ -71,7 +71,8 @@ def _rows(request: Request, name: str, record: Mapping[str, Any]) -> Iterator[di
         "status": record["status"],
         "energy_kind": kind_of(record, "total_kj"),
         "energy_sources": sources(record),
-        "flags": ", ".join(record["validity"]["flags"]),
+        "invalid": ", ".join(record["validity"]["invalid"]),
+        "notes": ", ".join(record["validity"]["notes"]),
     }
     if not record["metrics"]:
         yield {**case, "run_id": f"{run}/{name}", "duration": record["error"] and record["error"]["seconds"]}

@@ -18,7 +18,7 @@ from energy.exporters import Exported, Request
 from energy.exporters._cases import TRACKED, hardware, names, problem, records, row_of, sources
 from energy.exporters._text import printable
 from energy.records.provenance import kind_of
-from energy.records.runfile import shorten_commit
+from energy.records.storage.runfile import shorten_commit
 from energy.text import format_number
 
 OPTIONS = ("base",)

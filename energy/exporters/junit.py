@@ -25,7 +25,8 @@ from energy.exporters import Exported, Request
 from energy.exporters._cases import hardware, names, problem, records, row_of, sources
 from energy.exporters._text import printable
 from energy.records import provenance
-from energy.records.runfile import shorten_commit
+from energy.records.storage.runfile import shorten_commit
+from energy.records.validity import describe_validity
 
 OPTIONS = ("base",)
 
@@ -116,7 +117,7 @@ def _figures(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             kind = provenance.kind_of(record, metric)
             yield from [(f"{metric}.kind", kind)] if kind else []
     yield "energy_sources", sources(record)
-    yield "flags", ", ".join(record["validity"]["flags"])
+    yield "validity", describe_validity(record)
 
 
 def _verdicts(row: Row | None) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ from energy.measuring.window import Window
 from energy.reading import DomainEnergy, Energy
 from energy.records import metrics
 from energy.records.repeats import NOT_ALWAYS
+from energy.records.validity import make_validity
 
 Key = tuple[str, str, str]
 
@@ -51,7 +52,7 @@ def build(case: Case, idle_watts: float | None = None, grid_g_per_kwh: float | N
         "recipe": described.get("recipe", {}),
         "data": described.get("data"),
         "code": described.get("code"),
-        "validity": _validity(case.repeats),
+        "validity": make_validity(flag for repeat in case.repeats for flag in repeat.flags()),
         "machine": _machine(case),
     }
 
@@ -156,11 +157,6 @@ def _faults(window: Window) -> list[dict[str, Any]]:
     """
     faults = in_order(window.energy.faults)
     return [asdict(fault) | {"at_seconds": fault.at_seconds - window.first.seconds} for fault in faults]
-
-
-def _validity(repeats: Sequence[Repeat]) -> dict[str, Any]:
-    flags = sorted({flag for repeat in repeats for flag in repeat.flags()})
-    return {"ok": not flags, "flags": flags}
 
 
 def _machine(case: Case) -> dict[str, Any]:

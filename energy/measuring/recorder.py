@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from energy.measuring.case import Case
-from energy.records import journal
 from energy.records.repeats import Repeats, list_in_a_row, list_measured
-from energy.records.runfile import sort_as_collected
+from energy.records.storage import journal
+from energy.records.storage.runfile import sort_as_collected
 
 Record = dict[str, Any]
 

@@ -22,7 +22,7 @@ from energy.measuring.recorder import Recorder
 from energy.measuring.window import Window
 from energy.meters import Meters, close, open_meters
 from energy.records import schema
-from energy.records.store import Store
+from energy.records.storage.store import Store
 
 
 @dataclass(frozen=True)

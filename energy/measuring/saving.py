@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from energy.measuring.recorder import Recorder
-from energy.records import runfile
-from energy.records.files import prove_writable
-from energy.records.runfile import StoreError
-from energy.records.store import Store
+from energy.records.storage import runfile
+from energy.records.storage.files import prove_writable
+from energy.records.storage.runfile import StoreError
+from energy.records.storage.store import Store
 
 
 def prepare(store: Store | None, fingerprint: str, json_path: Path | None) -> None:

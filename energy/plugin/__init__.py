@@ -19,8 +19,8 @@ from energy.plugin.hookspecs import Plan, Schedule
 from energy.plugin.items import CASE, REPEAT, RUN, USAGE_ERROR, case_name, is_measured, open_run, storage
 from energy.plugin.live import Live
 from energy.plugin.order import Place
-from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
+from energy.records.storage.runfile import StoreError
 from energy.report.terminal import table
 
 __all__ = ["Case", "Device", "Live", "Place", "Plan", "Repeat", "Run", "Schedule", "open_run", "storage"]

@@ -29,9 +29,9 @@ from energy.measuring.run import Run
 from energy.plugin.ending import came_to_its_end
 from energy.plugin.items import RUN, USAGE_ERROR, case_name, is_measured, open_run, storage
 from energy.records.metrics import METRICS
-from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.records.store import Store
+from energy.records.storage.runfile import StoreError
+from energy.records.storage.store import Store
 from energy.records.summary import summarise_unwritten
 from energy.report.terminal.gates import format_gates
 

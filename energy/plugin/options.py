@@ -11,7 +11,7 @@ import pytest
 
 from energy.measuring.run import Settings
 from energy.plugin.items import path_from_here, storage
-from energy.records.store import check_name
+from energy.records.storage.store import check_name
 from energy.report.terminal import table
 
 FOLDERS = re.compile(r"(?<![\w.])(?:/[^/\s]+)*/(?=[^/\s])")

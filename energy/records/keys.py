@@ -5,12 +5,11 @@ repeats of two records. Older records have a key of all of it, which is exchange
 """
 
 import functools
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from energy.records.files import short_hash
 
 FIRST_DEFAULTS = Path(__file__).with_name("first_defaults.json")  # of recipes, version 1
 
@@ -37,19 +36,17 @@ def make_case_key(
     return short_hash({"defaults": version, "recipe": changed, "budget": amount, "target_dice": target_dice})
 
 
-def update_keys(run: Mapping[str, Any]) -> None:
-    """Give the records of before, in a run file not validated yet, the keys that they would get today."""
-    for benchmark in run["benchmarks"]:
-        try:
-            record = benchmark["extra_info"]["energy"]
-            recipe, budget, keys = record["recipe"], record["budget"], record["keys"]
-            target = record["setup"][0]["target_dice"]
-            before = short_hash({"recipe": recipe, "budget": budget, "target_dice": target})
-            is_old = keys["case"] == before
-        except (KeyError, IndexError, TypeError):  # of another task, of another suite, or damaged
-            continue
-        if is_old:
-            keys["case"] = make_case_key(recipe, read_first_defaults(), 1, budget, target)
+def update_key(record: Mapping[str, Any]) -> None:
+    """Give a record of before, not validated yet, the case key that it would get today."""
+    try:
+        recipe, budget, keys = record["recipe"], record["budget"], record["keys"]
+        target = record["setup"][0]["target_dice"]
+        before = short_hash({"recipe": recipe, "budget": budget, "target_dice": target})
+        is_old = keys["case"] == before
+    except (KeyError, IndexError, TypeError):  # of another task, of another suite, or damaged
+        return
+    if is_old:
+        keys["case"] = make_case_key(recipe, read_first_defaults(), 1, budget, target)
 
 
 @functools.cache
@@ -57,6 +54,12 @@ def read_first_defaults() -> dict[str, Any]:
     """Return the defaults that the recipes of those records were made with."""
     defaults: dict[str, Any] = json.loads(FIRST_DEFAULTS.read_text(encoding="utf-8"))
     return defaults
+
+
+def short_hash(value: Any) -> str:
+    """Hash any JSON-able value to 12 hexadecimal digits, the same for the same value on every machine."""
+    text = json.dumps(value, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _as_json(values: Mapping[str, Any]) -> dict[str, Any]:

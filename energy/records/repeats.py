@@ -14,6 +14,7 @@ from statistics import fmean
 from typing import Any
 
 from energy.records.metrics import METRICS, summarise_metric
+from energy.records.validity import list_flags, make_validity
 
 Record = dict[str, Any]
 
@@ -42,13 +43,13 @@ def combine_repeats(parts: Sequence[Record]) -> dict[str, Any]:
             raise ValueError(f"{last['case']}: its repeats differ in {name}, so they are not of one case")
     if any(part["status"] != "ok" for part in parts[:-1]):
         raise ValueError(f"{last['case']}: a repeat follows one that failed")
-    flags = sorted({flag for part in parts for flag in part["validity"]["flags"]})
+    flags = chain.from_iterable(map(list_flags, parts))
     whole = dict(last) | {name: _join(parts, name) for name in ("epochs", "setup", "faults")}
     whole |= {
         "metrics": dict(_join_metrics(parts)) if last["status"] == "ok" else {},
         "domains": _join_domains(parts),
         "reference": _join_reference(parts),
-        "validity": {"ok": not flags, "flags": flags},
+        "validity": make_validity(flags),
         "machine": last["machine"] | {"states": _join([part["machine"] for part in parts], "states")},
     }
     return _count_repeats(whole)

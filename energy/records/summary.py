@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from energy.records import provenance
+from energy.records.validity import list_objections
 
 Values = tuple[float | None, ...]
 
@@ -31,7 +32,8 @@ class CaseSummary:
         values: by metric, one per repeat; None where unknown. A case that failed has none.
         kind: measured, modelled, mixed; None if nothing was metered.
         sources: the sources of the domains in the total.
-        flags: what speaks against the record.
+        invalid: flags that make its figures unusable.
+        notes: flags that its bands hold already.
         code: digest of the code that made it.
     """
 
@@ -45,7 +47,8 @@ class CaseSummary:
     values: Mapping[str, Values] = field(default_factory=dict)
     kind: str | None = None
     sources: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
+    invalid: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     code: str | None = None
 
     @property
@@ -93,7 +96,8 @@ def summarise_record(record: Mapping[str, Any]) -> CaseSummary:
         values={name: tuple(figure["values"]) for name, figure in record["metrics"].items()},
         kind=None if made_of is None else made_of.kind,
         sources=() if made_of is None else tuple(source for source, _ in made_of.sources),
-        flags=tuple(record["validity"]["flags"]),
+        invalid=tuple(list_objections(record)),
+        notes=tuple(record["validity"]["notes"]),
         code=record.get("code"),
     )
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from energy.records import provenance
-from energy.records.gather import FoundRun
-from energy.records.runfile import list_records, shorten_commit
+from energy.records.storage.gather import FoundRun
+from energy.records.storage.runfile import list_records, shorten_commit
 from energy.report.words import LONGEST_NAME, LONGEST_OF_MANY, clipped, slim
 
 Record = Mapping[str, Any]

@@ -14,6 +14,7 @@ from typing import Any
 
 from energy.analysis.history.series import Series
 from energy.records.metrics import METRICS
+from energy.records.validity import list_objections
 from energy.report import words
 from energy.report.groups import Entry, Group
 
@@ -185,7 +186,6 @@ def _panel(group: Group, machine: str) -> Panel:
 
 def _point(entry: Entry) -> Point:
     record = entry.record
-    flags, is_valid = record["validity"]["flags"], record["validity"]["ok"]
     whole = entry.whole or record
     setup = whole.get("setup")
     return Point(
@@ -193,7 +193,7 @@ def _point(entry: Entry) -> Point:
         arch=label(record["arch"] or ""),
         technique=label(record["technique"] or ""),
         status=record["status"],
-        against="" if is_valid else label(", ".join(flags) or "not valid, no reason recorded", 200),
+        against=label(", ".join(list_objections(record)), 200),
         figures=dict(_figures(record["metrics"])) if record["status"] == "ok" else {},
         told_epochs=whole.get("epochs") or (),
         parts=tuple(_parts(whole["domains"])) if record["status"] == "ok" else (),

@@ -40,13 +40,17 @@ def slim(record: Mapping[str, Any], longest_name: int = LONGEST_NAME) -> dict[st
         "domains": [_domain(domain) for domain in record["domains"]],
         "validity": {
             "ok": record["validity"]["ok"],
-            "flags": [clipped(flag, longest_name) for flag in record["validity"]["flags"][:MOST_FLAGS]],
+            **{name: _flags(record, name, longest_name) for name in ("invalid", "notes")},
         },
         "reference": reference and {name: _clipped(reference[name]) for name in ("case", "origin")},
         "setup": [
             {"applied": {"without_effect": _without_effect(repeat)}} for repeat in _list(record.get("setup"))
         ],
     }
+
+
+def _flags(record: Mapping[str, Any], kind: str, longest: int) -> list[str]:
+    return [clipped(flag, longest) for flag in record["validity"][kind][:MOST_FLAGS]]
 
 
 def _clipped(value: Any, longest: int = LONGEST) -> Any:

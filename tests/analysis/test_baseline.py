@@ -8,11 +8,10 @@ import pytest
 from energy.analysis.gates import baseline as baselines
 from energy.analysis.gates.reference import find_side
 from energy.analysis.gates.selection import Selection, make_relative, read_selection
-from energy.records.files import short_hash
-from energy.records.keys import make_case_key, read_first_defaults
-from energy.records.runfile import StoreError
+from energy.records.keys import make_case_key, read_first_defaults, short_hash
 from energy.records.schema import RecordError
-from energy.records.store import Store
+from energy.records.storage.runfile import StoreError
+from energy.records.storage.store import Store
 from energy.records.summary import summarise_run
 from tests.simulated.records import failed, record, run
 
@@ -108,7 +107,7 @@ def test_compare_finds_a_baseline_by_its_name(store):
     [
         ([record(), failed("unet-fp16")], {}, False, "failed: unet-fp16 oom"),
         (
-            [record(validity={"ok": False, "flags": ["throttled"]})],
+            [record(validity={"ok": False, "invalid": ["throttled"], "notes": []})],
             {},
             False,
             "invalid: unet-baseline throttled",

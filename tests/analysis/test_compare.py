@@ -282,8 +282,8 @@ def test_runs_of_other_hardware_or_meters_are_shown_and_not_judged(head, words):
     ("before", "after", "problem", "verdict", "words"),
     [
         ({}, {"status": "oom", "values": {}}, "failed", "invalid", "ended as: oom"),
-        ({}, {"flags": ("throttled",)}, "invalid", "invalid", "flagged in the head: throttled"),
-        ({"flags": ("gap",)}, {}, "no-baseline", "no-baseline", "flagged in the base: gap"),
+        ({}, {"invalid": ("throttled",)}, "invalid", "invalid", "invalid in the head: throttled"),
+        ({"invalid": ("gap",)}, {}, "no-baseline", "no-baseline", "invalid in the base: gap"),
         ({"status": "diverged", "values": {}}, {}, "no-baseline", "no-baseline", "it ended as diverged"),
         ({}, {"keys": {"case": "9999"}}, "no-baseline", "no-baseline", "keys differ: case"),
         ({"keys": {"data": "1"}}, {"keys": {"data": "2", "case": "3"}}, "no-baseline", "no-baseline",

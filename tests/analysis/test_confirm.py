@@ -115,7 +115,7 @@ def test_a_session_that_got_warmer_neither_confirms_nor_clears_by_itself():
     "again",
     [
         run("again", only="abde"),
-        replace(run("again"), cases=(case("c", flags=("throttled",)),)),
+        replace(run("again"), cases=(case("c", invalid=("throttled",)),)),
         replace(run("again"), cases=(replace(case("c"), status="oom", values={}),)),
         replace(
             run("again"),
@@ -125,7 +125,7 @@ def test_a_session_that_got_warmer_neither_confirms_nor_clears_by_itself():
             ),
         ),
     ],
-    ids=["not measured", "flagged", "failed", "too noisy"],
+    ids=["not measured", "invalid", "failed", "too noisy"],
 )
 def test_an_alarm_that_cannot_be_confirmed_is_inconclusive(again):
     found = judged("total_kj:5%", run("head", {"c": 1.1}), again)
@@ -141,10 +141,10 @@ def test_an_alarm_that_cannot_be_confirmed_is_inconclusive(again):
         (case("c", 1.1), "broken", 10),
         (case("c"), "kept", 0),
         (case("a"), "invalid", 14),
-        (case("c", flags=("throttled",)), "invalid", 14),
+        (case("c", invalid=("throttled",)), "invalid", 14),
         (replace(case("c"), status="oom", values={}), "invalid", 14),
     ],
-    ids=["agrees", "does not", "not measured", "flagged", "failed"],
+    ids=["agrees", "does not", "not measured", "invalid", "failed"],
 )
 def test_a_broken_ceiling_needs_both_measurements_too(again, verdict, code):
     found = judged("total_kj<=10.5", run("head", {"c": 1.1}), replace(run("again"), cases=(again,)))

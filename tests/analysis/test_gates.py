@@ -213,8 +213,8 @@ def test_the_table_shows_each_gate_with_its_origin_and_its_cases():
 # Ceilings and floors
 
 
-def case(name, status="ok", flags=(), **values):
-    return CaseSummary(name, "training", status, values=values, flags=tuple(flags), kind="measured")
+def case(name, status="ok", invalid=(), **values):
+    return CaseSummary(name, "training", status, values=values, invalid=tuple(invalid), kind="measured")
 
 
 def run(*cases, name="head"):
@@ -262,7 +262,7 @@ def test_a_figure_that_rounds_to_its_limit_is_written_out():
 def test_what_failed_or_is_flagged_or_unknown_keeps_no_limit():
     cases = [
         case("a", "oom"),
-        case("b", flags=["throttled"], total_kj=(1.0,)),
+        case("b", invalid=["throttled"], total_kj=(1.0,)),
         case("c", total_kj=(None,)),
         case("d", seconds=(1.0,)),
     ]

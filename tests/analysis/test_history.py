@@ -330,7 +330,7 @@ def test_modelled_figures_are_cut_from_measured_ones():
 def test_only_good_records_of_clean_checkouts_count_and_the_rest_is_listed_with_its_reason():
     stored = [
         run(0, [case("a", [1.0])]),
-        run(1, [case("a", [1.0], flags=("throttled", "warm_start"))]),
+        run(1, [case("a", [1.0], invalid=("throttled", "warm_start"))]),
         run(2, [replace(case("a", []), status="oom", values={})]),
         run(3, [case("a", [None, 1.0])]),
         run(4, [case("a", [0.9], metric="dice")]),
@@ -344,7 +344,7 @@ def test_only_good_records_of_clean_checkouts_count_and_the_rest_is_listed_with_
 
     assert [point.reference[-6:] for point in found.points] == ["0001_x", "0009_x"]
     assert [(one.reference[-6:], one.why) for one in found.excluded] == [
-        ("0002_x", "flagged throttled, warm_start"),
+        ("0002_x", "invalid: throttled, warm_start"),
         ("0003_x", "oom"),
         ("0004_x", "total_kj is unknown"),
         ("0005_x", "has no total_kj"),
@@ -407,7 +407,7 @@ def test_neither_the_order_of_files_nor_the_unit_changes_what_is_found(values, f
 
 
 def test_summaries_from_the_index_make_the_same_history_as_from_memory(tmp_path):
-    from energy.records.store import Store
+    from energy.records.storage.store import Store
     from energy.records.summary import summarise_run
     from tests.simulated import records
 

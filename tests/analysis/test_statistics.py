@@ -355,9 +355,9 @@ def test_history_adds_its_repeats_to_the_noise_only_where_it_is_the_same_hardwar
     base, head = run(energy("a", *ONE)), run(energy("a", *OTHER), name="0002_head")
     same = run(energy("b", 5.0, 5.2), energy("c", 7.0), name="0003_old")
     other = run(energy("b", 5.0, 50.0), name="0004_old", fingerprint="h200-700w-3f2a")
-    flagged = run(case("b", total_kj=[5.0, 50.0], flags=("throttled",)), name="0005_old")
+    invalid = run(case("b", total_kj=[5.0, 50.0], invalid=("throttled",)), name="0005_old")
 
-    found = compare(base, head, metrics=["total_kj"], history=[same, other, flagged, base, head])
+    found = compare(base, head, metrics=["total_kj"], history=[same, other, invalid, base, head])
 
     squares = sum(len(values) * np.var(logs(values)) for values in (ONE, OTHER, [5.0, 5.2]))
     assert found.noise["total_kj"].freedom == 5

@@ -22,7 +22,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from energy.records.store import Store
+from energy.records.storage.store import Store
 from tests.simulated import reports
 from tests.simulated.records import run
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.conftest import pytest_energy_leaves_out
 from energy.analysis.gates import baseline as baselines
-from energy.records.store import Store
+from energy.records.storage.store import Store
 from energy.records.summary import CaseSummary
 from fixtures import phantom
 

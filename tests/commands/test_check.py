@@ -8,7 +8,7 @@ import pytest
 from energy.__main__ import main
 from energy.analysis.gates import baseline as baselines
 from energy.records.metrics import summarise_metric
-from energy.records.store import Store
+from energy.records.storage.store import Store
 from tests.simulated.records import domain, failed, modelled, record, run
 
 NOISE = (0.99, 1.0, 1.01)
@@ -84,8 +84,8 @@ def test_cases_that_are_gone_failed_or_flagged_are_13_and_14(store, check):
     assert check("--fail", "total_kj:5%")[0] == 13
     assert check("--fail", "total_kj@^a:5%")[0] == 0
 
-    flagged = repeated("d-baseline", validity={"ok": False, "flags": ["throttled"]})
-    saved(store, names="abc", extra=[flagged])
+    invalid = repeated("d-baseline", validity={"ok": False, "invalid": ["throttled"], "notes": []})
+    saved(store, names="abc", extra=[invalid])
     assert check("--fail", "total_kj:5%")[0] == 14
 
 
@@ -189,7 +189,8 @@ def test_the_list_of_a_good_run_is_ticked_off(store, check):
         "came to its end": "ok",
         "a commit tells what was run": "ok",
         "every case ended well": "ok",
-        "no flag speaks against a record": "ok",
+        "every record is valid": "ok",
+        "what widens a band is noted": "ok",
         "the total energy is known": "ok",
         "the meters saw at least 99% of every window": "ok",
         "a second meter agrees within 5%": "unknown",
@@ -207,9 +208,9 @@ def test_the_list_of_a_good_run_is_ticked_off(store, check):
         ("a commit tells what was run", "NOT OK", {"dirty": True}),
         ("every case ended well", "NOT OK", {"records": [failed("unet-fp16")]}),
         (
-            "no flag speaks against a record",
+            "every record is valid",
             "NOT OK",
-            {"records": [repeated("e", validity={"ok": False, "flags": ["shared_device"]})]},
+            {"records": [repeated("e", validity={"ok": False, "invalid": ["shared_device"], "notes": []})]},
         ),
         (
             "the total energy is known",
@@ -260,7 +261,7 @@ def test_without_gates_the_run_itself_is_checked(store, check, extra, code):
     saved(store, extra=extra)
     assert check()[0] == code
 
-    saved(store, extra=[repeated("e", validity={"ok": False, "flags": ["throttled"]}), *extra])
+    saved(store, extra=[repeated("e", validity={"ok": False, "invalid": ["throttled"], "notes": []}), *extra])
     assert check()[0] == (code or 14)
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from energy.__main__ import main
-from energy.records.store import Store
+from energy.records.storage.store import Store
 from tests.command_line import mistake
 from tests.simulated.exports import mixed_run, repeated
 from tests.simulated.records import record, run

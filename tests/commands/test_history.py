@@ -11,7 +11,7 @@ import pytest
 
 from energy.__main__ import main
 from energy.records.metrics import summarise_metric
-from energy.records.store import Store
+from energy.records.storage.store import Store
 from tests.simulated.records import failed, record, run
 
 CPU, GPU = "epyc-2c-cpu-91bc", "h200-700w-3f2a"

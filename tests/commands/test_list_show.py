@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from energy import commands
-from energy.records import journal
 from energy.records.metrics import summarise_metric
-from energy.records.store import Store
+from energy.records.storage import journal
+from energy.records.storage.store import Store
 from tests.command_line import mistake
 from tests.simulated.records import block, domain, failed, record, run
 

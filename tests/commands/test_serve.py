@@ -18,10 +18,10 @@ import pytest
 
 from energy.__main__ import main
 from energy.commands import serve
-from energy.records import journal
-from energy.records.gather import NothingFoundError
-from energy.records.runfile import StoreError
-from energy.records.store import Store
+from energy.records.storage import journal
+from energy.records.storage.gather import NothingFoundError
+from energy.records.storage.runfile import StoreError
+from energy.records.storage.store import Store
 from energy.report.page import live
 from tests.simulated.pages import parsed
 from tests.simulated.records import block, record, run

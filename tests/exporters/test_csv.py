@@ -88,8 +88,8 @@ def test_the_kind_of_a_part_is_its_own_and_a_witness_is_no_part():
 def test_a_flag_stands_in_every_row_of_its_case():
     rows = frame("csv", mixed_run())
 
-    assert set(rows["flags"][rows.case == "cgnet-baseline"]) == {"throttled"}
-    assert rows["flags"][rows.case == "unet-baseline"].isna().all()
+    assert set(rows["invalid"][rows.case == "cgnet-baseline"]) == {"throttled"}
+    assert rows["invalid"][rows.case == "unet-baseline"].isna().all()
 
 
 @given(names)
@@ -101,7 +101,7 @@ def test_any_name_comes_back_from_csv(name):
     assert bare == printable(name)
     assert guarded[0] not in "=+-@\t\r\uff1d\uff0b\uff0d\uff20"
     assert len({len(row) for row in rows}) == 1
-    assert {len(row) for row in csv.reader(io.StringIO(text("csv", run([named(name)]))))} == {20}
+    assert {len(row) for row in csv.reader(io.StringIO(text("csv", run([named(name)]))))} == {21}
 
 
 def test_numbers_below_zero_are_no_formulas():

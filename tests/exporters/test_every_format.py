@@ -13,7 +13,7 @@ from tests.simulated.exports import (
     COMMITTED,
     HOSTILE,
     by_model,
-    flagged,
+    invalid,
     mixed_run,
     named,
     repeated,
@@ -84,7 +84,7 @@ def test_a_case_that_failed_is_seen_in_every_format(name):
 
 @pytest.mark.parametrize("name", sorted({*names()} - {"model_card"}))
 def test_a_flag_is_seen_in_every_format(name):
-    clean, hot = (whole(name, run([one("unet-baseline", [12.0])])) for one in (repeated, flagged))
+    clean, hot = (whole(name, run([one("unet-baseline", [12.0])])) for one in (repeated, invalid))
 
     assert clean.replace("1.0", "0.0") != hot.replace("1.0", "0.0") or clean != hot
     assert re.search("throttled|invalid|bencher-ignore|joulebench_record_valid.* 0.0", hot)

@@ -14,7 +14,7 @@ from energy.exporters._text import printable
 from tests.simulated.exports import (
     COMMITTED,
     comparison,
-    flagged,
+    invalid,
     mixed_run,
     named,
     names,
@@ -151,7 +151,7 @@ def test_a_case_that_only_the_base_has_is_a_failure():
 
 
 def test_a_flag_is_an_error_where_a_gate_is_about_the_case():
-    hot = flagged("unet-baseline", [12.0, 12.1, 12.2])
+    hot = invalid("unet-baseline", [12.0, 12.1, 12.2])
 
     assert isinstance(end(against(hot)), Skipped)
     assert isinstance(end(against(hot, gate="total_kj:5%")), Error)

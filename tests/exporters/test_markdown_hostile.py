@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from energy.exporters._markdown import code, commands, prose
 from energy.exporters._text import printable
 from energy.report.words import clipped
-from tests.simulated.exports import flagged, named, names, run, text
+from tests.simulated.exports import invalid, named, names, run, text
 from tests.simulated.markdown import FOUR, PARSER, TAGS, Page, compared, raw_html, table_of
 from tests.simulated.records import failed
 
@@ -21,7 +21,7 @@ def test_any_name_is_shown_as_it_is_and_changes_nothing_else(name):
     bad = failed("a-b", message=name) | {"case": name}
 
     for source in (
-        text("markdown", run([bad, flagged("c-d", [12.0])])),
+        text("markdown", run([bad, invalid("c-d", [12.0])])),
         compared([bad, *FOUR], [named(name), *FOUR]),
     ):
         first = table_of(source)[0 if source.startswith("✗ **2") else 1]

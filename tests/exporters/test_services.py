@@ -14,7 +14,7 @@ from tests.simulated.exports import (
     COMMITTED,
     by_model,
     comparison,
-    flagged,
+    invalid,
     mixed_run,
     named,
     names,
@@ -192,7 +192,11 @@ def test_an_invalid_record_raises_no_alert_and_a_failed_case_does():
 def test_a_name_that_bencher_would_refuse_is_cut_and_stays_one_of_its_own():
     long = ["x" * 3000 + end for end in "ab"]
 
-    found = bencher(run([named(long[0]), named(long[1]) | {"validity": {"ok": False, "flags": ["shared"]}}]))
+    found = bencher(
+        run(
+            [named(long[0]), named(long[1]) | {"validity": {"ok": False, "invalid": ["shared"], "notes": []}}]
+        )
+    )
 
     assert len(found) == 2
     assert [name.endswith("-bencher-ignore") for name in found] == [False, True]
@@ -229,7 +233,7 @@ def test_two_tasks_or_two_tests_of_one_name_stay_apart():
         repeated("unet-baseline", [12.0]),
         repeated("unet-baseline", [1.0]) | {"task": "inference"},
         repeated("unet-baseline", [2.0]) | {"node": "other/test_training.py::test"},
-        flagged("unet-baseline", [3.0]) | {"node": "other/test_training.py::test"},
+        invalid("unet-baseline", [3.0]) | {"node": "other/test_training.py::test"},
         failed("unet-baseline"),
     ]
     data = run(two)

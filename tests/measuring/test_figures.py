@@ -206,7 +206,7 @@ def test_the_ledger_tells_what_went_wrong_when_and_how_much_is_at_stake():
         ]
     ]
     assert made["metrics"]["total_kj"]["band"][1] == pytest.approx(2.3 + 0.7 + 0.3)
-    assert made["validity"]["flags"] == ["gap"]
+    assert made["validity"]["invalid"] == ["gap"]
 
 
 def test_a_second_opinion_says_how_far_it_is_from_the_headline():
@@ -223,7 +223,7 @@ def test_a_second_opinion_says_how_far_it_is_from_the_headline():
     found = {domain["source"]: domain["disagreement"] for domain in made["domains"]}
     assert found["rapl"] is None
     assert found["rapl_perf"] == pytest.approx([-0.1])
-    assert made["validity"]["flags"] == ["meters_disagree"]
+    assert made["validity"] == {"ok": True, "invalid": [], "notes": ["meters_disagree"]}
 
 
 def test_an_outside_meter_is_a_figure_of_its_own_and_no_part_of_the_total():

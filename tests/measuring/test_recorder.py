@@ -4,7 +4,7 @@ import pytest
 
 from energy.measuring.case import Case
 from energy.measuring.recorder import Recorder
-from energy.records import journal
+from energy.records.storage import journal
 from tests.simulated.records import block, failed, record
 
 TIME = "2026-01-02T03:04:05+00:00"

@@ -100,7 +100,7 @@ def test_a_gpu_that_is_lost_leaves_its_joules_unknown_and_the_case_in_the_file(l
 
     assert record["metrics"]["gpu_kj"]["mean"] is None
     assert "lost" in record["metrics"]["gpu_kj"]["reason"]
-    assert "lost_device" in record["validity"]["flags"]
+    assert "lost_device" in record["validity"]["invalid"]
 
 
 def test_a_gpu_that_no_named_meter_reads_makes_the_total_unknown(library, tmp_path):

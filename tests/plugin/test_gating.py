@@ -10,7 +10,7 @@ import shutil
 import pytest
 
 from energy.analysis.gates import baseline as baselines
-from energy.records.store import Store
+from energy.records.storage.store import Store
 from tests.simulated.work_meter import NAMES
 from tests.simulated.work_suite import WorkSuite
 
@@ -227,11 +227,18 @@ def test_gates_that_looked_at_no_case_do_not_pass(suite):
     assert "energy: no case was measured, so no gate is kept (exit code 13)" in by_marker.said
 
 
-def test_a_flagged_measurement_is_14(suite):
+def test_an_invalid_measurement_is_14(suite):
     done = suite.run(GATE, flags={"b": ["throttled"]})
 
     assert done.code == 14, done.said
-    assert "14 a measurement is invalid: test_case[b]: flagged in the head: throttled" in done.said
+    assert "14 a measurement is invalid: test_case[b]: invalid in the head: throttled" in done.said
+
+
+def test_a_flag_that_the_band_holds_is_told_and_blocks_nothing(suite):
+    done = suite.run(GATE, flags={"b": ["undersampled"]})
+
+    assert done.code == 0, done.said
+    assert "noted in the head: test_case[b] undersampled" in done.said
 
 
 # Where gates come from

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from energy.plugin.order import Entry, Order, Shard, parse_order, parse_shard, part_cases, plan_sequence
-from energy.records.runfile import sort_as_collected
+from energy.records.storage.runfile import sort_as_collected
 
 places = st.sampled_from(["first", "anywhere", "last"])
 entries = st.lists(st.builds(Entry, st.integers(1, 4), places), max_size=8)

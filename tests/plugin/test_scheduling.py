@@ -601,7 +601,7 @@ def test_where_a_chip_stays_hot_the_record_is_flagged_and_says_how_hot(project, 
 
     result.stdout.fnmatch_lines(["*GPU-0 has 80 °C; waiting for 40 °C*"])
     record = records(project)["test_case"]
-    assert record["validity"] == {"ok": False, "flags": ["warm_start"]}
+    assert record["validity"] == {"ok": False, "invalid": ["warm_start"], "notes": []}
     (state,) = record["machine"]["states"]
     assert (state["cooling"]["after_c"], state["cooling"]["limit_c"]) == (80.0, 40.0)
     assert record["metrics"]["seconds"]["mean"] < state["cooling"]["waited_seconds"]

@@ -24,14 +24,14 @@ GROUND = {
     "energy._registry",
     "energy._version",
 }
-STORED = GROUND | {"energy.records"}
+STORED = GROUND | {"energy.records", "energy.records.storage"}
 FOUND = STORED | {"energy.analysis"}
 SHOWN = FOUND | {"energy.report", "energy.exporters"}
 MEASURED = STORED | {"energy.meters", "energy.measuring"}
 RECIPES = {"zoo.recipes", "zoo._registry", "zoo.results"}
 NETWORKS = RECIPES | {"zoo.device", "zoo.size", "zoo.model"}
 MAY_IMPORT = {
-    "energy": GROUND | {"energy.meters", "energy.records"},
+    "energy": STORED | {"energy.meters"},
     "energy.__main__": {"energy.commands"},
     "energy.reading": {"energy.fault"},
     "energy.fault": set(),
@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "energy._version": set(),
     "energy.meters": GROUND,
     "energy.measuring": MEASURED,
-    "energy.records": STORED,
+    "energy.records": GROUND,
+    "energy.records.storage": STORED,
     "energy.analysis": FOUND,
     "energy.report": SHOWN,
     "energy.exporters": SHOWN,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from energy.records.runfile import list_records
-from energy.records.store import Store
+from energy.records.storage.runfile import list_records
+from energy.records.storage.store import Store
 
 RESULTS = Path(__file__).parents[2] / "results"
 RUNS = {stored.reference: stored.path for stored in Store(RESULTS).runs()}

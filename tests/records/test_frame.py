@@ -7,12 +7,12 @@ import pandas
 import pytest
 
 import energy
-from energy.records import gather, journal
-from energy.records.frame import BACK, FRONT
 from energy.records.metrics import METRICS, summarise_metric
-from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.records.store import Store
+from energy.records.storage import gather, journal
+from energy.records.storage.frame import BACK, FRONT
+from energy.records.storage.runfile import StoreError
+from energy.records.storage.store import Store
 from tests.simulated.records import COMMIT, block, domain, failed, modelled, record, run
 
 CPU, GPU = "epyc-2c-cpu-91bc", "h200-700w-3f2a"
@@ -41,7 +41,9 @@ def three_seeds():
 def results(tmp_path):
     store = Store(tmp_path / "results")
     store.write(run([three_seeds(), failed("unet-bf16")], CPU, day=3))
-    store.write(run([record(validity={"ok": False, "flags": ["gap", "throttled"]})], GPU, day=2))
+    store.write(
+        run([record(validity={"ok": False, "invalid": ["gap", "throttled"], "notes": []})], GPU, day=2)
+    )
     return store.root
 
 
@@ -88,11 +90,11 @@ def test_the_columns_and_their_types_are_always_the_same(results, tmp_path):
     assert str(ours["datetime"].dtype.tz) == "UTC"
 
 
-def test_flags_commit_and_time_stand_in_each_row(results):
+def test_validity_commit_and_time_stand_in_each_row(results):
     table = energy.frame(results)
 
     (row,) = table[table["machine"] == GPU].to_dict("records")
-    assert row["flags"] == "gap, throttled"
+    assert row["invalid"] == "gap, throttled"
     assert row["commit"] == COMMIT["id"]
     assert row["datetime"] == pandas.Timestamp("2026-01-02T03:14:05Z")
     assert row["run"] == f"{GPU}/0001_01234567"

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy.records import index
 from energy.records.metrics import METRICS, summarise_metric
-from energy.records.runfile import StoreError, read_run
 from energy.records.schema import RecordError
-from energy.records.store import Store
+from energy.records.storage import index
+from energy.records.storage.runfile import StoreError, read_run
+from energy.records.storage.store import Store
 from energy.records.summary import CaseSummary, RunSummary, pack_values, summarise_run, unpack_values
 from tests.audit import many_results
 from tests.simulated.records import domain, failed, modelled, record, run
@@ -27,13 +27,15 @@ CPU, GPU = "epyc-2c-cpu-91bc", "h200-700w-3f2a"
 
 @pytest.fixture
 def store(tmp_path):
-    """Two machines; good, failed, flagged and unknown figures; a plain file of pytest-benchmark."""
+    """Two machines; good, failed, invalid and unknown figures; a plain file of pytest-benchmark."""
     store = Store(tmp_path / "results")
     unknown = record("cgnet-baseline", domains=[domain([None], reason="lost")])
     unknown["metrics"]["total_kj"] = summarise_metric("total_kj", [None], "lost")
-    flagged = record("enet-baseline", validity={"ok": False, "flags": ["throttled"]}, code="c0de")
+    invalid = record(
+        "enet-baseline", validity={"ok": False, "invalid": ["throttled"], "notes": []}, code="c0de"
+    )
     store.write(run([record(), failed("unet-bf16"), unknown], CPU), "first")
-    store.write(run([flagged, record(domains=[domain([1.0]), modelled([2.0])])], CPU), "second")
+    store.write(run([invalid, record(domains=[domain([1.0]), modelled([2.0])])], CPU), "second")
     store.write(run([record()], GPU), "third")
     plain = run([record()])
     del plain["energy"]
@@ -122,7 +124,9 @@ def test_any_figures_come_back_as_they_were_stored(tmp_path_factory, cases):
     path.touch()
     os.utime(path, (1, 1))
     told = tuple(
-        CaseSummary(f"c{n}", "t", "ok", seeds=(n,), keys={"data": "d"}, values=values, flags=("a", "b"))
+        CaseSummary(
+            f"c{n}", "t", "ok", seeds=(n,), keys={"data": "d"}, values=values, invalid=("a",), notes=("b",)
+        )
         for n, values in enumerate(cases)
     )
     whole = RunSummary(path, "a/0001_x", "a", "2026", "c0", True, False, told)
@@ -323,7 +327,7 @@ def test_an_index_that_another_process_holds_does_not_stop_anybody(store, monkey
 READER = """
 import json, sys
 from pathlib import Path
-from energy.records.store import Store
+from energy.records.storage.store import Store
 from energy.records.summary import summarise_run
 store = Store(Path(sys.argv[1]))
 with store.index(print) as whole:

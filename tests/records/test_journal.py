@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from energy.records import journal
-from energy.records.journal import append_event, find_unfinished, read_journal
 from energy.records.schema import RecordError
+from energy.records.storage import journal
+from energy.records.storage.journal import append_event, find_unfinished, read_journal
 from tests.simulated.records import block, failed, record
 
 
@@ -204,7 +204,7 @@ def test_a_mark_made_in_vain_is_no_torn_line(path):
 WRITER = """
 import sys
 from pathlib import Path
-from energy.records.journal import append_event
+from energy.records.storage.journal import append_event
 from tests.simulated.records import block, record
 path, run, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 append_event(path, {"event": "start", "run": run, "energy": block()})

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 import zoo
-from energy.records.keys import make_case_key, read_first_defaults, update_keys
-from energy.records.runfile import list_records, read_run
+from energy.records.keys import make_case_key, read_first_defaults
+from energy.records.migration import update_run
+from energy.records.storage.runfile import list_records, read_run
 
 RESULTS = Path(__file__).parents[2] / "results"
 COMMITTED = sorted(RESULTS.glob("*/0*.json"))
@@ -103,6 +104,6 @@ def test_a_record_of_another_suite_and_a_damaged_file_stay_as_they_are():
     }
     run = {"benchmarks": [{"extra_info": {"energy": own}}, {"extra_info": {"energy": None}}, 1, {}]}
     before = copy.deepcopy(run)
-    update_keys(run)
+    update_run(run)
 
     assert run == before

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energy.__main__ import main
-from energy.records import runfile, schema
-from energy.records.merge import MergeError, merge_runs
+from energy.records import schema
 from energy.records.metrics import summarise_metric
+from energy.records.storage import runfile
+from energy.records.storage.merge import MergeError, merge_runs
 from tests.simulated.records import COMMIT, block, failed, record
 
 NAMES = ["unet-baseline", "unet-cache", "enet-baseline", "enet-cache", "segnet-baseline"]

@@ -7,10 +7,10 @@ import sys
 import pytest
 from pytest_benchmark import cli
 
-from energy.records import runfile
 from energy.records.metrics import summarise_metric
 from energy.records.schema import RecordError
-from energy.records.store import Store
+from energy.records.storage import runfile
+from energy.records.storage.store import Store
 from tests.simulated.records import COMMIT, block, failed, record, run
 
 THREE_SEEDS = {

@@ -1,7 +1,7 @@
 """A file of schema 1 stays readable for ever, and other people's tools read every file that we commit.
 
 `samples/schema_1/0001_sample.json` is frozen. Its first two cases are a real run's (their epochs cut to two);
-`enet-novograd` (three seeds, one unknown, flagged) and `micronet-baseline` (diverged) were made by hand.
+`enet-novograd` (three seeds, one unknown, invalid) and `micronet-baseline` (diverged) were made by hand.
 """
 
 import hashlib
@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 
 from energy import exporters
 from energy.__main__ import main
-from energy.records import gather
-from energy.records.runfile import list_records
-from energy.records.store import Store
+from energy.records.storage import gather
+from energy.records.storage.runfile import list_records
+from energy.records.storage.store import Store
 from energy.records.summary import summarise_record
 from tests.records.test_schema import records
 from tests.simulated.records import run
@@ -72,9 +72,9 @@ def test_its_figures_are_read_as_they_stand_there(results):
 
     assert unet.values["total_kj"] == (2.3424697428821295,)
     assert unet.values["gpu_kj"] == (None,)
-    assert (unet.kind, unet.flags, unet.seeds) == ("modelled", (), (0,))
+    assert (unet.kind, unet.invalid, unet.seeds) == ("modelled", (), (0,))
     assert enet.values["total_kj"] == (1.5, None, 1.7)
-    assert (enet.kind, enet.flags, enet.seeds) == ("mixed", ("gap", "throttled"), (0, 1, 2))
+    assert (enet.kind, enet.invalid, enet.seeds) == ("mixed", ("gap", "throttled"), (0, 1, 2))
     assert (micronet.status, micronet.values) == ("diverged", {})
     assert contextnet.keys["hardware"] == MACHINE
 
@@ -106,7 +106,7 @@ def test_history_shows_it_and_says_what_does_not_count(joulebench):
     out = joulebench("history")
 
     assert "unet-baseline" in out
-    assert "flagged gap, throttled: enet-novograd in" in out
+    assert "invalid: gap, throttled: enet-novograd in" in out
     assert "diverged: micronet-baseline in" in out
 
 

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from energy.records import store as module
 from energy.records.metrics import summarise_metric
-from energy.records.runfile import StoreError, list_records
 from energy.records.schema import RecordError
-from energy.records.store import Store
+from energy.records.storage import store as module
+from energy.records.storage.runfile import StoreError, list_records
+from energy.records.storage.store import Store
 from tests.simulated.records import COMMIT, domain, failed, record, run
 
 CPU, GPU = "epyc-2c-cpu-91bc", "h200-700w-3f2a"
@@ -109,7 +109,7 @@ def test_a_number_taken_between_listing_and_claiming_is_not_taken_again(store, m
 WRITER = """
 import sys
 from pathlib import Path
-from energy.records.store import Store
+from energy.records.storage.store import Store
 from tests.simulated.records import record, run
 for number in range(20):
     Store(Path(sys.argv[1])).write(run([record(f"unet-{sys.argv[2]}{number}")]))

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from energy.__main__ import main
-from energy.records import gather
 from energy.records.metrics import summarise_metric
-from energy.records.store import Store
+from energy.records.storage import gather
+from energy.records.storage.store import Store
 from energy.report import groups
 from energy.report.page import build, choosing, drawing, page
 from tests.commands.test_serve import begin, end_case, serving
@@ -49,8 +49,10 @@ def fill(root):
         for arch in ("enet", "cgnet", "segnet"):
             for technique in ("baseline", "novograd"):
                 cases.append(trained(f"{arch}-{technique}", chance.uniform(0.3, 0.95), chance.uniform(1, 30)))
-        flagged = trained("sqnet-baseline", 0.94, 0.5) | {"validity": {"ok": False, "flags": ["throttled"]}}
-        data = run([*cases, flagged, failed("unet-muon")], fingerprint, day)
+        invalid = trained("sqnet-baseline", 0.94, 0.5) | {
+            "validity": {"ok": False, "invalid": ["throttled"], "notes": []}
+        }
+        data = run([*cases, invalid, failed("unet-muon")], fingerprint, day)
         data["energy"]["hardware"] = {"gpus": [{"name": name, "power_limit_watts": watts}], "cpu": "x"}
         Store(root).write(data)
     for path in RESULTS.glob("*/*.json"):
@@ -385,7 +387,7 @@ def hostile(case):
     """A record whose every text is an attack, and which lacks what it may lack."""
     bad = trained(case, 0.5, 1.0)
     bad |= {"arch": HOSTILE, "technique": HOSTILE, "task": HOSTILE, "case": case + HOSTILE}
-    bad["validity"] = {"ok": False, "flags": [HOSTILE, "'onload='alert(3)"]}
+    bad["validity"] = {"ok": False, "invalid": [HOSTILE, "'onload='alert(3)"], "notes": []}
     bad["metrics"]["temp_rise_c"] = summarise_metric("temp_rise_c", [None], HOSTILE)
     bad["metrics"][HOSTILE] = {"unit": HOSTILE, "better": None, "values": [1], "mean": 1, "ci95": None}
     bad["domains"][0] |= {"source": HOSTILE, "device": HOSTILE, "domain": HOSTILE}

@@ -351,7 +351,7 @@ def test_records_that_hold_scripts_and_controls_are_drawn_as_text():
     odd = [trained(f"{HOSTILE}{n}-{name}", [0.5 + n / 10], [2.0 + n]) for n in range(3)]
     for case in odd:
         case["domains"] = [domain([2000.0], source=HOSTILE, domain=HOSTILE)]
-        case["validity"] = {"ok": False, "flags": [name] * 50}
+        case["validity"] = {"ok": False, "invalid": [name] * 50, "notes": []}
         case["setup"] = [{"ladder": name}, name]
     unet = trained("unet-baseline", [0.9], [20.0]) | {"task": odd[0]["task"]}
     told = found([*odd, unet])

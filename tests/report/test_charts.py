@@ -25,8 +25,8 @@ from tests.simulated.reports import (
     MEASURED,
     MODELLED,
     cases,
-    flagged,
     found,
+    invalid,
     model_of,
     panel,
     point,
@@ -142,10 +142,10 @@ def test_a_cell_is_the_multiple_of_the_unets_kj_and_the_difference_of_dice(one):
 def test_a_flagged_cell_says_so_and_has_no_colour(one):
     (chart,) = heatmap.draw(one)
 
-    (cell,) = [row for row in rows(chart, "cells") if row["record"] == "flagged"]
+    (cell,) = [row for row in rows(chart, "cells") if row["record"] == "invalid"]
 
     assert cell["down"] == "sqnet"
-    assert cell["text"].endswith("flagged")
+    assert cell["text"].endswith("invalid")
 
 
 def seeded(case, by_seed):
@@ -338,7 +338,7 @@ def test_a_slope_joins_the_same_case_on_two_machines():
 @pytest.mark.parametrize("flagged_here", [True, False])
 def test_a_case_that_is_flagged_on_one_of_two_machines_has_no_slope(flagged_here):
     good = [trained("unet-baseline", [0.9], [20.0]), trained("enet-baseline", [0.8], [2.0])]
-    other = [good[0], flagged("enet-baseline", [0.8], [4.0])]
+    other = [good[0], invalid("enet-baseline", [0.8], [4.0])]
     pair = (other, good) if flagged_here else (good, other)
 
     (chart,) = slope.draw(model_of(found(pair[0], "h200-a"), found(pair[1], "h200-b")))

@@ -47,12 +47,12 @@ def marks(chart, case):
     return {row["x"]: row for row in rows(chart, f"points{frames(chart)[case][0]}")}
 
 
-THROTTLED = {"ok": False, "flags": ["throttled"]}
+THROTTLED = {"ok": False, "invalid": ["throttled"], "notes": []}
 
 
 @pytest.fixture(scope="module")
 def eventful():
-    """Two cases over 12 runs; of enet run 2 is flagged and run 4 went wrong, of segnet run 3 is not there."""
+    """Two cases over 12 runs; of enet run 2 is invalid and run 4 went wrong, of segnet run 3 is not there."""
     days = []
     for run, wobble in enumerate(WOBBLE, start=1):
         enet = repeats("enet-baseline", 2.0 * wobble)
@@ -98,7 +98,7 @@ def test_a_record_that_does_not_count_is_hollow_and_says_why(eventful):
     }
 
     (hollow,) = [text for text, opacity in told.items() if opacity == "0"]
-    assert hollow.endswith("2026-01-02T03:14: 2.01, measured; does not count: flagged throttled")
+    assert hollow.endswith("2026-01-02T03:14: 2.01, measured; does not count: invalid: throttled")
     assert sum(opacity == "1" for opacity in told.values()) == 10 + 11
     assert "hollow: the record does not count" in "".join(root.itertext())
 
@@ -112,7 +112,7 @@ def test_a_record_that_does_not_count_is_in_the_table_with_the_reason_and_the_fi
         if row[0] == "enet-baseline"
     }
 
-    assert table["2"] == ("2.01", "measured", "3", "flagged throttled")
+    assert table["2"] == ("2.01", "measured", "3", "invalid: throttled")
     assert table["4"] == ("–", "–", "0", "oom")
     assert {table[str(run)][3] for run in (1, 3, 5, 12)} == {"ok"}
     assert "Records that do not count: 2, of which 1 have a hollow mark" in eventful.description

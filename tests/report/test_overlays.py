@@ -11,7 +11,7 @@ import torch
 import zoo
 from benchmarks import overlays
 from energy.__main__ import main
-from energy.records.store import Store
+from energy.records.storage.store import Store
 from energy.report.charts import _predictions
 from energy.report.charts import overlays as chart_of
 from energy.report.model import Model

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from energy.__main__ import main
 from energy.measuring import machine
-from energy.records import gather
 from energy.records.metrics import summarise_metric
-from energy.records.store import Store
+from energy.records.storage import gather
+from energy.records.storage.store import Store
 from energy.report import groups
 from energy.report.charts import _workers
 from energy.report.page import build, choosing, overview
@@ -39,11 +39,11 @@ def on_gpu(records):
 
 
 def fill(root):
-    """Make a results folder: five cases on a CPU, one failed and one flagged, and two on a GPU."""
+    """Make a results folder: five cases on a CPU, one failed and one invalid, and two on a GPU."""
     store = Store(root)
-    flagged = trained("enet-cache", 0.99, 0.1, validity={"ok": False, "flags": ["throttled"]})
+    invalid = trained("enet-cache", 0.99, 0.1, validity={"ok": False, "invalid": ["throttled"], "notes": []})
     cases = [trained("unet-baseline", 0.9, 10.0), trained("enet-baseline", 0.88, 2.0)]
-    cases += [trained("cgnet-baseline", 0.6, 1.0), flagged, failed("unet-bf16")]
+    cases += [trained("cgnet-baseline", 0.6, 1.0), invalid, failed("unet-bf16")]
     store.write(run(cases, CPU, day=3), "main")
     store.write(on_gpu([trained("unet-baseline", 0.91, 4.0), trained("enet-baseline", 0.7, 3.0)]))
     return store
@@ -146,7 +146,7 @@ def test_a_failed_case_has_no_figure_and_stands_with_its_reason(page):
     assert set(failure[2:]) <= {"–", ""}
     assert problems["unet-bf16"][1] == "oom"
     assert "tried to allocate 2 GiB" in problems["unet-bf16"][2]
-    assert problems["enet-cache"][1:] == ["flagged", "throttled"]
+    assert problems["enet-cache"][1:] == ["invalid", "throttled"]
     assert len(problems) == 2
 
 
@@ -382,7 +382,7 @@ def test_a_page_that_cannot_be_written_is_a_mistake(store, report, no_charts):
 
 
 def test_an_unfinished_run_of_a_journal_is_shown_as_such(store, report, no_charts):
-    from energy.records import journal
+    from energy.records.storage import journal
 
     path = store.journal(CPU)
     time = "2026-01-09T00:00:00+00:00"

@@ -82,7 +82,7 @@ def test_less_dice_lost_is_better(one):
 def test_a_flagged_case_is_hollow_with_its_reason_and_no_other_is(one):
     (chart,) = dice_vs_total_kj.draw(one)
 
-    hollow = [row for row in rows(chart, "points0") if row["record"] == _marks.FLAGGED]
+    hollow = [row for row in rows(chart, "points0") if row["record"] == _marks.INVALID]
 
     assert [row["told"].partition(":")[0] for row in hollow] == ["sqnet-baseline"]
     assert "throttled, shared_gpu" in hollow[0]["told"]
@@ -115,9 +115,9 @@ def test_repeats_are_filled_and_those_of_a_flagged_case_are_hollow(one):
     told = {row["x"]: row["record"] for row in rows(chart, "repeats0")}
     (layer,) = [one for one in chart.spec["layer"] if one["data"]["name"] == "repeats0"]
 
-    assert (told[20.0], told[0.5]) == (_marks.GOOD, _marks.FLAGGED)
+    assert (told[20.0], told[0.5]) == (_marks.GOOD, _marks.INVALID)
     assert layer["encoding"]["fillOpacity"]["scale"] == {
-        "domain": [_marks.GOOD, _marks.FLAGGED],
+        "domain": [_marks.GOOD, _marks.INVALID],
         "range": [1, 0],
     }
 

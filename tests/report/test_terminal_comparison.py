@@ -139,7 +139,7 @@ def test_measured_joules_carry_no_word_about_models():
     ("head", "words"),
     [
         (run(name="h"), "1 missing – epyc-2c-cpu-91bc"),
-        (run(case("unet", flags=("gap",)), name="h"), "1 missing, 1 invalid"),
+        (run(case("unet", invalid=("gap",)), name="h"), "1 missing, 1 invalid"),
     ],
 )
 def test_the_verdict_line_counts_what_a_reader_must_know_first(head, words):

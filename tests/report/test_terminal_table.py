@@ -25,17 +25,17 @@ def novograd(name="attention_squeeze_unet-novograd", **changes):
         dice_per_kj=None,
         seconds=20.3,
     )
-    flags = {"ok": False, "flags": ["oversubscribed", "throttled"]}
+    flags = {"ok": False, "invalid": ["oversubscribed", "throttled"], "notes": []}
     changed = {"metrics": figures, "domains": [modelled([2345.6])], "validity": flags}
     return record(name, **changed | changes)
 
 
 # A table is as wide as a terminal, hence wider than our code.
 EXPECTED = """
-case                                Dice  kJ/epoch  total kJ  Dice lost %  Dice/kJ  seconds  meter     flags
-------------------------------------------------------------------------------------------------------------
+case                                Dice  kJ/epoch  total kJ  Dice lost %  Dice/kJ  seconds  meter     validity
+------------------------------------------------------------------------------------------------------------------
 unet-baseline                      0.850       6.1      12.3            0    0.069      101  measured  ok
-attention_squeeze_unet-novograd    0.800       1.2       2.3         5.88    – [1]     20.3  modelled  [2]
+attention_squeeze_unet-novograd    0.800       1.2       2.3         5.88    – [1]     20.3  modelled  invalid [2]
 unet-bf16                        oom [3]         –         –            –        –        –  –         –
 
 measured: rapl; the truth of a total lies within -5 % … +5 % (unet-baseline: 12.3 kJ in [11.7, 12.9] kJ)
@@ -45,7 +45,7 @@ idle power: cpu 11.0 W, ram unknown, total unknown, over 30.0 s before the first
 n = 1: no interval
 Dice lost %: relative to unet-baseline (this run)
 [1] the meter was lost
-[2] validity: oversubscribed, throttled
+[2] invalid: oversubscribed, throttled
 [3] unet-bf16 oom: OutOfMemoryError: tried to allocate 2 GiB
 """  # noqa: E501
 
@@ -193,7 +193,7 @@ def test_a_table_of_functions_has_no_columns_for_dice():
 
     text = table.format_table([function, failed("test_bad", "error")])
 
-    assert text.splitlines()[0].split() == ["case", "total", "kJ", "seconds", "meter", "flags"]
+    assert text.splitlines()[0].split() == ["case", "total", "kJ", "seconds", "meter", "validity"]
 
 
 def test_the_band_in_the_caption_is_the_widest_of_its_cases():
@@ -238,7 +238,7 @@ def test_the_detail_of_a_case_has_every_joule_with_its_provenance():
 
     assert "cpu: 2346 J in [586.4, 4691] J, modelled by codecarbon_cpu_load_model, coverage 100 %" in text
     assert "cpu package-0: 2000 J in [1900, 2100] J, measured by rapl, coverage 100 %, witness" in text
-    assert "validity: not ok (oversubscribed, throttled)" in text
+    assert "validity invalid: oversubscribed, throttled" in text
     assert "dice_per_kj              – 1/kJ  (the meter was lost)" in text
     assert "seed 0 epoch   2: 6100 J, 50.5 s, loss 0.4, val_dice 0.8" in text
 

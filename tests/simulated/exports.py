@@ -1,7 +1,6 @@
 """Runs to export, good and bad ones, and names that nobody should have chosen."""
 
 import copy
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,14 @@ from energy.analysis.compare.compare import compare
 from energy.analysis.compare.result import Comparison
 from energy.exporters import Request
 from energy.records.metrics import summarise_metric
+from energy.records.storage.runfile import read_run
 from energy.records.summary import summarise_run
 from tests.simulated import records
 from tests.simulated.records import domain, failed, modelled
 
 # The reference results of this repository, parsed.
 RESULTS = Path(__file__).parents[2] / "results"
-COMMITTED = [json.loads(path.read_bytes()) for path in sorted(RESULTS.glob("*/[0-9]*.json"))]
+COMMITTED = [read_run(path) for path in sorted(RESULTS.glob("*/[0-9]*.json"))]
 
 
 def with_total(data: dict[str, Any]) -> list[dict[str, Any]]:
@@ -105,18 +105,18 @@ def named(name: str) -> dict[str, Any]:
     return records.record("a-b") | {"case": name}
 
 
-def flagged(case: str, total_kj: Sequence[float]) -> dict[str, Any]:
+def invalid(case: str, total_kj: Sequence[float]) -> dict[str, Any]:
     """Return the same with a flag that speaks against it."""
-    return repeated(case, total_kj, validity={"ok": False, "flags": ["throttled"]})
+    return repeated(case, total_kj, validity={"ok": False, "invalid": ["throttled"], "notes": []})
 
 
 def mixed_run() -> dict[str, Any]:
-    """Return a run of what goes well or badly: n = 3, modelled, flagged, out of memory, crashed, diverged."""
+    """Return a run of what goes well or badly: n = 3, modelled, invalid, out of memory, crashed, diverged."""
     return run(
         [
             repeated("unet-baseline", [12.0, 12.1, 12.2]),
             by_model("enet-baseline", [3.0, 3.1, 3.2]),
-            flagged("cgnet-baseline", [5.0, 5.1, 5.2]),
+            invalid("cgnet-baseline", [5.0, 5.1, 5.2]),
             failed("sqnet-baseline"),
             failed("segnet-baseline", "error", "a cable fell out"),
             failed("erfnet-baseline", "diverged", "the loss is NaN"),

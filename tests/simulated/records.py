@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from energy.records import runfile
 from energy.records.metrics import summarise_metric
+from energy.records.storage import runfile
 
 COMMIT = {
     "id": "0123456789abcdef0123456789abcdef01234567",
@@ -79,7 +79,7 @@ def record(case: str = "unet-baseline", **changes: Any) -> dict[str, Any]:
         "domains": [domain([12300.0])],
         "reference": {"case": "unet-baseline", "dice": [0.85], "origin": "this run"},
         "recipe": {"arch": arch, "lr": 1e-3},
-        "validity": {"ok": True, "flags": []},
+        "validity": {"ok": True, "invalid": [], "notes": []},
         "machine": {"threads": 2},
     }
     return whole | changes

@@ -4,8 +4,8 @@ import numpy as np
 
 from energy.analysis.history.series import ChangePoint, Cut, Level, Series
 from energy.analysis.history.series import Point as Past
-from energy.records.gather import FoundRun
 from energy.records.metrics import summarise_metric
+from energy.records.storage.gather import FoundRun
 from energy.report import groups, model
 from energy.report.model import Figure, Model, Panel, Point
 from tests.simulated.records import domain, failed, modelled, record, run
@@ -58,8 +58,10 @@ def trained(case, dice, kj, kind="measured", **changes):
     return made
 
 
-def flagged(case, dice, kj, kind="measured"):
-    return trained(case, dice, kj, kind, validity={"ok": False, "flags": ["throttled", "shared_gpu"]})
+def invalid(case, dice, kj, kind="measured"):
+    return trained(
+        case, dice, kj, kind, validity={"ok": False, "invalid": ["throttled", "shared_gpu"], "notes": []}
+    )
 
 
 def ladder():
@@ -98,7 +100,7 @@ def cases(kind="measured", factor=1.0):
         trained("enet-baseline", [0.80, 0.82], kj(2.0, 2.1), kind),
         trained("enet-bf16", [0.85, 0.86], kj(3.0, 3.3), kind),
         trained("segnet-baseline", [0.70, 0.72], kj(9.0, 9.5), kind),
-        flagged("sqnet-baseline", [0.99, 0.99], kj(0.5, 0.5), kind),
+        invalid("sqnet-baseline", [0.99, 0.99], kj(0.5, 0.5), kind),
         failed("cgnet-baseline") | {"budget": trained("x-y", [0.5, 0.5], [1.0, 1.0])["budget"]},
         ladder(),
         inferred("unet-baseline", 0.9, 200.0, kind),

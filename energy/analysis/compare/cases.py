@@ -9,8 +9,8 @@ from typing import Any
 
 from energy.analysis.compare.result import Problem
 from energy.analysis.compare.values import OTHER_SEEDS, Identity, describe_seeds
-from energy.records.runfile import StoreError, list_records, read_run
 from energy.records.schema import RecordError
+from energy.records.storage.runfile import StoreError, list_records, read_run
 from energy.records.summary import CaseSummary, RunSummary
 from energy.text import list_few
 
@@ -112,12 +112,22 @@ def warn_of_runs(base: RunSummary | None, head: RunSummary, matched: Sequence[Ma
         )
     good = [pair for pair in matched if pair.problem is None]
     yield from _warn_of_seeds(good)
+    yield from _warn_of_notes(good)
     others = [pair for pair in good if _differ(pair, "software")]
     if others:
         yield (
             f"other software (libraries or Python) in {len(others)} of {len(good)} cases: what changed may "
             "be theirs"
         )
+
+
+def _warn_of_notes(good: Sequence[Matched]) -> Iterator[str]:
+    """Yield which flags widen the bands of the figures that are compared."""
+    for side in ("base", "head"):
+        cases = [case for pair in good if (case := getattr(pair, side)) is not None]
+        noted = [f"{case.case} {', '.join(case.notes)}" for case in cases if case.notes]
+        if noted:
+            yield f"noted in the {side}: {list_few(noted, MOST_NAMED)}"
 
 
 def _warn_of_seeds(good: Sequence[Matched]) -> Iterator[str]:
@@ -163,14 +173,14 @@ def _find_problem(
     """Say what is wrong with a pair; the head's own faults come first."""
     if after.status != "ok":
         return "failed", f"the case ended as: {after.status}"
-    if after.flags:
-        return "invalid", f"flagged in the head: {', '.join(after.flags)}"
+    if after.invalid:
+        return "invalid", f"invalid in the head: {', '.join(after.invalid)}"
     if base is None or before is None:
         return "no-baseline", "no base to compare with" if base is None else "not in the base"
     if before.status != "ok":
         return "no-baseline", f"the base has no figures: it ended as {before.status}"
-    if before.flags:
-        return "no-baseline", f"flagged in the base: {', '.join(before.flags)}"
+    if before.invalid:
+        return "no-baseline", f"invalid in the base: {', '.join(before.invalid)}"
     if differing := find_differing_keys(before, after):
         return "no-baseline", f"{KEYS_DIFFER}{', '.join(differing)}"
     return None, ""

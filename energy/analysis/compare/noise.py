@@ -106,7 +106,7 @@ def _pool_history(scale: Scale, history: Sequence[RunSummary]) -> Spread:
     for run in history:
         for case in run.cases:
             values = find_known(case, scale.metric)
-            is_good = case.status == "ok" and not case.flags and values is not None
+            is_good = case.status == "ok" and not case.invalid and values is not None
             if is_good and values is not None and not (scale.relative and min(values) <= 0):
                 found.append(measure_spread(scale.transformed(values)))
     return pool_spreads(found)

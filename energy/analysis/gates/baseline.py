@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from energy.analysis.gates.exit_codes import MEANING, blocks
-from energy.records.files import short_hash, write_whole
-from energy.records.runfile import StoreError, list_records, read_run
+from energy.records.keys import short_hash
 from energy.records.schema import SCHEMA, RecordError, check_version
-from energy.records.store import Store
+from energy.records.storage.files import write_whole
+from energy.records.storage.runfile import StoreError, list_records, read_run
+from energy.records.storage.store import Store
 from energy.records.summary import CaseSummary, RunSummary, summarise_plain, summarise_run
+from energy.records.validity import make_validity
 from energy.text import list_few
 
 FOLDER = "baselines"
@@ -92,10 +94,10 @@ def find_objections(data: Mapping[str, Any], run: RunSummary) -> list[str]:
         return ["a plain pytest-benchmark file, which does not say on what hardware it was measured"]
     found = [] if any(case.status == "ok" for case in run.cases) else ["it has no good case"]
     failed = [f"{case.case} {case.status}" for case in run.cases if case.status != "ok"]
-    flagged = [f"{case.case} {', '.join(case.flags)}" for case in run.cases if case.flags]
+    invalid = [f"{case.case} {', '.join(case.invalid)}" for case in run.cases if case.invalid]
     code = data["energy"].get("gated", {}).get("exit_code", 0)
     found += [f"failed: {list_few(failed, MOST_NAMED)}"] if failed else []
-    found += [f"flagged as invalid: {list_few(flagged, MOST_NAMED)}"] if flagged else []
+    found += [f"invalid: {list_few(invalid, MOST_NAMED)}"] if invalid else []
     found += [] if run.finished else ["it was interrupted"]
     found += ["the checkout held changes that are in no commit"] if run.dirty else []
     found += [f"its own gates ended with {code}, {MEANING[code]}"] if blocks(code) else []
@@ -248,5 +250,8 @@ def _pin_of(data: Mapping[str, Any], path: Path) -> Pin:
 def _case(fields: dict[str, Any]) -> CaseSummary:
     """Make the lists of JSON the tuples of a summary."""
     values = {name: tuple(own) for name, own in fields.pop("values").items()}
-    lists = {name: tuple(fields.pop(name)) for name in ("seeds", "sources", "flags")}
+    if "flags" in fields:  # of before, when there was one list of them
+        validity = make_validity(fields.pop("flags"))
+        fields |= {name: validity[name] for name in ("invalid", "notes")}
+    lists = {name: tuple(fields.pop(name)) for name in ("seeds", "sources", "invalid", "notes")}
     return CaseSummary(**{**fields, **lists, "values": values})

@@ -54,8 +54,8 @@ def _judge_case(case: CaseSummary, gate: Gate) -> Bound:
 def _find_verdict(
     case: CaseSummary, gate: Gate, mean: float
 ) -> tuple[Literal["kept", "broken", "invalid"], str]:
-    if case.flags:
-        return "invalid", f"; flagged: {', '.join(case.flags)}"
+    if case.invalid:
+        return "invalid", f"; invalid: {', '.join(case.invalid)}"
     is_beyond = mean > gate.limit if gate.kind == "ceiling" else mean < gate.limit
     return ("broken" if is_beyond else "kept"), ""
 

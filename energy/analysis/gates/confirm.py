@@ -52,7 +52,7 @@ def confirm_alarms(first: Comparison, again: Comparison) -> Comparison:
     """Return the first comparison with every alarm confirmed, cleared, or neither.
 
     Cleared is what the second measurement calls unchanged or better. Where it cannot tell (too noisy,
-    flagged, failed), the alarm is inconclusive: no two measurements agree on it.
+    invalid, failed), the alarm is inconclusive: no two measurements agree on it.
     """
     rows = {(row.case, row.task): row for row in again.rows}
     bounds = {(bound.case, bound.task, bound.gate.text): bound for bound in again.bounds}

@@ -18,8 +18,8 @@ from energy.analysis.gates.config import Project
 from energy.analysis.gates.exit_codes import Finding
 from energy.analysis.gates.reference import Base, find_base, find_earlier, find_newest_base, find_usual_base
 from energy.analysis.gates.selection import Selection
-from energy.records.index import Index
-from energy.records.store import Store
+from energy.records.storage.index import Index
+from energy.records.storage.store import Store
 from energy.records.summary import CaseSummary, RunSummary
 from energy.text import list_few
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from energy.analysis.gates import baseline as baselines
 from energy.analysis.gates.baseline import Pin
 from energy.analysis.gates.exit_codes import blocks
-from energy.records.index import Index
-from energy.records.runfile import StoreError, read_run
 from energy.records.schema import RecordError
-from energy.records.store import Store
+from energy.records.storage.index import Index
+from energy.records.storage.runfile import StoreError, read_run
+from energy.records.storage.store import Store
 from energy.records.summary import CaseSummary, RunSummary, Values
 
 # Enough to tell the noise of a machine to a few per cent of itself; much older runs may be of another room.
@@ -113,7 +113,7 @@ def find_earlier(
 def pool_runs(runs: Sequence[RunSummary]) -> Side:
     """Make several runs of one machine one, the newest last; the repeats of equal cases are put together.
 
-    A case that failed or was flagged in some of the runs is taken from the others.
+    A case that failed or was invalid in some of the runs is taken from the others.
 
     Raises:
         StoreError: a run has two cases of one name.
@@ -160,13 +160,13 @@ def _find_twice(runs: Sequence[RunSummary]) -> str | None:
 
 def _pool_case(every: Sequence[CaseSummary]) -> tuple[CaseSummary, str]:
     """Return one case of all runs, the newest last, and what was left out of it."""
-    good = [case for case in every if case.status == "ok" and not case.flags]
+    good = [case for case in every if case.status == "ok" and not case.invalid]
     if not good:
         return every[-1], ""
     newest = good[-1]
     alike = [case for case in good if (case.keys, case.kind) == (newest.keys, newest.kind)]
     left_out = len(every) - len(alike)
-    note = f"{newest.case}: {left_out} of {len(every)} runs left out (failed, flagged, or other keys)"
+    note = f"{newest.case}: {left_out} of {len(every)} runs left out (failed, invalid, or other keys)"
     seeds = tuple(seed for case in alike for seed in case.seeds)
     return replace(newest, seeds=seeds, values=_join_values(alike)), note if left_out else ""
 

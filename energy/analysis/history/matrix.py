@@ -163,7 +163,7 @@ def _find_objection(case: CaseSummary) -> str:
     """Say what speaks against a record, whatever its figures are."""
     if case.status != "ok":
         return case.status
-    return f"flagged {', '.join(case.flags)}" if case.flags else GOOD
+    return f"invalid: {', '.join(case.invalid)}" if case.invalid else GOOD
 
 
 def _exclude(why: Numbers, where: Any, reason: int) -> None:

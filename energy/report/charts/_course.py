@@ -135,7 +135,7 @@ def _mark(course: Course, dot: Dot) -> dict[str, Any]:
         "x": dot.number,
         "y": course.up.clamp(mean),
         "kind": dot.kind,
-        "record": _marks.FLAGGED if dot.why else _marks.GOOD,
+        "record": _marks.INVALID if dot.why else _marks.GOOD,
         "told": "".join(_told(dot, beyond=course.up.clamp(mean) != mean)),
     }
     if dot.interval is None or not all(map(_axis.bounded, dot.interval)):

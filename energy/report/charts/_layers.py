@@ -25,7 +25,7 @@ class Layers:
         titles: of the two.
         size: width and height in pixels.
         words: of the legend of marks.
-        flagged: whether the legend tells what is hollow.
+        invalid: whether the legend tells what is hollow.
     """
 
     number: str
@@ -34,7 +34,7 @@ class Layers:
     titles: tuple[str, str]
     size: tuple[int, int]
     words: Sequence[str]
-    flagged: bool
+    invalid: bool
 
     def rows(self, name: str) -> str:
         """Return the name of some rows of this panel."""
@@ -91,11 +91,11 @@ def _intervals(layers: Layers) -> list[Spec]:
 
 
 def _cases(layers: Layers) -> list[Spec]:
-    """Return the small marks of the repeats and the marks of the cases, hollow where flagged."""
+    """Return the small marks of the repeats and the marks of the cases, hollow where invalid."""
     marked = {
         **layers.at(),
-        **_marks.outline(layers.words, layers.flagged),
-        **_marks.inside(layers.words, layers.flagged),
+        **_marks.outline(layers.words, layers.invalid),
+        **_marks.inside(layers.words, layers.invalid),
     }
     cases = {**marked, **_spec.hover()}
     return [

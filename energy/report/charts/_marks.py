@@ -26,7 +26,7 @@ SHAPES = {
     "modelled": ("triangle-down", "triangle-up", "triangle-right"),
     "mixed": (_STAR, "cross", _HOURGLASS),
 }
-GOOD, FLAGGED = "ok", "flagged"
+GOOD, INVALID = "ok", "invalid"
 
 
 def role(point: Point) -> str:
@@ -43,28 +43,28 @@ def mark(panel: Panel, point: Point) -> str:
 
 def mark_fields(panel: Panel, point: Point) -> dict[str, str]:
     """Return the fields of a row that say what its mark looks like."""
-    return {"mark": mark(panel, point), "record": GOOD if point.good else FLAGGED}
+    return {"mark": mark(panel, point), "record": GOOD if point.good else INVALID}
 
 
-def outline(words: Sequence[str], any_flagged: bool) -> Spec:
+def outline(words: Sequence[str], any_invalid: bool) -> Spec:
     """Return the encodings of colour and shape for the words of a legend, whose title says what is hollow."""
     shapes = [_shape(word) for word in words]
     return {
-        "color": _spec.word("mark", words, _colours(words), _title(any_flagged)),
-        "shape": _spec.word("mark", words, shapes, _title(any_flagged)),
+        "color": _spec.word("mark", words, _colours(words), _title(any_invalid)),
+        "shape": _spec.word("mark", words, shapes, _title(any_invalid)),
     }
 
 
-def inside(words: Sequence[str], any_flagged: bool) -> Spec:
-    """Return the encodings that fill marks and leave flagged ones hollow."""
+def inside(words: Sequence[str], any_invalid: bool) -> Spec:
+    """Return the encodings that fill marks and leave invalid ones hollow."""
     return {
-        "fill": _spec.word("mark", words, _colours(words), _title(any_flagged)),
-        "fillOpacity": _spec.word("record", (GOOD, FLAGGED), (1, 0), None),
+        "fill": _spec.word("mark", words, _colours(words), _title(any_invalid)),
+        "fillOpacity": _spec.word("record", (GOOD, INVALID), (1, 0), None),
     }
 
 
-def _title(any_flagged: bool) -> str:
-    return f"{TITLE} (hollow: something speaks against the record)" if any_flagged else TITLE
+def _title(any_invalid: bool) -> str:
+    return f"{TITLE} (hollow: something speaks against the record)" if any_invalid else TITLE
 
 
 def _colours(words: Sequence[str]) -> list[str]:

@@ -84,7 +84,7 @@ def _chart(frame: Frame, figures: Figures) -> Chart:
     places = _places(frame, figures)
     marks = [_marks.mark(place.panel, point) for place in places for point in place.points]
     words = _marks.in_order(marks)
-    flagged = any(not point.good for place in places for point in place.points)
+    invalid = any(not point.good for place in places for point in place.points)
     repeats = len(marks) <= _frames.MOST_WITH_REPEATS
     data: dict[str, Rows] = {}
     panels = []
@@ -92,7 +92,7 @@ def _chart(frame: Frame, figures: Figures) -> Chart:
         named = {f"{name}{number}": rows for name, rows in _data(place, figures, repeats=repeats).items()}
         data |= named
         titles = (figures.x_title, figures.y_title)
-        layers = Layers(str(number), place.x, place.y, titles, place.size, words, flagged)
+        layers = Layers(str(number), place.x, place.y, titles, place.size, words, invalid)
         panels.append(_layers.panel(layers, place.panel))
     return Chart(
         name=f"{figures.name}{frame.suffix}",
@@ -197,8 +197,8 @@ def _description(frame: Frame, places: Sequence[Place], figures: Figures) -> Ite
     yield f"{figures.y_title} against {figures.x_title}. {better}; the horizontal axis is logarithmic."
     for place in places:
         names = list_few([point.case for point in place.front], MOST_NAMED)
-        flagged = sum(not point.good for point in place.points)
-        told = f"; {flagged} flagged, hollow" if flagged else ""
+        invalid = sum(not point.good for point in place.points)
+        told = f"; {invalid} invalid, hollow" if invalid else ""
         yield (
             f"{place.panel.heading}, {len(place.points)} cases{told}. "
             f"On the Pareto front, cheapest first: {names or 'none'}."

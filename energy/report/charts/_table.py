@@ -60,5 +60,5 @@ def interval(figure: Figure) -> str:
 def telling(point: Point, metrics: Sequence[str]) -> str:
     """Say in one line what a mark stands for: shown to a pointer that rests on it."""
     figures = (f"{title(metric)} {number(point.mean(metric))}" for metric in metrics)
-    against = f"; flagged: {point.against}" if point.against else ""
+    against = f"; invalid: {point.against}" if point.against else ""
     return f"{point.case}: {', '.join(figures)}{against}"

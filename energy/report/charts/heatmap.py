@@ -24,7 +24,7 @@ ON_CELL = "#111111"
 CHEAP, EQUAL, DEAR = "#56b4e8", "#f7f7f5", "#e69f01"
 # Powers of two that the colours reach from the U-Net's kJ: what lies beyond the most has the last colour.
 LEAST_REACH, MOST_REACH = 1, 6
-RECORDS = ("ok", "flagged")
+RECORDS = ("ok", "invalid")
 
 
 def draw(model: Model) -> tuple[Chart, ...] | str:
@@ -113,9 +113,9 @@ def _cell(point: Point, reference: Point, across: list[str], down: list[str]) ->
         "across": places[0][0],
         "down": places[0][1],
         "ratio": ratio,
-        "text": f"×{format_number(ratio)}{'' if point.good else ' flagged'}",
+        "text": f"×{format_number(ratio)}{'' if point.good else ' invalid'}",
         "dice": f"Dice {change:+.3f}".replace("-", "−"),
-        "record": "ok" if point.good else "flagged",
+        "record": "ok" if point.good else "invalid",
         "told": f"{told}; {_table.number(ratio)} times U-Net's kJ, Dice {change:+.3f}",
     }
 
@@ -183,7 +183,7 @@ def _description(panel: Panel, cells: Sequence[dict[str, Any]]) -> Iterator[str]
         "Each cell is a case: above, its total kJ as a multiple of those of the U-Net, baseline; below, "
         f"its Dice minus the U-Net's, both over the seeds that the two have. {panel.heading}. "
         "Blue is cheaper than the U-Net, orange dearer, on a logarithmic scale; a cell without colour, its "
-        "edge dashed, is flagged."
+        "edge dashed, is invalid."
     )
     if left := len(panel.points) - len(cells):
         yield f"{left} more cases have no room in this chart; the table of cases has them."

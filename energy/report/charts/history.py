@@ -114,7 +114,7 @@ def _shapes(kinds: Sequence[str]) -> Spec:
     legend = {"symbolFillColor": _look.INK, "symbolStrokeColor": _look.INK}
     return {
         "shape": {**_spec.word("kind", kinds, shapes, SHAPES), "legend": legend},
-        "fillOpacity": _spec.word("record", (_marks.GOOD, _marks.FLAGGED), (1, 0), None),
+        "fillOpacity": _spec.word("record", (_marks.GOOD, _marks.INVALID), (1, 0), None),
     }
 
 

@@ -50,12 +50,12 @@ def _chart(frame: Frame) -> Chart:
     across = _axis.logarithmic([point.figures["seconds"].mean for point in every])
     up = _axis.logarithmic([point.figures["mean_watts"].mean for point in every])
     words = _marks.in_order([_marks.mark(panel, point) for panel, points in chosen for point in points])
-    flagged = any(not point.good for point in every)
+    invalid = any(not point.good for point in every)
     repeats = len(every) <= _frames.MOST_WITH_REPEATS
     data: dict[str, Rows] = {}
     panels = []
     for number, (panel, points) in enumerate(chosen):
-        layers = Layers(str(number), across, up, TITLES, _frames.size(frame), words, flagged)
+        layers = Layers(str(number), across, up, TITLES, _frames.size(frame), words, invalid)
         data |= {
             f"{name}{number}": rows for name, rows in _data(panel, points, layers, repeats=repeats).items()
         }

@@ -151,8 +151,8 @@ def _panel(pair: Pair, number: int, up: Axis, title: str) -> Spec:
     at = {"x": _spec.place(ACROSS, "x", None, _heads(pair)), "y": _spec.place(up, "y", title)}
     marks = {
         **at,
-        **_marks.outline(words, any_flagged=False),
-        **_marks.inside(words, any_flagged=False),
+        **_marks.outline(words, any_invalid=False),
+        **_marks.inside(words, any_invalid=False),
         **_spec.hover(),
     }
     layers = [

@@ -8,10 +8,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from energy.records import gather
-from energy.records.files import write_whole
-from energy.records.gather import FoundRun, NothingFoundError, Unusable
-from energy.records.runfile import StoreError
+from energy.records.storage import gather
+from energy.records.storage.files import write_whole
+from energy.records.storage.gather import FoundRun, NothingFoundError, Unusable
+from energy.records.storage.runfile import StoreError
 from energy.report import groups
 from energy.report.charts import Drawn, _workers
 from energy.report.page import drawing, page

@@ -62,13 +62,14 @@ def _group(group: Group, known: Sequence[str]) -> dict[str, Any]:
 def _case(entry: Entry, names: Sequence[str], run: int, with_flags: bool) -> dict[str, Any]:
     metrics: Mapping[str, Any] = entry.record["metrics"]
     intervals = [_interval(metrics.get(name, {}).get("ci95")) for name in names]
-    flags = entry.record["validity"]["flags"] if with_flags else ()
+    validity = entry.record["validity"] if with_flags else {}
+    flags = {name: validity[name] for name in ("invalid", "notes") if validity.get(name)}
     return {
         "case": entry.case,
         "run": run,
         "status": entry.record["status"],
         "means": [entry.mean(name) for name in names],
-        **({"flags": flags} if flags else {}),
+        **flags,
         **({"ci95": intervals} if any(intervals) else {}),
     }
 

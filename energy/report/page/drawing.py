@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from energy.records.gather import FoundRun
+from energy.records.storage.gather import FoundRun
 from energy.report import charts, model
 from energy.report.charts import Drawn, _render
 from energy.report.charts._chart import Chart

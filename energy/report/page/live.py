@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from energy.records import gather
-from energy.records.gather import NothingFoundError
-from energy.records.runfile import StoreError
 from energy.records.schema import RecordError
-from energy.records.store import JOURNAL
+from energy.records.storage import gather
+from energy.records.storage.gather import NothingFoundError
+from energy.records.storage.runfile import StoreError
+from energy.records.storage.store import JOURNAL
 from energy.report.page import build
 
 # Beside a run that writes, a page is followed by a rest of so many times what it took: making pages takes no

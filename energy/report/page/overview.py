@@ -40,10 +40,10 @@ def overviews(groups: Sequence[Group]) -> list[Overview]:
 def _overview(group: Group) -> Overview:
     good = [entry for entry in group.entries if entry.usable]
     failed = sum(entry.record["status"] != "ok" for entry in group.entries)
-    flagged = len(group.entries) - len(good) - failed
+    invalid = len(group.entries) - len(good) - failed
     told = f"{len(group.entries)}"
     told += f", {failed} failed" if failed else ""
-    told += f", {flagged} flagged" if flagged else ""
+    told += f", {invalid} invalid" if invalid else ""
     counts = {len(entry.record["metrics"]["seconds"]["values"]) for entry in good}
     newest = max(entry.datetime for entry in group.entries)
     return Overview(

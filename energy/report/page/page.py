@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from energy._version import __version__
-from energy.records.gather import FoundRun, Unusable
 from energy.records.metrics import METRICS
+from energy.records.storage.gather import FoundRun, Unusable
 from energy.report.charts._look import VARIABLES
 from energy.report.groups import Group
 from energy.report.page import choosing, data, overview, runs, tables

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from energy.analysis.history import Series, build_histories
-from energy.records.gather import FoundRun
+from energy.records.storage.gather import FoundRun
 from energy.records.summary import CaseSummary, RunSummary, summarise_run, take_column
 
 METRIC = "total_kj"

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from energy.records.gather import FoundRun
-from energy.records.runfile import shorten_commit
+from energy.records.storage.gather import FoundRun
+from energy.records.storage.runfile import shorten_commit
 from energy.report.words import clipped
 
 

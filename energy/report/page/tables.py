@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from energy.records.metrics import METRICS
+from energy.records.validity import list_objections
 from energy.report.groups import Entry, Group
 from energy.report.terminal import caption, table
 from energy.report.terminal.table import TITLES, UNKNOWN, WORDS, Notes
@@ -19,7 +20,7 @@ MOST_RUNS = 8
 
 COLUMNS = (
     "case", "dice", "kj_per_epoch", "total_kj", "dice_loss_vs_unet_pct", "dice_per_kj", "seconds",
-    "mean_watts", "inference_j_per_slice", "inference_ms_per_slice", "flags",
+    "mean_watts", "inference_j_per_slice", "inference_ms_per_slice", "validity",
 )  # fmt: skip
 
 MORE_TITLES = {
@@ -28,7 +29,6 @@ MORE_TITLES = {
     "mean_watts": "mean W",
     "inference_j_per_slice": "J/slice",
     "inference_ms_per_slice": "ms/slice",
-    "flags": "validity",
 }
 
 
@@ -109,7 +109,7 @@ def _column(name: str) -> Column:
     metric = METRICS.get(name)
     title = MORE_TITLES.get(name) or TITLES.get(name, name)
     if metric is None:
-        return Column(title, "what speaks against the record" if name == "flags" else "", False)
+        return Column(title, "what is said against the record" if name == "validity" else "", False)
     return Column(title, metric.meaning, True)
 
 
@@ -131,7 +131,7 @@ def _value(entry: Entry, name: str) -> float | None:
 
 
 def problems(groups: Sequence[Group]) -> list[tuple[str, str, str, str]]:
-    """List the cases that failed or are flagged: case, machine, what, why."""
+    """List the cases that failed or are invalid: case, machine, what, why."""
     found = ((group, entry) for group in groups for entry in group.entries if not entry.usable)
     return [(entry.case, group.machine, *_problem(entry)) for group, entry in found]
 
@@ -141,4 +141,4 @@ def _problem(entry: Entry) -> tuple[str, str]:
     if error:
         told = f"{error['type']}: {error['message']}".rstrip(": ")
         return entry.record["status"], f"{told} (after {format_number(error['seconds'])} s)"
-    return "flagged", ", ".join(entry.record["validity"]["flags"]) or "not valid, no reason recorded"
+    return "invalid", ", ".join(list_objections(entry.record))

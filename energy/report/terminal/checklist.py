@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from energy.reading import AGREEMENT_SHARE, COVERAGE_SHARE
-from energy.records.runfile import shorten_commit
+from energy.records.storage.runfile import shorten_commit
+from energy.records.validity import list_objections
 from energy.text import list_few
 
 Record = Mapping[str, Any]
@@ -30,11 +31,13 @@ def check_run(data: Mapping[str, Any], records: Sequence[Record]) -> Iterator[Ti
     commit, block = data["commit_info"], data["energy"]
     good = [record for record in records if record["status"] == "ok"]
     failed = [f"{record['case']} {record['status']}" for record in records if record["status"] != "ok"]
-    flagged = [f"{one['case']} {', '.join(one['validity']['flags'])}" for one in records if _flags(one)]
+    invalid = [f"{one['case']} {', '.join(told)}" for one in records if (told := list_objections(one))]
+    noted = [f"{one['case']} {', '.join(told)}" for one in records if (told := one["validity"]["notes"])]
     yield Tick(block["finished"] is not None, "came to its end", _when(block))
     yield Tick(_is_committed(commit), "a commit tells what was run", _commit(commit))
     yield Tick(not failed, "every case ended well", _few(failed) or f"{len(records)} cases")
-    yield Tick(not flagged, "no flag speaks against a record", _few(flagged) or "none")
+    yield Tick(not invalid, "every record is valid", _few(invalid) or "none is invalid")
+    yield Tick(True, "what widens a band is noted", _few(noted) or "nothing does")
     yield _totals(good)
     yield _coverage(good)
     yield _witness(good)
@@ -108,10 +111,6 @@ def _conditions(good: Sequence[Record]) -> Tick:
         if len(found := Counter(one["keys"].get(name) for one in good)) > 1
     ]
     return Tick(not several, point, ", ".join(several) or "they do")
-
-
-def _flags(record: Record) -> bool:
-    return bool(record["validity"]["flags"]) or not record["validity"]["ok"]
 
 
 def _when(block: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from energy.analysis.compare import words
 from energy.analysis.history.series import ChangePoint, Point, Series
 from energy.records.metrics import METRICS
-from energy.records.runfile import shorten_commit
+from energy.records.storage.runfile import shorten_commit
 from energy.text import align_columns, format_number, format_plus_minus, list_few
 
 BLOCKS = "▁▂▃▄▅▆▇█"

@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import Any
 
 from energy.records import provenance
+from energy.records.validity import describe_validity
 from energy.report.terminal import caption
 from energy.text import format_number
 
@@ -37,8 +38,7 @@ def _head(record: Record) -> Iterator[str]:
     if record["error"]:
         error = record["error"]
         yield f"failed after {format_number(error['seconds'])} s: {error['type']}: {error['message']}"
-    flags = ", ".join(record["validity"]["flags"])
-    yield f"validity: {'ok' if record['validity']['ok'] else 'not ok'}{f' ({flags})' if flags else ''}"
+    yield f"validity {describe_validity(record)}"
     source = provenance.find_provenance(record)
     if source:
         yield f"{caption.sources_in_words(source)}; total {caption.kilojoules(source)}"

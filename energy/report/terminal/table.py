@@ -7,6 +7,7 @@ from typing import Any
 
 from energy.records import provenance
 from energy.records.metrics import METRICS
+from energy.records.validity import describe_validity
 from energy.report.terminal import caption
 from energy.text import align_columns, column_widths, explain_unknown, format_number, format_plus_minus
 
@@ -14,7 +15,7 @@ Record = Mapping[str, Any]
 
 DEFAULT_COLUMNS = (
     "case", "dice", "kj_per_epoch", "total_kj", "dice_loss_vs_unet_pct", "dice_per_kj", "seconds",
-    "meter", "flags",
+    "meter", "validity",
 )  # fmt: skip
 
 TITLES = {
@@ -26,7 +27,7 @@ TITLES = {
 }
 
 # Columns that are no metrics.
-WORDS = ("case", "status", "meter", "flags")
+WORDS = ("case", "status", "meter", "validity")
 
 UNKNOWN = "–"
 
@@ -122,8 +123,8 @@ def _word(record: Record, name: str) -> str:
     if name == "meter":
         source = provenance.find_provenance(record)
         return source.kind if source else UNKNOWN
-    if name == "flags":
-        return ", ".join(record["validity"]["flags"]) or ("ok" if record["validity"]["ok"] else "not ok")
+    if name == "validity":
+        return describe_validity(record)
     return str(record[name])
 
 
@@ -135,14 +136,20 @@ def cell(record: Record, name: str, names: Sequence[str], notes: Notes) -> str:
     if record["status"] != "ok" and name == _status_column(names):
         text = _word(record, name) if name == "case" else ""
         return f"{text} {record['status']} {notes.mark(_failure(record))}".strip()
-    if name == "flags" and record["status"] != "ok":
-        return UNKNOWN
-    if name == "flags":
-        text = _word(record, name)
-        return text if text == "ok" else notes.mark(f"validity: {text}")
+    if name == "validity":
+        return _validity(record, notes)
     if name in WORDS:
         return _word(record, name)
     return _figure(record, name, notes)
+
+
+def _validity(record: Record, notes: Notes) -> str:
+    """Return `ok` or `invalid`; why, and what is noted, stands below the table."""
+    if record["status"] != "ok":
+        return UNKNOWN
+    text = describe_validity(record)
+    word = text.partition(":")[0].partition(";")[0]
+    return word if text == word else f"{word} {notes.mark(text)}"
 
 
 def _status_column(names: Sequence[str]) -> str:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from energy.records.files import prove_writable, write_whole
-from energy.records.index import Index
-from energy.records.runfile import StoreError, list_records, read_run, shorten_commit
 from energy.records.schema import RecordError, check_run, to_json
+from energy.records.storage.files import prove_writable, write_whole
+from energy.records.storage.index import Index
+from energy.records.storage.runfile import StoreError, list_records, read_run, shorten_commit
 from energy.records.summary import RunSummary
 from energy.text import explain_unknown
 

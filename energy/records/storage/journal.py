@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from energy.records.files import sync_folder
+from energy.records.migration import update_record
 from energy.records.schema import RecordError, check_event, check_event_head, check_record, to_json
+from energy.records.storage.files import sync_folder
 
 # Ends a line that a crash has torn, so that later lines can be told from damage that nobody knows of.
 _MARK = b'{"event":"torn"}\n'
@@ -160,6 +161,8 @@ def _read_events(path: Path, lines: list[bytes], torn: tuple[int, ...]) -> Itera
         if event is None:
             raise RecordError(f"{where}: damaged, not a JSON object; repair or delete this line, or the file")
         check_event_head(event, where)
+        if isinstance(event.get("record"), dict):
+            update_record(event["record"])
         yield event
 
 

@@ -25,9 +25,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from energy.records import keys, provenance, summary
-from energy.records.runfile import StoreError, read_run
+from energy import fault
+from energy.records import keys, migration, provenance, summary, validity
 from energy.records.schema import check_run
+from energy.records.storage.runfile import StoreError, read_run
 from energy.records.summary import CaseSummary, Column, RunSummary, Values, pack_values, summarise_run
 
 FOLDER = ".index"
@@ -232,7 +233,8 @@ def _connect(path: Path) -> sqlite3.Connection:
 @functools.cache
 def _version() -> str:
     """Name the code that makes a summary: what another one made is not believed."""
-    made_by = (__file__, summary.__file__, provenance.__file__, keys.__file__, keys.FIRST_DEFAULTS)
+    modules = (summary, provenance, keys, migration, validity, fault)
+    made_by = [__file__, str(keys.FIRST_DEFAULTS), *(str(module.__file__) for module in modules)]
     return hashlib.sha256(b"".join(Path(name).read_bytes() for name in made_by)).hexdigest()[:12]
 
 

@@ -11,14 +11,26 @@ from energy.records.metrics import METRICS
 if TYPE_CHECKING:
     import pandas
 
-    from energy.records.gather import FoundRun
+    from energy.records.storage.gather import FoundRun
     from energy.records.summary import CaseSummary, RunSummary
 
 # What says which repeat a row is, and what speaks for or against it; the metrics stand between the two.
 FRONT = ("case", "arch", "technique", "task", "machine", "run", "status", "repeat", "seed")
 BUDGET = ("epochs", "batch_size", "image_size", "train_slices", "test_slices")
 KEYS = ("data", "software")
-BACK = (*BUDGET, *KEYS, "kind", "sources", "flags", "code", "commit", "dirty", "finished", "datetime")
+BACK = (
+    *BUDGET,
+    *KEYS,
+    "kind",
+    "sources",
+    "invalid",
+    "notes",
+    "code",
+    "commit",
+    "dirty",
+    "finished",
+    "datetime",
+)
 
 _WHOLE = ("repeat", "seed", *BUDGET)
 _YES_OR_NO = ("dirty", "finished")
@@ -30,10 +42,10 @@ def frame(source: str | Path | Sequence[str | Path] = "results") -> pandas.DataF
     One row is one repeat (one seed) of one case of one run, in the order of the files. The columns are
     always the same: `FRONT`, all of `energy.metrics.METRICS` (units are in their names or in METRICS; what
     is unknown is NaN), then `BACK`. `seed` is <NA> where nothing is random; `kind` is measured, modelled or
-    mixed; `sources` and `flags` are words with commas; `datetime` (UTC) is when the run was stored, NaT if
-    the file has no such time. A case that failed is one row with its status and without figures. Runs that
-    have not ended are there, too, with `finished` False. Only rows of equal machine, kind, budget (epochs,
-    batch, size, slices) and data may be compared.
+    mixed; `sources`, `invalid` and `notes` are words with commas; `datetime` (UTC) is when the run was
+    stored, NaT if the file has no such time. A case that failed is one row with its status and without
+    figures. Runs that have not ended are there, too, with `finished` False. Only rows of equal machine,
+    kind, budget (epochs, batch, size, slices) and data may be compared.
 
     Args:
         source: results folder, folder of one machine, file, glob, or several of these.
@@ -44,8 +56,8 @@ def frame(source: str | Path | Sequence[str | Path] = "results") -> pandas.DataF
         ImportError: the extra `report` is not installed.
     """
     # Measuring needs none of these.
-    from energy.records import gather
     from energy.records.schema import RecordError
+    from energy.records.storage import gather
     from energy.records.summary import summarise_run
 
     pandas = _pandas()
@@ -87,7 +99,7 @@ def _words(case: CaseSummary) -> dict[str, Any]:
     names = ("case", "arch", "technique", "task", "status", "kind", "code")
     words = {name: getattr(case, name) for name in names}
     words |= {name: case.keys.get(name) for name in KEYS}
-    return words | {"sources": ", ".join(case.sources), "flags": ", ".join(case.flags)}
+    return words | {name: ", ".join(getattr(case, name)) for name in ("sources", "invalid", "notes")}
 
 
 def _budget(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from energy.records import journal, schema, store
-from energy.records.runfile import StoreError, list_records, read_run
+from energy.records import schema
 from energy.records.schema import RecordError
-from energy.records.store import Store
+from energy.records.storage import journal, store
+from energy.records.storage.runfile import StoreError, list_records, read_run
+from energy.records.storage.store import Store
 
 
 class NothingFoundError(StoreError):

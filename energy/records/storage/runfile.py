@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from energy.records.files import write_whole
-from energy.records.keys import update_keys
+from energy.records.migration import update_run
 from energy.records.schema import RecordError, check_record, check_run, is_plain, to_json
+from energy.records.storage.files import write_whole
 
 
 class StoreError(Exception):
@@ -135,7 +135,7 @@ def read_run(path: Path) -> dict[str, Any]:
     except ValueError as problem:
         raise RecordError(f"{path}: damaged, not JSON: {problem}; restore or delete it") from problem
     is_plain(data, path)
-    update_keys(data)
+    update_run(data)
     return data
 
 

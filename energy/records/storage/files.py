@@ -1,11 +1,8 @@
-"""Files that are on the disk whole, or not at all; and short hashes of what they hold."""
+"""Files that are on the disk whole, or not at all."""
 
-import hashlib
-import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
 
 
 def write_whole(path: Path, text: str, temporary: Path | None = None) -> None:
@@ -44,9 +41,3 @@ def prove_writable(folder: Path) -> None:
     """Create and remove a file in `folder`; OSError if that fails, which rights alone do not tell."""
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(b"\0")
-
-
-def short_hash(value: Any) -> str:
-    """Hash any JSON-able value to 12 hexadecimal digits, the same for the same value on every machine."""
-    text = json.dumps(value, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]

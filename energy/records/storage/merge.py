@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from energy.records import runfile
-from energy.records.files import short_hash
-from energy.records.runfile import StoreError, list_records, shorten_commit, sort_as_collected
+from energy.records.keys import short_hash
+from energy.records.storage import runfile
+from energy.records.storage.runfile import StoreError, list_records, shorten_commit, sort_as_collected
 
 Run = Mapping[str, Any]
 Record = dict[str, Any]

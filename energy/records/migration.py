@@ -1,0 +1,51 @@
+"""What records of earlier versions call otherwise is translated when they are read, never written back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from energy.records.keys import update_key
+from energy.records.validity import make_validity
+
+Record = dict[str, Any]
+
+
+def update_run(run: Mapping[str, Any]) -> None:
+    """Make the records of a run file, not validated yet, what this version would have written."""
+    for benchmark in run["benchmarks"]:
+        record = _find_record(benchmark)
+        if record is not None:
+            update_record(record)
+    for record in _list_again(run):
+        update_record(record)
+
+
+def update_record(record: Record) -> None:
+    """Make one record, not validated yet, what this version would have written."""
+    update_key(record)
+    _split_flags(record)
+
+
+def _find_record(benchmark: Any) -> Record | None:
+    extra = benchmark.get("extra_info") if isinstance(benchmark, dict) else None
+    record = extra.get("energy") if isinstance(extra, dict) else None
+    return record if isinstance(record, dict) else None
+
+
+def _list_again(run: Mapping[str, Any]) -> list[Record]:
+    """Return what was measured once more because of an alarm."""
+    block = run.get("energy")
+    confirmation = block.get("confirmation") if isinstance(block, dict) else None
+    records = confirmation.get("records") if isinstance(confirmation, dict) else None
+    return [one for one in records if isinstance(one, dict)] if isinstance(records, list) else []
+
+
+def _split_flags(record: Record) -> None:
+    """Divide the one list of flags into its two classes; any flag made a record invalid then."""
+    validity = record.get("validity")
+    if not isinstance(validity, dict) or "flags" not in validity:
+        return
+    flags, was_ok = validity["flags"], validity.get("ok")
+    if not isinstance(flags, list) or not all(isinstance(flag, str) for flag in flags):
+        return
+    # Without a flag nobody knows what had spoken against it.
+    record["validity"] = make_validity(flags) if flags else {"ok": was_ok, "invalid": [], "notes": []}
