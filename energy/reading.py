@@ -51,7 +51,7 @@ class Count:
     last_joules: where the count stood when it became unknown.
     sampling_joules: cumulative; how much may have slipped between the samples that `joules` was made from.
     model: the parameters of a modelled count.
-    bounds: cumulative joules, at least and at most, where factors of `joules` would not say it.
+    bounds_joules: cumulative joules, at least and at most, where factors of `joules` would not say it.
     """
 
     domain: str
@@ -70,7 +70,7 @@ class Count:
     sampling_joules: float = 0.0
     model: Mapping[str, Any] | None = None
     boundary: str = "machine"
-    bounds: tuple[float, float] | None = None
+    bounds_joules: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         assert self.kind in ("measured", "modelled"), self.kind
@@ -298,8 +298,10 @@ def _band(
     if stake is None:
         return None
     slack = before.edge_joules + after.edge_joules + sampling
-    if before.bounds is not None and after.bounds is not None:
-        least, most = after.bounds[0] - before.bounds[0], after.bounds[1] - before.bounds[1]
+    if before.bounds_joules is not None and after.bounds_joules is not None:
+        least, most = (
+            late - early for early, late in zip(before.bounds_joules, after.bounds_joules, strict=True)
+        )
         return max(0.0, least - slack), most + slack + stake
     low = min(before.low_factor, after.low_factor) * max(0.0, joules - slack)
     return low, max(before.high_factor, after.high_factor) * (joules + slack) + stake

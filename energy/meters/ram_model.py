@@ -81,7 +81,8 @@ class RamModel(OwnedMeter):
             if self.closed:
                 reason = "the meter is closed"
                 return tuple(
-                    each.at(joules=None, bounds=None, reason=reason) for each in self._templates.values()
+                    each.at(joules=None, bounds_joules=None, reason=reason)
+                    for each in self._templates.values()
                 )
             self._sample()
             return tuple(self._count(boundary) for boundary in self._templates)
@@ -112,7 +113,7 @@ class RamModel(OwnedMeter):
         held = self._held if boundary == "process" else (seconds * self._gib,) * 3
         low, joules, high = (watts * each for watts, each in zip(WATTS_PER_GIB, held, strict=True))
         return self._templates[boundary].at(
-            joules=joules, bounds=(low, high), covered_seconds=seconds, reason=None
+            joules=joules, bounds_joules=(low, high), covered_seconds=seconds, reason=None
         )
 
 

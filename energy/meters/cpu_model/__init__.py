@@ -202,7 +202,7 @@ class CpuModel(OwnedMeter):
         return tuple(
             template.at(
                 joules=joules[1],
-                bounds=(joules[0], joules[2]),
+                bounds_joules=(joules[0], joules[2]),
                 covered_seconds=seconds,
                 edge_joules=per_second * step,
                 resolution_seconds=TICK_SECONDS if step else 0.0,
@@ -214,7 +214,7 @@ class CpuModel(OwnedMeter):
         )
 
     def _unknown(self, template: Count, reason: str) -> Count:
-        return template.at(joules=None, bounds=None, reason=reason)
+        return template.at(joules=None, bounds_joules=None, reason=reason)
 
     def _template(self, boundary: str) -> Count:
         return Count(
