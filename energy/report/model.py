@@ -116,7 +116,7 @@ class Panel:
         fingerprint: of machine and meters.
         machine: label with the enforced power limit; unlike that of any other fingerprint.
         kind: how the joules were got: measured, modelled, mixed; None if no case has any.
-        told: the same in words, and of what they are.
+        boundary: what they are of: process, machine or, of before, process+machine; None likewise.
         sources: the meters behind them.
         task: training, inference, ...
         setting: budget and data in words.
@@ -132,12 +132,13 @@ class Panel:
     setting: str
     points: tuple[Point, ...]
     idle_watts: float | None = None
-    told: str = ""
+    boundary: str | None = None
 
     @property
     def heading(self) -> str:
         """Machine, whether its joules are measured or modelled, and of what they are."""
-        return f"{self.machine}: {self.told or self.kind or 'not metered'}"
+        told = ", ".join(word for word in (self.kind, self.boundary) if word)
+        return f"{self.machine}: {told or 'not metered'}"
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ def _panel(group: Group, machine: str) -> Panel:
         fingerprint=group.fingerprint,
         machine=machine,
         kind=group.kind,
-        told=group.told,
+        boundary=group.boundary,
         sources=tuple(map(label, group.sources)),
         task=label(group.task),
         setting=label(group.setting, 200),

@@ -149,7 +149,7 @@ def test_measured_modelled_and_mixed_stand_in_frames_and_marks_of_their_own(thre
 
     assert kinds == [{"measured"}, {"mixed"}, {"modelled"}]
     assert [one["title"]["text"].rpartition(": ")[2] for one in chart.spec["concat"]] == [
-        "measured, machine", "mixed, machine", "modelled from CPU time, machine",
+        "measured, machine", "mixed, machine", "modelled, machine",
     ]  # fmt: skip
 
 

@@ -244,7 +244,9 @@ def test_the_detail_of_a_case_has_every_joule_with_its_provenance():
         "cpu (machine): 2346 J in [586.4, 4691] J, modelled by codecarbon_cpu_load_model, coverage 100 %"
         in text
     )
-    assert "cpu package-0: 2000 J in [1900, 2100] J, measured by rapl, coverage 100 %, witness" in text
+    assert (
+        "cpu package-0 (machine): 2000 J in [1900, 2100] J, measured by rapl, coverage 100 %, witness" in text
+    )
     assert "validity invalid: oversubscribed, throttled" in text
     assert "dice_per_kj              – 1/kJ  (the meter was lost)" in text
     assert "seed 0 epoch   2: 6100 J, 50.5 s, loss 0.4, val_dice 0.8" in text
