@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.simulated.foreign import Foreign, flags
+from tests.simulated.foreign import WITH_A_COUNTER, Foreign, flags
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "fork"), reason="this system neither forks nor stops processes"
@@ -55,7 +55,7 @@ def test_a_run_that_was_stopped_for_3_seconds_says_so_in_that_case_only(tmp_path
 
 @pytest.mark.slow
 def test_two_runs_at_once_on_one_machine_are_both_flagged_and_a_third_one_is_not(tmp_path):
-    project = Foreign(tmp_path, WAITS)
+    project = Foreign(tmp_path, WAITS, WITH_A_COUNTER)
 
     first = project.start("-k", "first", storage="one")
     second = project.start("-k", "first", storage="two")
@@ -143,7 +143,7 @@ def work(queue, seconds):
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_workers_emit_no_record_and_their_cpu_time_is_counted_once(tmp_path, method):
     """Loader workers as torch starts them, rebuilt each epoch; their joules come from their CPU seconds."""
-    project = Foreign(tmp_path, WORKERS.format(method=method))
+    project = Foreign(tmp_path, WORKERS.format(method=method), WITH_A_COUNTER)
     (tmp_path / "burning.py").write_text(BURNING)
 
     project.run()
@@ -221,7 +221,7 @@ def die_once():
 @pytest.mark.slow
 def test_what_a_killed_run_leaves_behind_does_not_count_against_the_next(tmp_path):
     """Its claim on the machine dies with it, even if a child of it lives on."""
-    project = Foreign(tmp_path, KILLED)
+    project = Foreign(tmp_path, KILLED, WITH_A_COUNTER)
     killed = project.start()
     killed.process.wait(timeout=60.0)
     claimed = list((tmp_path / "claims").iterdir())
@@ -295,7 +295,7 @@ def test_a_run_needs_no_socket_and_speaks_to_nobody(tmp_path, conftest):
 
 def test_a_temporary_folder_that_cannot_be_written_leaves_the_claims_unknown_and_says_why(tmp_path):
     project = Foreign(
-        tmp_path, SORTS, conftest="energy.meters._watch.claims.FOLDER = Path('/dev/null/claims')\n"
+        tmp_path, SORTS, f"{WITH_A_COUNTER}\nenergy.meters._watch.claims.FOLDER = Path('/dev/null/claims')\n"
     )
 
     project.run()

@@ -24,6 +24,12 @@ import energy.meters._watch.claims
 
 energy.meters._watch.claims.FOLDER = Path({folder!r}) / "claims"
 """
+# As if a counter of the machine's processors were open, which all its users share.
+WITH_A_COUNTER = """
+import energy.meters
+
+energy.meters.billed = lambda counts: {f"cpu:{count.device}" for count in counts if count.domain == "cpu"}
+"""
 
 
 class Run:
