@@ -17,17 +17,20 @@ One file, since it is one subtraction: what stands on its left (Count, Reading) 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from energy.bounds import Bounds, Shown
 from energy.fault import FLAGS, OF_THE_WINDOW, Fault
+from energy.sampling import Paces, Rhythm
 
 __all__ = ["Count", "DomainEnergy", "Energy", "Fault", "Reading"]
 
 EDGE_SHARE = 0.01  # a window whose edges may be wrong by more than this share is too short
 SAMPLING_SHARE = 0.05  # power changed so much between samples that they may have missed more than this
 COVERAGE_SHARE = 0.99  # below it a figure has a hole that its reader should know about
+KNOWN_SHARE = 0.5  # below it what was counted is no figure, but "at least" so much
 JITTER_SECONDS = 0.05  # the meters of one reading are not read at one instant
 AGREEMENT_SHARE = 0.05  # the gain error of an NVIDIA board (arXiv 2312.02741): two witnesses may differ by it
 
@@ -47,7 +50,10 @@ class Count:
     resolution_seconds: the counter's own step.
     witness: never a headline figure, only a second opinion.
     last_joules: where the count stood when it became unknown.
-    sampling_joules: cumulative; how much may have slipped between the samples that `joules` was made from.
+    sampling_joules: cumulative; how much may have slipped between the samples that `joules` was made from at
+        most, where `paces` do not tell.
+    paces: all power that the sensor has shown, if it may miss some.
+    pace: how many values of `paces` there were at this instant.
     model: the parameters of a modelled count.
     """
 
@@ -65,6 +71,8 @@ class Count:
     reason: str | None = None
     last_joules: float | None = None
     sampling_joules: float = 0.0
+    paces: Paces | None = field(default=None, repr=False, compare=False)
+    pace: int = 0
     model: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
@@ -102,7 +110,11 @@ class Reading:
     origin: object = field(default=None, compare=False, repr=False)
 
     def __sub__(self, earlier: Reading) -> Energy:
-        """Return the energy of the window from `earlier` to here.
+        """Return the energy of the window from `earlier` to here, without a word about the work in it."""
+        return self.since(earlier)
+
+    def since(self, earlier: Reading, rhythms: Sequence[Rhythm] = ()) -> Energy:
+        """Return the energy of the window from `earlier` to here; `rhythms` say how the work repeated itself.
 
         Raises:
             ValueError: the readings are in the wrong order, or of different meters.
@@ -119,7 +131,10 @@ class Reading:
         faults = tuple(fault for fault in self.faults if fault.touches(earlier.seconds, self.seconds))
         before = {count.key: count for count in earlier.counts}
         after = {count.key: count for count in self.counts}
-        parts = [_window(before.get(key), after.get(key), seconds, faults) for key in {**before, **after}]
+        span = (earlier.seconds, self.seconds)
+        parts = [
+            _window(before.get(key), after.get(key), span, faults, rhythms) for key in {**before, **after}
+        ]
         return Energy(seconds, _with_witnesses(parts), faults)
 
 
@@ -129,8 +144,9 @@ class DomainEnergy:
 
     joules: None if unknown, and `reason` says why.
     coverage: share of the window that `joules` accounts for, 0 to 1.
-    band: where the truth lies (J); None if nobody can say.
-    edge_joules, sampling_joules: how much the window's edges and the time between samples may hide.
+    edge_joules: how much the worse of the window's edges may hide.
+    bounds: what the band is made of; None if the figure is unknown.
+    rivals: other measurements of the device: those that differ by more than can be explained widen the band.
     model: the parameters of a modelled figure.
     """
 
@@ -141,11 +157,26 @@ class DomainEnergy:
     witness: bool
     joules: float | None
     coverage: float
-    band: tuple[float, float] | None
     reason: str | None = None
     edge_joules: float = 0.0
-    sampling_joules: float = 0.0
+    bounds: Bounds | None = field(default=None, repr=False)
+    rivals: tuple[DomainEnergy, ...] = field(default=(), repr=False)
     model: Mapping[str, Any] | None = None
+
+    @property
+    def band(self) -> tuple[float, float] | None:
+        """Where the truth lies (J), so that it holds each measurement of the device; None if nobody knows."""
+        own = None if self.bounds is None else self.bounds.band
+        if own is None:
+            return None
+        others = [other.band for other in self.rivals if _disagree(self, other)]
+        bands = [own, *(band for band in others if band is not None)]
+        return min(low for low, _ in bands), max(high for _, high in bands)
+
+    @property
+    def sampling_joules(self) -> float:
+        """How much the sensor may have missed by chance (J), either way."""
+        return 0.0 if self.bounds is None else self.bounds.slip.joules
 
 
 @dataclass(frozen=True)
@@ -213,9 +244,11 @@ class Energy:
                 yield "window_too_short"
             if part.joules is not None and part.sampling_joules > SAMPLING_SHARE * part.joules:
                 yield "undersampled"
+            if part.bounds is not None and part.bounds.slip.aliased:
+                yield "aliased"
             if part.coverage < COVERAGE_SHARE and (1 - part.coverage) * self.seconds > JITTER_SECONDS:
                 yield "low_coverage"
-            if any(_disagree(part, other) for other in witnesses):
+            if any(_disagree(part, other) for other in part.rivals):
                 yield "meters_disagree"
         if any(self._exceeds(whole) for whole in witnesses if whole.domain == "machine"):
             yield "meters_disagree"
@@ -232,10 +265,16 @@ def _same_devices(part: DomainEnergy, other: DomainEnergy) -> bool:
     return bool(devices & others) or (part.domain != "gpu" and "machine" in devices | others)
 
 
+def _rivals(part: DomainEnergy, others: Iterable[DomainEnergy]) -> tuple[DomainEnergy, ...]:
+    """Return the other measurements of the device that a figure is of."""
+    if part.kind == "modelled":
+        return ()
+    of_it = (other for other in others if (other.domain, other.device) == (part.domain, part.device))
+    return tuple(other for other in of_it if other is not part and other.kind == "measured")
+
+
 def _disagree(part: DomainEnergy, other: DomainEnergy) -> bool:
     """Say whether two measurements of one device differ by more than gain, edges and sampling explain."""
-    if (part.domain, part.device) != (other.domain, other.device) or "modelled" in (part.kind, other.kind):
-        return False
     if part.joules is None or other.joules is None or min(part.coverage, other.coverage) < COVERAGE_SHARE:
         return False
     slack = 2 * (part.edge_joules + other.edge_joules) + part.sampling_joules + other.sampling_joules
@@ -243,13 +282,17 @@ def _disagree(part: DomainEnergy, other: DomainEnergy) -> bool:
 
 
 def _window(
-    before: Count | None, after: Count | None, seconds: float, faults: Iterable[Fault]
+    before: Count | None,
+    after: Count | None,
+    span: tuple[float, float],
+    faults: Iterable[Fault],
+    rhythms: Sequence[Rhythm],
 ) -> DomainEnergy:
-    count = after or before
+    count, seconds = after or before, span[1] - span[0]
     assert count is not None
-    reason = _why_unknown(before, after)
     covered = after.covered_seconds - before.covered_seconds if before and after else 0.0
     coverage = min(1.0, max(0.0, covered / seconds)) if seconds > 0 else 1.0
+    reason = _why_unknown(before, after) or _why_too_little(before, after, coverage, seconds)
     part = DomainEnergy(
         count.domain,
         count.device,
@@ -258,27 +301,22 @@ def _window(
         count.witness,
         None,
         coverage,
-        None,
         reason,
         model=count.model,
     )
     if reason or before is None or after is None or before.joules is None or after.joules is None:
         return part
-    joules = after.joules - before.joules
-    sampling = after.sampling_joules - before.sampling_joules
+    bounds = Bounds(
+        after.joules - before.joules,
+        min(before.low_factor, after.low_factor),
+        max(before.high_factor, after.high_factor),
+        before.edge_joules + after.edge_joules,
+        after.sampling_joules - before.sampling_joules,
+        _stake(count, faults),
+        None if after.paces is None else Shown(after.paces, before.pace, after.pace, *span, rhythms),
+    )
     edge = max(before.edge_joules, after.edge_joules)  # stale at the start adds, stale at the end takes away
-    band = _band(joules, before, after, sampling, _stake(count, faults))
-    return replace(part, joules=joules, band=band, edge_joules=edge, sampling_joules=sampling)
-
-
-def _band(
-    joules: float, before: Count, after: Count, sampling: float, stake: float | None
-) -> tuple[float, float] | None:
-    if stake is None:
-        return None
-    slack = before.edge_joules + after.edge_joules + sampling
-    low = min(before.low_factor, after.low_factor) * max(0.0, joules - slack)
-    return low, max(before.high_factor, after.high_factor) * (joules + slack) + stake
+    return replace(part, joules=bounds.joules, edge_joules=edge, bounds=bounds)
 
 
 def _stake(count: Count, faults: Iterable[Fault]) -> float | None:
@@ -300,6 +338,16 @@ def _why_unknown(before: Count | None, after: Count | None) -> str | None:
     return None
 
 
+def _why_too_little(before: Count | None, after: Count | None, coverage: float, seconds: float) -> str | None:
+    """Say what was counted where most of the window was not seen: no figure, but at least so much."""
+    if coverage >= KNOWN_SHARE or (1 - coverage) * seconds <= JITTER_SECONDS:
+        return None
+    assert before is not None
+    assert after is not None
+    counted = (after.joules or 0.0) - (before.joules or 0.0)
+    return f"only {coverage:.0%} of the window was seen: at least {counted:.1f} J"
+
+
 def _partial(before_joules: float, last_joules: float | None) -> str:
     if last_joules is None or last_joules < before_joules:
         return ""
@@ -316,7 +364,10 @@ def _with_witnesses(parts: Iterable[DomainEnergy]) -> tuple[DomainEnergy, ...]:
     for part in ranked:
         if not part.witness and not any(_same_thing(part, other) for other in chosen):
             chosen.append(part)
-    return tuple(part if part in chosen else replace(part, witness=True) for part in ranked)
+    return tuple(
+        replace(part, rivals=_rivals(part, ranked)) if part in chosen else replace(part, witness=True)
+        for part in ranked
+    )
 
 
 def _rank(part: DomainEnergy) -> tuple[bool, bool, bool]:
