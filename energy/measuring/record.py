@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import fmean
@@ -47,7 +48,7 @@ def build(case: Case, idle_watts: float | None = None, grid_g_per_kwh: float | N
         "keys": described.get("keys", {}),
         "metrics": _metrics(case, idle_watts, grid_g_per_kwh),
         "epochs": [_epochs(repeat) for repeat in case.repeats],
-        "setup": [repeat.facts for repeat in case.repeats],
+        "setup": [_known(repeat.facts) for repeat in case.repeats],
         "boundary": find_boundary(domains),
         "domains": domains,
         "faults": [_faults(repeat.window) for repeat in case.repeats],
@@ -90,6 +91,15 @@ def _metrics(case: Case, idle_watts: float | None, grid_g_per_kwh: float | None)
     return summary
 
 
+def _known(facts: Any) -> Any:
+    """Return JSON-able facts, null in the place of what is no finite number: it must not cost the record."""
+    if isinstance(facts, float):
+        return facts if math.isfinite(facts) else None
+    if isinstance(facts, dict):
+        return {name: _known(value) for name, value in facts.items()}
+    return [_known(value) for value in facts] if isinstance(facts, list | tuple) else facts
+
+
 def _epochs(repeat: Repeat) -> list[dict[str, Any]]:
     """List the epochs of one repeat with the joules and seconds of each."""
     rows, since = [], repeat.window.first
@@ -98,7 +108,7 @@ def _epochs(repeat: Repeat) -> list[dict[str, Any]]:
         since = mark.reading
         if mark.kind == "epoch":
             figure = {"joules": figures.total_joules(spent)[0], "band": figures.total_band(spent)}
-            rows.append({**figure, "seconds": spent.seconds, **mark.facts})
+            rows.append({**figure, "seconds": spent.seconds, **_known(mark.facts)})
     return rows
 
 
