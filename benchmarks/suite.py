@@ -15,8 +15,7 @@ import energy
 import fixtures
 import zoo
 from energy.plugin import Case, Device
-from energy.records.keys import make_case_key
-from energy.records.storage.files import short_hash
+from energy.records.keys import make_case_key, short_hash
 
 # Whose versions can change a result; part of each record's software key.
 LIBRARIES = ("torch", "monai", "numpy", "nibabel", "codecarbon")

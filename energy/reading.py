@@ -17,17 +17,21 @@ One file, since it is one subtraction: what stands on its left (Count, Reading) 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from energy.bounds import Bounds, Shown
 from energy.fault import FLAGS, OF_THE_WINDOW, Fault
+from energy.sampling import Paces, Rhythm
 
 __all__ = ["Count", "DomainEnergy", "Energy", "Fault", "Reading"]
 
+MACHINE, PROCESS = BOUNDARIES = ("machine", "process")
 EDGE_SHARE = 0.01  # a window whose edges may be wrong by more than this share is too short
 SAMPLING_SHARE = 0.05  # power changed so much between samples that they may have missed more than this
 COVERAGE_SHARE = 0.99  # below it a figure has a hole that its reader should know about
+KNOWN_SHARE = 0.5  # below it what was counted is no figure, but "at least" so much
 JITTER_SECONDS = 0.05  # the meters of one reading are not read at one instant
 AGREEMENT_SHARE = 0.05  # the gain error of an NVIDIA board (arXiv 2312.02741): two witnesses may differ by it
 
@@ -40,6 +44,7 @@ class Count:
     device: a GPU's UUID, "package-0", "machine" ...; several are joined by commas.
     source: how it was read ("nvml_counter", "nvml_power", "rapl", "codecarbon_cpu_load_model" ...).
     kind: "measured" or "modelled".
+    boundary: of what `joules` are: "machine", what the box drew, or "process", what this process tree caused.
     joules: from an arbitrary origin; None if unknown at this instant, and `reason` says why.
     covered_seconds: cumulative time that `joules` accounts for.
     low_factor, high_factor: the truth lies between these multiples of joules (gain or model error).
@@ -47,8 +52,12 @@ class Count:
     resolution_seconds: the counter's own step.
     witness: never a headline figure, only a second opinion.
     last_joules: where the count stood when it became unknown.
-    sampling_joules: cumulative; how much may have slipped between the samples that `joules` was made from.
+    sampling_joules: cumulative; how much may have slipped between the samples that `joules` was made from at
+        most, where `paces` do not tell.
+    paces: all power that the sensor has shown, if it may miss some.
+    pace: how many values of `paces` there were at this instant.
     model: the parameters of a modelled count.
+    bounds_joules: cumulative joules, at least and at most, where factors of `joules` would not say it.
     """
 
     domain: str
@@ -65,10 +74,15 @@ class Count:
     reason: str | None = None
     last_joules: float | None = None
     sampling_joules: float = 0.0
+    paces: Paces | None = field(default=None, repr=False, compare=False)
+    pace: int = 0
     model: Mapping[str, Any] | None = None
+    boundary: str = "machine"
+    bounds_joules: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         assert self.kind in ("measured", "modelled"), self.kind
+        assert self.boundary in BOUNDARIES, self.boundary
         assert self.joules is not None or self.reason, "an unknown count needs a reason"
         assert 0 <= self.low_factor <= 1 <= self.high_factor, (self.low_factor, self.high_factor)
         assert self.edge_joules >= 0, self.edge_joules
@@ -84,9 +98,9 @@ class Count:
         return count
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> tuple[str, str, str, str]:
         """Return what makes this count the same one in every reading."""
-        return self.domain, self.device, self.source
+        return self.domain, self.device, self.source, self.boundary
 
 
 @dataclass(frozen=True)
@@ -102,7 +116,11 @@ class Reading:
     origin: object = field(default=None, compare=False, repr=False)
 
     def __sub__(self, earlier: Reading) -> Energy:
-        """Return the energy of the window from `earlier` to here.
+        """Return the energy of the window from `earlier` to here, without a word about the work in it."""
+        return self.since(earlier)
+
+    def since(self, earlier: Reading, rhythms: Sequence[Rhythm] = ()) -> Energy:
+        """Return the energy of the window from `earlier` to here; `rhythms` say how the work repeated itself.
 
         Raises:
             ValueError: the readings are in the wrong order, or of different meters.
@@ -119,7 +137,10 @@ class Reading:
         faults = tuple(fault for fault in self.faults if fault.touches(earlier.seconds, self.seconds))
         before = {count.key: count for count in earlier.counts}
         after = {count.key: count for count in self.counts}
-        parts = [_window(before.get(key), after.get(key), seconds, faults) for key in {**before, **after}]
+        span = (earlier.seconds, self.seconds)
+        parts = [
+            _window(before.get(key), after.get(key), span, faults, rhythms) for key in {**before, **after}
+        ]
         return Energy(seconds, _with_witnesses(parts), faults)
 
 
@@ -129,9 +150,11 @@ class DomainEnergy:
 
     joules: None if unknown, and `reason` says why.
     coverage: share of the window that `joules` accounts for, 0 to 1.
-    band: where the truth lies (J); None if nobody can say.
-    edge_joules, sampling_joules: how much the window's edges and the time between samples may hide.
+    edge_joules: how much the worse of the window's edges may hide.
+    bounds: what the band is made of; None if the figure is unknown.
+    rivals: other measurements of the device: those that differ by more than can be explained widen the band.
     model: the parameters of a modelled figure.
+    boundary: "machine" or "process", as of the count.
     """
 
     domain: str
@@ -141,16 +164,36 @@ class DomainEnergy:
     witness: bool
     joules: float | None
     coverage: float
-    band: tuple[float, float] | None
     reason: str | None = None
     edge_joules: float = 0.0
-    sampling_joules: float = 0.0
+    bounds: Bounds | None = field(default=None, repr=False)
+    rivals: tuple[DomainEnergy, ...] = field(default=(), repr=False)
     model: Mapping[str, Any] | None = None
+    boundary: str = "machine"
+
+    @property
+    def band(self) -> tuple[float, float] | None:
+        """Where the truth lies (J), so that it holds each measurement of the device; None if nobody knows."""
+        own = None if self.bounds is None else self.bounds.band
+        if own is None:
+            return None
+        others = [other.band for other in self.rivals if _disagree(self, other)]
+        bands = [own, *(band for band in others if band is not None)]
+        return min(low for low, _ in bands), max(high for _, high in bands)
+
+    @property
+    def sampling_joules(self) -> float:
+        """How much the sensor may have missed by chance (J), either way."""
+        return 0.0 if self.bounds is None else self.bounds.slip.joules
 
 
 @dataclass(frozen=True)
 class Energy:
-    """What all sources counted during a window of `seconds`, and what went wrong in it."""
+    """What all sources counted during a window of `seconds`, and what went wrong in it.
+
+    Its headline is of one boundary: what the machine drew where any of it is measured, and what this process
+    tree caused where all of it is modelled. Figures of the other boundary are witnesses, and in no sum.
+    """
 
     seconds: float
     domains: tuple[DomainEnergy, ...]
@@ -180,6 +223,11 @@ class Energy:
         kinds = {part.kind for part in self.headline()}
         return "mixed" if len(kinds) > 1 else next(iter(kinds), None)
 
+    @property
+    def boundary(self) -> str | None:
+        """Return of what the headline is, "machine" or "process"; None if nothing was metered."""
+        return next((part.boundary for part in self.headline()), None)
+
     def flags(self) -> tuple[str, ...]:
         """Name what speaks against these figures, in alphabetical order; empty if nothing does."""
         return tuple(sorted({*self._fault_flags(), *self._figure_flags()}))
@@ -187,8 +235,11 @@ class Energy:
     def disagreement(self, witness: DomainEnergy) -> float | None:
         """Return how far a second opinion lies from the headline: (witness - headline) / headline.
 
-        None if either is unknown, if the headline is 0, or if no headline is of the same devices.
+        None if either is unknown, if the headline is 0, or if no headline is of the same devices and
+        boundary.
         """
+        if witness.boundary != self.boundary:
+            return None
         parts = [part.joules for part in self._parts(witness.domain) if _same_devices(part, witness)]
         known = [joules for joules in parts if joules is not None]
         if witness.joules is None or not sum(known) or len(known) < len(parts):
@@ -213,9 +264,11 @@ class Energy:
                 yield "window_too_short"
             if part.joules is not None and part.sampling_joules > SAMPLING_SHARE * part.joules:
                 yield "undersampled"
+            if part.bounds is not None and part.bounds.slip.aliased:
+                yield "aliased"
             if part.coverage < COVERAGE_SHARE and (1 - part.coverage) * self.seconds > JITTER_SECONDS:
                 yield "low_coverage"
-            if any(_disagree(part, other) for other in witnesses):
+            if any(_disagree(part, other) for other in part.rivals):
                 yield "meters_disagree"
         if any(self._exceeds(whole) for whole in witnesses if whole.domain == "machine"):
             yield "meters_disagree"
@@ -232,10 +285,16 @@ def _same_devices(part: DomainEnergy, other: DomainEnergy) -> bool:
     return bool(devices & others) or (part.domain != "gpu" and "machine" in devices | others)
 
 
+def _rivals(part: DomainEnergy, others: Iterable[DomainEnergy]) -> tuple[DomainEnergy, ...]:
+    """Return the other measurements of the device that a figure is of."""
+    if part.kind == "modelled":
+        return ()
+    of_it = (other for other in others if (other.domain, other.device) == (part.domain, part.device))
+    return tuple(other for other in of_it if other is not part and other.kind == "measured")
+
+
 def _disagree(part: DomainEnergy, other: DomainEnergy) -> bool:
     """Say whether two measurements of one device differ by more than gain, edges and sampling explain."""
-    if (part.domain, part.device) != (other.domain, other.device) or "modelled" in (part.kind, other.kind):
-        return False
     if part.joules is None or other.joules is None or min(part.coverage, other.coverage) < COVERAGE_SHARE:
         return False
     slack = 2 * (part.edge_joules + other.edge_joules) + part.sampling_joules + other.sampling_joules
@@ -243,13 +302,17 @@ def _disagree(part: DomainEnergy, other: DomainEnergy) -> bool:
 
 
 def _window(
-    before: Count | None, after: Count | None, seconds: float, faults: Iterable[Fault]
+    before: Count | None,
+    after: Count | None,
+    span: tuple[float, float],
+    faults: Iterable[Fault],
+    rhythms: Sequence[Rhythm],
 ) -> DomainEnergy:
-    count = after or before
+    count, seconds = after or before, span[1] - span[0]
     assert count is not None
-    reason = _why_unknown(before, after)
     covered = after.covered_seconds - before.covered_seconds if before and after else 0.0
     coverage = min(1.0, max(0.0, covered / seconds)) if seconds > 0 else 1.0
+    reason = _why_unknown(before, after) or _why_too_little(before, after, coverage, seconds)
     part = DomainEnergy(
         count.domain,
         count.device,
@@ -258,27 +321,34 @@ def _window(
         count.witness,
         None,
         coverage,
-        None,
         reason,
         model=count.model,
+        boundary=count.boundary,
     )
     if reason or before is None or after is None or before.joules is None or after.joules is None:
         return part
-    joules = after.joules - before.joules
-    sampling = after.sampling_joules - before.sampling_joules
+    bounds = Bounds(
+        after.joules - before.joules,
+        min(before.low_factor, after.low_factor),
+        max(before.high_factor, after.high_factor),
+        before.edge_joules + after.edge_joules,
+        after.sampling_joules - before.sampling_joules,
+        _stake(count, faults),
+        None if after.paces is None else Shown(after.paces, before.pace, after.pace, *span, rhythms),
+        _modelled(before, after),
+    )
     edge = max(before.edge_joules, after.edge_joules)  # stale at the start adds, stale at the end takes away
-    band = _band(joules, before, after, sampling, _stake(count, faults))
-    return replace(part, joules=joules, band=band, edge_joules=edge, sampling_joules=sampling)
+    return replace(part, joules=bounds.joules, edge_joules=edge, bounds=bounds)
 
 
-def _band(
-    joules: float, before: Count, after: Count, sampling: float, stake: float | None
-) -> tuple[float, float] | None:
-    if stake is None:
+def _modelled(before: Count, after: Count) -> tuple[float, float] | None:
+    """Return the least and the most that a model says of a window."""
+    if before.bounds_joules is None or after.bounds_joules is None:
         return None
-    slack = before.edge_joules + after.edge_joules + sampling
-    low = min(before.low_factor, after.low_factor) * max(0.0, joules - slack)
-    return low, max(before.high_factor, after.high_factor) * (joules + slack) + stake
+    least, most = (
+        late - early for early, late in zip(before.bounds_joules, after.bounds_joules, strict=True)
+    )
+    return least, most
 
 
 def _stake(count: Count, faults: Iterable[Fault]) -> float | None:
@@ -300,6 +370,16 @@ def _why_unknown(before: Count | None, after: Count | None) -> str | None:
     return None
 
 
+def _why_too_little(before: Count | None, after: Count | None, coverage: float, seconds: float) -> str | None:
+    """Say what was counted where most of the window was not seen: no figure, but at least so much."""
+    if coverage >= KNOWN_SHARE or (1 - coverage) * seconds <= JITTER_SECONDS:
+        return None
+    assert before is not None
+    assert after is not None
+    counted = (after.joules or 0.0) - (before.joules or 0.0)
+    return f"only {coverage:.0%} of the window was seen: at least {counted:.1f} J"
+
+
 def _partial(before_joules: float, last_joules: float | None) -> str:
     if last_joules is None or last_joules < before_joules:
         return ""
@@ -309,14 +389,28 @@ def _partial(before_joules: float, last_joules: float | None) -> str:
 def _with_witnesses(parts: Iterable[DomainEnergy]) -> tuple[DomainEnergy, ...]:
     """Choose one source per thing: measured before modelled, ours before CodeCarbon's, counters first.
 
-    The choice never looks at the figures: a source that became unknown is not replaced by one that guesses.
+    All are of one boundary. The choice never looks at the figures: a source that became unknown is not
+    replaced by one that guesses.
     """
     ranked = sorted(parts, key=lambda part: (part.witness, *_rank(part), part.device))
+    boundary = _choose_boundary([part for part in ranked if not part.witness])
     chosen: list[DomainEnergy] = []
     for part in ranked:
-        if not part.witness and not any(_same_thing(part, other) for other in chosen):
+        of_total = not part.witness and part.boundary == boundary
+        if of_total and not any(_same_thing(part, other) for other in chosen):
             chosen.append(part)
-    return tuple(part if part in chosen else replace(part, witness=True) for part in ranked)
+    return tuple(
+        replace(part, rivals=_rivals(part, ranked)) if part in chosen else replace(part, witness=True)
+        for part in ranked
+    )
+
+
+def _choose_boundary(parts: Sequence[DomainEnergy]) -> str:
+    """Return the boundary of a total: the machine, unless all is modelled, and that for the process, too."""
+    if any(part.kind == "measured" for part in parts):
+        return MACHINE
+    of_process = {part.domain for part in parts if part.boundary == PROCESS}
+    return PROCESS if {part.domain for part in parts} == of_process else MACHINE
 
 
 def _rank(part: DomainEnergy) -> tuple[bool, bool, bool]:

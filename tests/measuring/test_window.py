@@ -51,17 +51,17 @@ class Logged(Fake):
         self.late_seconds = late_seconds
 
     def counts(self):
-        return (self._count(None, "the log is late"),)
+        return (self._count(None, "the log is late", 0.0),)
 
     def counts_at(self, seconds):
         if time.monotonic() < seconds + self.late_seconds:
             return None
-        return (self._count(WATTS * seconds, None),)
+        return (self._count(WATTS * seconds, None, seconds),)
 
     @staticmethod
-    def _count(joules, reason):
+    def _count(joules, reason, covered):
         source = "outside_power"
-        return Count("machine", "plug.csv", source, "measured", joules, 0.0, witness=True, reason=reason)
+        return Count("machine", "plug.csv", source, "measured", joules, covered, witness=True, reason=reason)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import energy
-from energy.meters import Meters, amd, apple, jetson, nvml, perf, rapl
+from energy.meters import Meters, amd, apple, jetson, nvml, rapl
 from energy.reading import Fault
 from tests.simulated import amd as amd_boards
 from tests.simulated import apple as chips
@@ -97,7 +97,9 @@ def rapl_rig(root, shape):
 def perf_rig(root, shape):
     machine = Machine(shape(200.0))
     events = Events(root, machine, packages={0: (0, 0)}, names=("energy-pkg",))
-    meter = perf.open(system=root, kernel=events, clock=machine.now, sleep=machine.advance)
+    meter = rapl.open(
+        root=root / "none", system=root, kernel=events, clock=machine.now, sleep=machine.advance
+    )
     meter.period_seconds = 1.0  # it needs no polls, and takes no harm by them
     read = events.read
 
@@ -114,7 +116,7 @@ RIGS = {
     "apple": apple_rig,
     "jetson": jetson_rig,
     "nvml": nvml_rig,
-    "perf": perf_rig,
+    "rapl, perf": perf_rig,
     "rapl": rapl_rig,
 }
 FAST = {

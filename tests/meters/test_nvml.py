@@ -60,7 +60,7 @@ def test_windows_of_ten_seconds_and_more_are_right_to_one_percent(shape, seconds
 
 def test_a_window_that_ends_just_after_power_has_jumped_is_wrong_only_with_a_flag():
     """1 % at 10 s holds where the power at the edges is about the mean; the meter knows where it is not."""
-    machine = Machine(Step(90.0, 650.0, at=13.5))
+    machine = Machine(Step(90.0, 650.0, at=13.66))
     meter = metered(machine, Gpu(step_seconds=0.1))
 
     energy, truth = measure(machine, meter, 10.05)
@@ -140,7 +140,7 @@ def test_a_board_without_the_instant_field_is_asked_for_its_power_usage():
 )
 def test_a_power_that_may_be_a_mean_over_a_second_has_a_band_for_it(instant, architecture, narrow):
     """nvmlDeviceGetPowerUsage is one on Ampere and newer; who does not tell the architecture may be that."""
-    machine = Machine(Step(100.0, 600.0, at=10.0))
+    machine = Machine(Step(100.0, 600.0, at=13.5))
     unknown = [Script("nvmlDeviceGetArchitecture", NOT_SUPPORTED)] if architecture is None else []
     gpu = Gpu(
         instant=instant,
@@ -150,9 +150,9 @@ def test_a_power_that_may_be_a_mean_over_a_second_has_a_band_for_it(instant, arc
         counter_error=NOT_SUPPORTED,
     )
 
-    sampling = figure(measure(machine, metered(machine, gpu), 20.0)[0], "nvml_power").sampling_joules
+    power = figure(measure(machine, metered(machine, gpu), 10.0)[0], "nvml_power")  # until 0.2 s after it
 
-    assert (sampling < 150.0) == narrow
+    assert (power.edge_joules < 100.0) == narrow
 
 
 def test_a_move_that_is_overdue_widens_the_edge():
@@ -185,15 +185,6 @@ def test_a_steady_load_leaves_nothing_between_the_samples():
     energy, _ = measure(machine, meter, 30.0, jitter=0.013)
 
     assert figure(energy, "nvml_counter").sampling_joules < 1.0
-
-
-def test_a_load_that_jumps_may_hide_a_step_of_each_jump():
-    machine = Machine(Square(100.0, 300.0, period=2.0))
-    meter = metered(machine, Gpu())
-
-    energy, _ = measure(machine, meter, 30.0)
-
-    assert figure(energy, "nvml_counter").sampling_joules == pytest.approx(30 * 200.0 * 0.1, rel=0.1)
 
 
 def test_a_slow_answer_widens_the_edge():
@@ -299,7 +290,7 @@ def test_a_jump_that_no_draw_explains_is_no_energy():
     energy = take(machine, meter) - before
 
     assert energy.joules() == pytest.approx(9000.0, rel=0.02)
-    assert energy.flags() == ("reset",)
+    assert energy.flags() == ("gap",)  # only a fall is a reset
 
 
 def test_a_gpu_lost_in_the_window_is_unknown_and_the_others_are_not():

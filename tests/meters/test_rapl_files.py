@@ -1,6 +1,7 @@
 """RAPL's files in trouble: they vanish, come back, are replaced or closed, while the true energy is known."""
 
 import os
+import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -105,9 +106,17 @@ def test_a_zone_that_comes_back_just_below_its_range_from_zero_has_not_wrapped(t
 def test_a_zone_that_was_away_for_longer_than_a_wrap_leaves_a_gap(tmp_path):
     tree, meter = metered(tmp_path)
 
-    energy, truth = around(tree, meter, tree.remove, seconds=1200.0, after=tree.restore)
+    before = take(tree.machine, meter)
+    run(tree.machine, meter, 10.0)
+    tree.remove()
+    run(tree.machine, meter, 600.0)
+    tree.restore()
+    run(tree.machine, meter, 700.0)
+    reading = take(tree.machine, meter)
+    energy, truth = reading - before, tree.machine.energy(before.seconds, reading.seconds)
 
     assert energy.flags() == ("gap", "low_coverage")
+    assert energy.joules() <= truth * 1.001
     assert energy.band()[0] <= truth <= energy.band()[1]
 
 
@@ -195,9 +204,12 @@ def test_whatever_happens_no_energy_is_invented_and_what_is_missing_is_in_the_ba
     energy = reading - before
     truth = tree.machine.energy(before.seconds, reading.seconds)
 
-    assert energy.joules() <= truth * 1.001
-    assert energy.band()[0] <= truth <= energy.band()[1]
-    assert energy.joules() >= truth * 0.999 or energy.flags()
+    if energy.joules() is None:  # most of it was not seen
+        assert float(re.search(r"at least ([\d.]+) J$", energy.headline()[0].reason)[1]) <= truth * 1.001
+    else:
+        assert energy.joules() <= truth * 1.001
+        assert energy.band()[0] <= truth <= energy.band()[1]
+        assert energy.joules() >= truth * 0.999 or energy.flags()
 
 
 def test_a_reset_during_a_pause_is_not_taken_for_a_wrap(tmp_path):
@@ -208,7 +220,7 @@ def test_a_reset_during_a_pause_is_not_taken_for_a_wrap(tmp_path):
         tree.machine.advance(100.0)
         tree.reset()
 
-    energy, truth = around(tree, meter, trouble)
+    energy, truth = around(tree, meter, trouble, seconds=100.0)
 
     assert "reset" in energy.flags()
     assert energy.joules() <= truth

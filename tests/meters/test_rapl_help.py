@@ -125,15 +125,6 @@ def test_closed_counters_come_with_the_command_that_opens_just_these(closed, tmp
     assert "perf_event_paranoid" not in found.remedy
 
 
-def test_closed_counters_can_be_had_through_perf_where_it_has_them(closed, tmp_path, monkeypatch):
-    place = system(tmp_path / "s")
-    (place / "sys/bus/event_source/devices/power").mkdir(parents=True)
-
-    found = diagnosis(closed, place, monkeypatch)
-
-    assert "`sudo sysctl kernel.perf_event_paranoid=0` opens the meter perf" in found.remedy
-
-
 def test_counters_closed_in_a_container_are_opened_on_the_host(closed, tmp_path, monkeypatch):
     found = diagnosis(closed, system(tmp_path / "s", files=[".dockerenv"]), monkeypatch)
 

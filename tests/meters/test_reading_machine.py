@@ -121,7 +121,7 @@ def test_the_truth_lies_in_the_band_of_every_window_of_two_seconds_and_more(shap
 
 
 @thorough
-@given(pieces(), boards(), st.floats(4.0, 20.0), st.floats(0.0, 1.0), st.integers(5, 30))
+@given(pieces(), boards(), st.floats(7.0, 20.0), st.floats(0.0, 1.0), st.integers(5, 30))
 def test_a_gap_never_raises_the_lower_bound_or_the_figure(shape, gpu, seconds, place, missed):
     """Of a board that is measured by its power: some polls in a row do not take place."""
     gpu = replace(gpu, counter_error=NOT_SUPPORTED)

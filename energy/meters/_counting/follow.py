@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from energy.fault import keep
 from energy.reading import Count, Fault
+from energy.sampling import Paces
 
 STUCK_SECONDS = (
     2.0  # every CPU and GPU draws something: a counter that stands still for longer does not count
@@ -26,13 +27,14 @@ class Follower:
     Args:
         template: the count to fill in: domain, device, source, kind, gain factors.
         max_watts: more than the device can draw.
+        paces: where the power goes that the sensor has shown, if it may miss some; None if it misses nothing.
     """
 
     template: Count
     max_watts: float
     joules: float = 0.0
     covered_seconds: float = 0.0
-    sampling_joules: float = 0.0
+    paces: Paces | None = None
     problem: str | None = "not read yet"
     lost: bool = False
     faults: list[Fault] = field(default_factory=list)
@@ -68,7 +70,8 @@ class Follower:
             resolution_seconds=resolution_seconds,
             reason=self.problem,
             last_joules=self.joules,
-            sampling_joules=self.sampling_joules,
+            paces=self.paces,
+            pace=0 if self.paces is None else self.paces.number,
         )
 
     def _good(self, seconds: float) -> None:
@@ -77,10 +80,12 @@ class Follower:
             self._fault("unreadable", self._seconds, seconds, 0.0, self._missed)
         self.problem, self._missed, self._seconds = None, None, seconds
 
-    def _skip(self, kind: str, end: float, reason: str) -> None:
-        """Leave out the interval since the last good sample, and put what it may have used at stake."""
+    def _skip(self, kind: str, end: float, reason: str, certain_joules: float = 0.0) -> None:
+        """Leave out the interval since the last good sample but for what is certain; the rest is at stake."""
         assert self._seconds is not None
-        self._fault(kind, self._seconds, end, self.max_watts * (end - self._seconds), reason)
+        at_stake = self.max_watts * (end - self._seconds) - certain_joules
+        self.joules += certain_joules
+        self._fault(kind, self._seconds, end, max(0.0, at_stake), reason)
 
     def _fault(self, kind: str, start: float, end: float, at_stake: float | None, reason: str) -> None:
         source, device = self.template.source, self.template.device
@@ -102,8 +107,8 @@ class Counter(Follower):
 
     step_seconds: float = 0.1
     range_joules: float | None = None
+    moved_seconds: float = 0.0  # when its value was first seen
     _value: float = 0.0
-    _moved_seconds: float = 0.0  # when its value was first seen
     _asked_seconds: float = 0.0  # when that value was asked for
     _mark: tuple[float, float] = (0.0, 0.0)
     _watts: tuple[float, float] = (0.0, 0.0)
@@ -121,20 +126,20 @@ class Counter(Follower):
         elif not self._stuck(self._seconds):
             self.covered_seconds += seconds - self._seconds
             if self._stuck(seconds):
-                self.covered_seconds -= seconds - self._moved_seconds
+                self.covered_seconds -= seconds - self.moved_seconds
         self._good(seconds)
         if self._stuck(seconds):
-            self.problem = f"the counter has stood still for {seconds - self._moved_seconds:.1f} s"
+            self.problem = f"the counter has stood still for {seconds - self.moved_seconds:.1f} s"
 
     def edge_joules(self) -> float:
         """Return how stale the count may be: one step at the power drawn lately, at most if unknown."""
         return (max(self._watts) or self.max_watts) * self.step_seconds
 
     def _stuck(self, seconds: float) -> bool:
-        return seconds - self._moved_seconds > STUCK_SECONDS + 2 * self.step_seconds
+        return seconds - self.moved_seconds > STUCK_SECONDS + 2 * self.step_seconds
 
     def _move(self, asked: float, seconds: float, value: float) -> None:
-        self._value, self._asked_seconds, self._moved_seconds = value, asked, seconds
+        self._value, self._asked_seconds, self.moved_seconds = value, asked, seconds
         since, joules = self._mark
         if seconds - since >= WATTS_SPAN_SECONDS:
             watts = (self.joules - joules) / (seconds - since) if since else 0.0
@@ -145,24 +150,27 @@ class Counter(Follower):
         assert self._seconds is not None
         most = self.max_watts * (seconds - self._asked_seconds + 2 * self.step_seconds)
         delta = value - self._value
+        if self.range_joules is not None and most >= self.range_joules:
+            # However often it has wrapped or begun anew meanwhile, at least so much was drawn.
+            reason = "nobody looked for so long that the counter may have wrapped unseen"
+            self._skip("gap", seconds, reason, delta if delta >= 0 else value)
+            return
         if delta < 0 and self.range_joules is not None:
             delta += self.range_joules
-        if self.range_joules is not None and most >= self.range_joules:
-            self._skip("gap", seconds, "nobody looked for so long that the counter may have wrapped unseen")
-        elif 0 <= delta <= most:
+        if 0 <= delta <= most:
             self._add(seconds, delta)
-        else:
-            reason = f"the counter went from {self._value:.3f} to {value:.3f} J, which no draw explains"
-            self._skip("reset", seconds, reason)
+            return
+        reason = f"the counter went from {self._value:.3f} to {value:.3f} J, which no draw explains"
+        self._skip("reset" if value < self._value else "gap", seconds, reason)
 
     def _add(self, seconds: float, delta: float) -> None:
         assert self._seconds is not None
         self.joules += delta
         if self._stuck(self._seconds):
-            stuck_seconds = seconds - self._moved_seconds
+            stuck_seconds = seconds - self.moved_seconds
             at_stake = max(0.0, self.max_watts * stuck_seconds - delta)
             self._fault(
-                "stuck", self._moved_seconds, seconds, at_stake, self.problem or "the counter stood still"
+                "stuck", self.moved_seconds, seconds, at_stake, self.problem or "the counter stood still"
             )
         else:
             self.covered_seconds += seconds - self._seconds
@@ -185,6 +193,10 @@ class Integral(Follower):
     _watts_before: float = 0.0
     _shown_joules: float = 0.0
     _averaged: deque[tuple[float, float]] = field(default_factory=deque)  # the samples of `average_seconds`
+
+    def __post_init__(self) -> None:
+        if self.paces is None:
+            self.paces = Paces(self.max_watts)
 
     def see(self, asked: float, arrived: float, watts: float) -> None:
         """Take a sample of power (W) that was asked for at `asked` and had arrived by `arrived`."""
@@ -221,10 +233,9 @@ class Integral(Follower):
 
     def _add(self, seconds: float, watts: float) -> None:
         self.joules += (self.watts + watts) / 2 * seconds
-        # The power may have changed anywhere between two samples, and each sample is up to `lag_seconds` old.
-        late = self.lag_seconds + self.average_seconds
-        self.sampling_joules += abs(watts - self.watts) * (seconds / 2 + late)
         self.covered_seconds += seconds
+        assert self.paces is not None
+        self.paces.add(watts)
 
     def _remember(self, seconds: float, watts: float) -> None:
         self._averaged.append((seconds, watts))

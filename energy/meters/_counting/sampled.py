@@ -8,11 +8,10 @@ move happened between the last look that did not show it and the first that did,
 the one before, and less than a step ago: the middle of what is left is taken. A count never goes back, so an
 estimate that was too high is waited for.
 
-*Sampling.* A sensor that looks for 25 of every 100 ms (arXiv 2312.02741) may be wrong by the change of power
-times the step whenever the power changes. Whether the energy counters of NVIDIA's boards are made from such
-samples is not documented, so it is assumed. The evidence is the pace of successive moves: each change of
-pace, times the step, is added to what may have slipped between the samples. For a steady load that is the
-sensor's noise; for one that flickers it grows with time, because flicker may keep step with the sensor.
+*Sampling.* Whether the energy counters of NVIDIA's boards are made from samples of 25 of every 100 ms, as
+their power is (arXiv 2312.02741), is not documented, so it is assumed. The paces of successive moves are kept
+as the evidence for what was missed (`energy/sampling.py`), and the step is found ever more exactly from the
+first move on, since work of nearly the same period is missed in another way.
 
 *Edge.* One step at the power drawn lately, and the time that the asking took; more if a move is overdue. If
 several moves together show less power than before, the counter may also have stopped on the way.
@@ -26,6 +25,7 @@ from dataclasses import dataclass
 from energy.meters._counting.follow import Counter
 
 STEP_ERROR_SECONDS = 0.002  # per move: the step is found by looking that often
+SURE_MOVES = 10  # so many moves may be counted without looking
 
 
 @dataclass
@@ -38,6 +38,8 @@ class SampledCounter(Counter):
     _fallen_joules: float = 0.0  # what is missing at the last move if the power has not really fallen
     _looked: tuple[float, float] = (0.0, 0.0)  # the last look: asked, arrived
     _shown_joules: float = 0.0
+    _since: tuple[float, int] | None = None  # a move long ago: when, and how many there were since
+    _quiet: bool = False  # since its last move nothing was worked at
 
     def see(self, asked: float, arrived: float, value: float) -> None:
         """Take a value (J) that was asked for at `asked` and had arrived by `arrived`."""
@@ -46,6 +48,7 @@ class SampledCounter(Counter):
         if first:
             self._tick = (asked - self.step_seconds, arrived)
         elif moved and not self.lost:
+            self._quiet = False
             self._ticked((max(self._looked[0], asked - self.step_seconds), arrived), self.joules - joules)
         self._looked = (asked, arrived)
 
@@ -63,10 +66,15 @@ class SampledCounter(Counter):
         watts = max(watts, self.pace_watts or 0.0, self._pace_before)
         return watts * self._stale_seconds() + self._fallen_joules
 
+    def rest(self) -> None:
+        """Note that no work was done since before the last move: unknown is only what came after it."""
+        self._quiet = self._tick is not None
+
     def _stale_seconds(self) -> float:
-        """Return a step and the time of the asking; or, if the next move is overdue, all since the last."""
+        """Return a step and the time of the asking; all since the last move if it is overdue, or at rest."""
         asked, arrived = self._looked
-        if self._tick and asked - self._tick[1] > self.step_seconds + STEP_ERROR_SECONDS:
+        overdue = self._tick and asked - self._tick[1] > self.step_seconds + STEP_ERROR_SECONDS
+        if self._tick and (overdue or self._quiet):
             return arrived - self._tick[0]
         return self.step_seconds + arrived - asked
 
@@ -84,14 +92,27 @@ class SampledCounter(Counter):
         before = self._tick or seen
         moves = self._moves(seen, before, joules)
         self._tick = _narrowed(seen, before, moves * self.step_seconds, moves * STEP_ERROR_SECONDS)
+        self._time(moves)
         if joules <= 0:
             return
         pace = joules / (moves * self.step_seconds)
-        if self.pace_watts is not None:
-            self.sampling_joules += abs(pace - self.pace_watts) * self.step_seconds
+        if self.paces is not None:
+            self.paces.add(pace)
         self._pace_before, self.pace_watts = self.pace_watts or pace, pace
         fallen_watts = max(0.0, self._pace_before - pace)
         self._fallen_joules = fallen_watts * (moves - 1) * self.step_seconds
+
+    def _time(self, moves: int) -> None:
+        """Tell the step from a long row of moves: each was seen to milliseconds, their mean is far better."""
+        assert self._tick is not None
+        middle = sum(self._tick) / 2
+        if self._since is None or moves > SURE_MOVES:
+            self._since = (middle, 0)
+            return
+        start, so_far = self._since[0], self._since[1] + moves
+        self._since = (start, so_far)
+        if self.paces is not None and so_far > SURE_MOVES:
+            self.paces.step_seconds = (middle - start) / so_far
 
     def _moves(self, seen: tuple[float, float], before: tuple[float, float], joules: float) -> int:
         """Return how many moves there were since `before`; if several would fit, those of steadiest power.

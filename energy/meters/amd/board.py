@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from energy.meters._counting.follow import Counter, Integral
 from energy.meters._counting.sensors import PERIOD_SECONDS, Gone, NoValue, Sensor
+from energy.meters._counting.watch import STEP_SECONDS, Ask, Watch, watch
 from energy.meters.amd.visible import Board
 from energy.reading import Count
 
@@ -17,10 +16,8 @@ GAIN = (0.95, 1.05)  # assumed: AMD states no error; NVIDIA's boards have it (ar
 BURST_FACTOR = 2.0  # over the power cap, for milliseconds
 PLAUSIBLE_WATTS = 2000.0  # where the board does not tell its cap
 MICRO = 1e-6
+POWER = "power"  # what the counter is compared with
 LEAST_MICROWATTS = 10_000  # caps are in watts in some versions of amdsmi and in microwatts in others
-OBSERVE_SECONDS = 0.5  # of a counter, to find its step: it is taken for this if fewer than two moves are seen
-OBSERVE_EVERY_SECONDS = 0.005
-BELIEVABLE = 2.0  # counter and power may differ by this factor over half a second of changing load
 POWER_KEYS = ("current_socket_power", "average_socket_power", "socket_power")  # MI300; older boards; either
 ENERGY_KEYS = ("energy_accumulator", "power")  # since amdsmi 6.2.1; before
 NOT_FOUND, DRIVER_NOT_LOADED = 31, 34  # amdsmi.h, amdsmi_status_t
@@ -29,13 +26,11 @@ ALL_ONES = (0xFFFF, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF)  # how the driver says that 
 
 @dataclass
 class Watched:
-    """A board with its sensors, and what was seen of them while it was opened."""
+    """A board with its sensors, and what speaks against it."""
 
     board: Board
     sensors: list[Sensor]
     problem: str = ""
-    moves: list[tuple[float, float]] = field(default_factory=list)  # of the counter: seconds, joules
-    watts: list[float] = field(default_factory=list)
 
     def describe(self) -> str:
         """Say which board this is, what it tells, and what speaks against it."""
@@ -49,7 +44,7 @@ def watched(library: Any, board: Board, clock: Callable[[], float]) -> Watched:
     found = Watched(board, [])
     handle, max_watts = board.gpus[0].handle, _max_watts(library, board.gpus[0].handle)
     if (energy := _answering(found, _joules(library, handle))) is not None:
-        counter = Counter(_count(board, "amdsmi_counter"), max_watts, step_seconds=OBSERVE_SECONDS)
+        counter = Counter(_count(board, "amdsmi_counter"), max_watts, step_seconds=STEP_SECONDS)
         found.sensors.append(Sensor(counter, energy))
     if (power := _answering(found, *(_watts(library, handle, key) for key in POWER_KEYS))) is not None:
         integral = Integral(_count(board, "amdsmi_power"), max_watts, gap_seconds=3 * PERIOD_SECONDS)
@@ -67,53 +62,34 @@ def observe(boards: Sequence[Watched], clock: Callable[[], float], sleep: Callab
     The resolution of some counters is wrong, and others do not move (ROCm/amdsmi issues 22 and 38). Such a
     counter becomes a witness, so that the power's integral is the figure.
     """
-    end = clock() + OBSERVE_SECONDS
-    while clock() < end:
-        for board in boards:
-            _look(board, clock)
-        sleep(OBSERVE_EVERY_SECONDS)
-    for board in boards:
-        _judge(board)
+    watches = [Watch(_looking(board, Counter), _powers(board)) for board in boards]
+    watch(watches, clock, sleep)
+    for board, seen in zip(boards, watches, strict=True):
+        for sensor in board.sensors:
+            counter = sensor.follower
+            if isinstance(counter, Counter):
+                counter.step_seconds = seen.step_seconds()
+                if doubt := seen.doubt(POWER):
+                    board.problem = doubt
+                    counter.template = replace(counter.template, witness=True)
 
 
-def _look(board: Watched, clock: Callable[[], float]) -> None:
-    for sensor in board.sensors:
+def _powers(board: Watched) -> dict[str, Ask]:
+    power = _looking(board, Integral)
+    return {POWER: power} if power is not None else {}
+
+
+def _looking(board: Watched, kind: type[Counter | Integral]) -> Ask | None:
+    """Return what asks the sensor of this kind; a failure tells nothing here, the meter will record it."""
+    asks = [sensor.ask for sensor in board.sensors if isinstance(sensor.follower, kind)]
+
+    def look() -> float | None:
         try:
-            value = sensor.ask()
+            return asks[0]()
         except (NoValue, Gone):
-            continue  # a failed look tells nothing here; the meter's own samples will record it
-        if isinstance(sensor.follower, Integral):
-            board.watts.append(value)
-        elif not board.moves or board.moves[-1][1] != value:
-            board.moves.append((clock(), value))
+            return None
 
-
-def _judge(board: Watched) -> None:
-    counter = next(
-        (sensor.follower for sensor in board.sensors if isinstance(sensor.follower, Counter)), None
-    )
-    if counter is None:
-        return
-    seen = board.moves[1:]  # the first value had been there for nobody knows how long
-    steps = [later - earlier for (earlier, _), (later, _) in itertools.pairwise(seen)]
-    counter.step_seconds = statistics.median(steps) if steps else OBSERVE_SECONDS
-    doubt = _doubt(seen, board.watts)
-    if doubt:
-        board.problem = doubt
-        counter.template = replace(counter.template, witness=True)
-
-
-def _doubt(moves: Sequence[tuple[float, float]], watts: Sequence[float]) -> str:
-    """Say what speaks against the counter; nothing if there is no power to compare it with."""
-    if not watts:
-        return ""
-    if len(moves) < 2:
-        return f"the counter did not move within {OBSERVE_SECONDS} s: only a witness"
-    (start, first), (end, last) = moves[0], moves[-1]
-    counted, power = (last - first) / (end - start), statistics.fmean(watts)
-    if power / BELIEVABLE <= counted <= power * BELIEVABLE:
-        return ""
-    return f"the counter moves by {counted:.3g} W where the power is {power:.3g} W: only a witness"
+    return look if asks else None
 
 
 def _answering(board: Watched, *asks: Callable[[], float]) -> Callable[[], float] | None:

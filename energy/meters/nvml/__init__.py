@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from energy.meters._counting.sensors import SensorMeter
+from energy.meters._counting.watch import EVERY_SECONDS, watch
 from energy.meters._meter import Diagnosis, MeterUnavailable
 from energy.meters.nvml.board import Gpu
 from energy.meters.nvml.visible import load, resolve
@@ -52,8 +53,11 @@ def open(  # noqa: A001 -- every meter file has one
             "Virtual GPUs and some laptops have no sensor; see `nvidia-smi -q -d POWER`.",
             ",".join(board.uuid for board in boards),
         )
-    _observe_steps(gpus_found, clock, sleep)
-    return Nvml(library, gpus_found, clock)
+    watches = [gpu.watch() for gpu in gpus_found]
+    watch(watches, clock, sleep)
+    for gpu, seen in zip(gpus_found, watches, strict=True):
+        gpu.judge(seen)
+    return Nvml(library, gpus_found, clock, sleep)
 
 
 def diagnose(gpus: Sequence[str] | None = None, *, library: Any = None) -> Diagnosis:
@@ -70,8 +74,10 @@ def diagnose(gpus: Sequence[str] | None = None, *, library: Any = None) -> Diagn
 class Nvml(SensorMeter):
     """Cumulative joules of every GPU, by counter and by integrated power."""
 
-    def __init__(self, library: Any, gpus: Sequence[Gpu], clock: Callable[[], float]) -> None:
-        self.gpus = tuple(gpus)
+    def __init__(
+        self, library: Any, gpus: Sequence[Gpu], clock: Callable[[], float], sleep: Callable[[float], None]
+    ) -> None:
+        self.gpus, self._sleep = tuple(gpus), sleep
         self._look_due_seconds = clock()
         super().__init__("nvml", gpus, clock, release=library.nvmlShutdown)  # NVML counts its users
 
@@ -91,15 +97,16 @@ class Nvml(SensorMeter):
                 gpu.sample(self._clock, attempts=ATTEMPTS)
             return tuple(count for gpu in self.gpus for count in gpu.counts())
 
+    def await_moves(self) -> None:
+        """Wait until the counters have moved, at most for one step; nothing must be worked at meanwhile."""
+        began = self._clock()
+        waiting = [gpu for gpu in self.gpus if gpu.counter_moves]
+        end = began + max((gpu.counter.step_seconds for gpu in waiting), default=0.0) + EVERY_SECONDS
+        while waiting and not self.closed and self._clock() < end:
+            self._sleep(EVERY_SECONDS)
+            with self._lock:
+                waiting = [gpu for gpu in waiting if not gpu.has_moved(began)]
+
     def context(self) -> dict[str, Any]:
         """Return the state of every GPU now, by UUID; it takes many calls, so not inside a window."""
         return {} if self.closed else {gpu.board.uuid: gpu.state() for gpu in self.gpus}
-
-
-def _observe_steps(gpus: Sequence[Gpu], clock: Callable[[], float], sleep: Callable[[float], None]) -> None:
-    """Find the steps of the counters, once for boards of one name: it takes up to half a second."""
-    steps: dict[str, float] = {}
-    for gpu in gpus:
-        if gpu.board.name not in steps:
-            steps[gpu.board.name] = gpu.observed_step(clock, sleep)
-        gpu.counter.step_seconds = steps[gpu.board.name]

@@ -1,28 +1,40 @@
-"""One NVIDIA board: asking its sensors, and following what they say."""
+"""One NVIDIA board: asking its sensors, finding out what they cover, and following what they say.
+
+On a superchip (GH200, GB200) the energy counter is of the whole module, with the CPU and its memory (Zeus,
+pull request 172). That is found out by comparing it with the powers of the GPU and of the module: a counter
+that comes nearer to the module's is a witness of domain "module", and the GPU's figure is the integral of its
+own power.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from energy.meters._counting.follow import Counter, Integral
 from energy.meters._counting.sampled import SampledCounter
 from energy.meters._counting.sensors import PERIOD_SECONDS, NoValue, Sensor
-from energy.meters._counting.step import STEP_SECONDS, observed_step
+from energy.meters._counting.watch import STEP_SECONDS, Watch
+from energy.meters.nvml.sensor import seen_share
 from energy.meters.nvml.state import Context
 from energy.meters.nvml.visible import GPU_IS_LOST, RESET_REQUIRED, Board
 from energy.reading import Count, Fault
+from energy.sampling import Paces
 
 # arXiv 2312.02741: boards show between 0.95 and 1.05 of the truth, linearly; so the truth is what they show
 # divided by that.
 GAIN = (1 / 1.05, 1 / 0.95)
 POWER_INSTANT = 186  # nvml.h, NVML_FI_DEV_POWER_INSTANT
+GPU, MODULE = 0, 1  # nvml.h, NVML_POWER_SCOPE_*: the board alone; all of its module
+SAME_SHARE = 0.05  # two powers that differ by less are of one thing: the gain error
 # NVML API reference, nvmlDeviceGetPowerUsage: a mean over 1 s on Ampere (except GA100) and newer, and no name
 # tells GA100 for sure; instantaneous on what came before.
 AVERAGE_SECONDS = 1.0
 AMPERE = 7  # nvml.h, NVML_DEVICE_ARCH_AMPERE
 BURST_FACTOR = 2.0  # over the power limit, for milliseconds
-PLAUSIBLE_WATTS = 2000.0  # where the board does not tell its limit
+PLAUSIBLE_WATTS = 1000.0  # where the board does not tell its limit
+WAITED_FOR_SECONDS = 0.25  # a window's start waits for a move of counters that have no longer steps
 UNINITIALIZED = 1  # nvml.h: somebody else has shut NVML down
 
 
@@ -31,15 +43,31 @@ class Gpu:
 
     def __init__(self, library: Any, board: Board, clock: Callable[[], float]) -> None:
         self.board = board
-        self.problem = ""
+        self.problem = self.doubt = ""
         self._library, self._clock, self._handle = library, clock, board.handle
-        max_watts = self._max_watts()
-        self.counter = SampledCounter(self._count("nvml_counter"), max_watts, step_seconds=STEP_SECONDS)
-        self.integral = Integral(self._count("nvml_power"), max_watts, gap_seconds=3 * PERIOD_SECONDS)
+        limit_watts, architecture = self._limit_watts(), self._architecture()
+        share = seen_share(board.name, architecture)
+        self.counter = SampledCounter(
+            self._count("nvml_counter"),
+            BURST_FACTOR * limit_watts,
+            paces=Paces(limit_watts, share, STEP_SECONDS) if share < 1 else None,
+            step_seconds=STEP_SECONDS,
+        )
+        # Polls and the sensor's values do not keep step, so that even of one that sees all some are missed.
+        self.integral = Integral(
+            self._count("nvml_power"),
+            BURST_FACTOR * limit_watts,
+            paces=Paces(limit_watts, share if share < 1 else None, STEP_SECONDS),
+            gap_seconds=3 * PERIOD_SECONDS,
+        )
         energy = self._first_that_answers(self._joules)
         power = self._first_that_answers(self._instant, self._usage)
-        if power == self._usage and self._averages():
-            self.integral.average_seconds = AVERAGE_SECONDS
+        self._has_own_power = power == self._instant  # else it may be the module's
+        self._module_power = self._first_that_answers(self._module)
+        if power == self._usage and (architecture is None or architecture >= AMPERE):
+            self.integral.average_seconds = (
+                AVERAGE_SECONDS  # a mean that is taken for the moment would be wrong
+            )
         self._sensors = [Sensor(self.counter, energy)] if energy else []
         self._sensors += [Sensor(self.integral, power)] if power else []
         source = self._sensors[0].follower.template.source if self._sensors else "nvml_counter"
@@ -55,10 +83,18 @@ class Gpu:
         """Whether the board tells anything."""
         return bool(self._sensors)
 
+    @property
+    def counter_moves(self) -> bool:
+        """Whether its counter moves in steps that can be waited for."""
+        has_one = any(sensor.follower is self.counter for sensor in self._sensors)
+        return has_one and self.counter.step_seconds <= WAITED_FOR_SECONDS
+
     def describe(self) -> str:
         """Say which board this is and what it tells."""
-        sources = " and ".join(sensor.follower.template.source for sensor in self._sensors) or self.problem
-        return f"{self.board.name} {self.board.uuid}: {sources}"
+        templates = [sensor.follower.template for sensor in self._sensors]
+        sources = [each.source + " of the module" * (each.domain == "module") for each in templates]
+        doubt = f" ({self.doubt})" if self.doubt else ""
+        return f"{self.board.name} {self.board.uuid}: {' and '.join(sources) or self.problem}{doubt}"
 
     def sample(
         self,
@@ -77,7 +113,11 @@ class Gpu:
         if not self._sensors:
             self.counter.miss(f"the board tells neither energy nor power: {self.problem}")
             return (self.counter.count(0.0, 0.0),)
-        return tuple([self._counted(sensor.follower) for sensor in self._sensors])
+        known = tuple([self._counted(sensor.follower) for sensor in self._sensors])
+        if all(count.domain == "module" for count in known):
+            reason = "the board tells its module's energy or power only, with the CPU and memory in it"
+            return (*known, replace(self._count("nvml_power"), reason=reason))
+        return known
 
     def faults(self) -> list[Fault]:
         """Return all faults since the meter was opened."""
@@ -99,10 +139,50 @@ class Gpu:
         for sensor in self._sensors:
             sensor.follower.miss(reason)
 
-    def observed_step(self, clock: Callable[[], float], sleep: Callable[[float], None]) -> float:
-        """Watch the counter for a moment and return the time between its moves."""
-        counters = [sensor.ask for sensor in self._sensors if sensor.follower is self.counter]
-        return observed_step(lambda: self._answer(counters[0]), clock, sleep) if counters else STEP_SECONDS
+    def watch(self) -> Watch:
+        """Return what asks the counter for a moment, and the powers that it may be of."""
+        asks = {sensor.follower.template.source: sensor.ask for sensor in self._sensors}
+        powers = {"gpu": asks.get("nvml_power"), "module": self._module_power}
+        return Watch(
+            self._answering(asks["nvml_counter"]) if "nvml_counter" in asks else None,
+            {name: self._answering(ask) for name, ask in powers.items() if ask is not None},
+        )
+
+    def judge(self, seen: Watch) -> None:
+        """Say what the counter and the power are of, and whether the counter can be believed."""
+        self.counter.step_seconds = seen.step_seconds()
+        for paces in (self.counter.paces, self.integral.paces):
+            if paces is not None:
+                paces.step_seconds = self.counter.step_seconds
+        if self._is_on_a_module(seen):
+            if not self._has_own_power or seen.nearest() != "gpu":
+                self._bill(self.counter, "module")
+            if not self._has_own_power:
+                self._bill(self.integral, "module")
+        self.doubt = seen.doubt(self.counter.template.domain)
+        if self.doubt:
+            self._bill(self.counter, self.counter.template.domain)
+
+    def _is_on_a_module(self, seen: Watch) -> bool:
+        """Say whether the board shares its module with a CPU whose power NVML knows, too."""
+        own, module = seen.mean_watts("gpu"), seen.mean_watts("module")
+        if module is None:
+            return False
+        return not self._has_own_power or own is None or module > own * (1 + SAME_SHARE)
+
+    @staticmethod
+    def _bill(follower: Counter | Integral, domain: str) -> None:
+        """Keep what a sensor shows as a witness of this domain."""
+        follower.template = replace(follower.template, domain=domain, witness=True)
+
+    def has_moved(self, since_seconds: float) -> bool:
+        """Look at the counter, and say whether it has moved since an instant at which all work had ended."""
+        sensor = self._sensors[0]
+        self._asked(sensor)
+        if self.counter.moved_seconds < since_seconds:
+            return False
+        self.counter.rest()
+        return True
 
     def _counted(self, follower: Counter | Integral) -> Count:
         """Fill in a count; one that is unknown now keeps what it has shown."""
@@ -144,6 +224,9 @@ class Gpu:
         except self._library.NVMLError as problem:
             self.miss(f"NVML was shut down and does not start again: {problem}")
 
+    def _answering(self, ask: Callable[[], float]) -> Callable[[], float | None]:
+        return lambda: self._answer(ask)
+
     def _answer(self, ask: Callable[[], float]) -> float | None:
         try:
             return ask()
@@ -158,7 +241,13 @@ class Gpu:
         return float(self._library.nvmlDeviceGetTotalEnergyConsumption(self._handle)) / 1000
 
     def _instant(self) -> float:
-        (field,) = self._library.nvmlDeviceGetFieldValues(self._handle, [POWER_INSTANT])
+        return self._field(GPU)
+
+    def _module(self) -> float:
+        return self._field(MODULE)
+
+    def _field(self, scope: int) -> float:
+        (field,) = self._library.nvmlDeviceGetFieldValues(self._handle, [(POWER_INSTANT, scope)])
         if field.nvmlReturn != 0:
             raise self._library.NVMLError(field.nvmlReturn)
         return _watts(field.value.uiVal)
@@ -166,18 +255,18 @@ class Gpu:
     def _usage(self) -> float:
         return _watts(self._library.nvmlDeviceGetPowerUsage(self._handle))
 
-    def _averages(self) -> bool:
+    def _architecture(self) -> int | None:
         try:
-            return bool(self._library.nvmlDeviceGetArchitecture(self._handle) >= AMPERE)
+            return int(self._library.nvmlDeviceGetArchitecture(self._handle))
         except self._library.NVMLError:
-            return True  # to take a mean for the moment is wrong; the other way round is only careful
+            return None
 
-    def _max_watts(self) -> float:
+    def _limit_watts(self) -> float:
         try:
             _, most = self._library.nvmlDeviceGetPowerManagementLimitConstraints(self._handle)
         except self._library.NVMLError:
             return PLAUSIBLE_WATTS
-        return BURST_FACTOR * float(most) / 1000 or PLAUSIBLE_WATTS
+        return float(most) / 1000 or PLAUSIBLE_WATTS
 
     def _count(self, source: str) -> Count:
         low, high = GAIN

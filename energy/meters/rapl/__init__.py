@@ -1,15 +1,20 @@
-"""RAPL through Linux powercap: the energy counters of processor packages and, if there are any, their DRAM.
+"""RAPL: the energy counters of processor packages and, if there are any, their DRAM.
+
+They are read through Linux powercap or, where that is closed or absent, as perf events (`events.py`), which
+fewer machines let a user do; the source in the record says which. What follows is the same.
 
 Zones are told by their `name` files, not by their numbers (Linux: Documentation/power/powercap). Packages and
 dram are counted; core and uncore are parts of a package, and psys contains all of it, so none of them is
 added on top. The MMIO twin of a package and the dies of one package that show the same counter are left out.
 
 A counter wraps at `max_energy_range_uj`, after minutes under load. It is read every second, which no wrap
-escapes, and a jump that the package could not have drawn is a reset (suspend, reloaded module), not a wrap.
-After a pause nearly every jump could have been drawn, so a fall that nobody watched is a reset too: a wrap
-among them is lost and flagged, where a reset taken for a wrap would be energy that nobody used. A zone that
-vanishes is lost until it comes back. Its counter has gone on meanwhile, or has been reset and has passed
-where it was: what it shows more is counted, and the rest of what may have been drawn is at stake.
+escapes. Only a fall is a reset (suspend, reloaded module), and only where no wrap explains it: one that the
+package could have drawn. After a pause nearly every wrap could have been drawn, so a fall that nobody watched
+is a reset too: a wrap among them is lost and flagged, where a reset taken for a wrap would be energy that
+nobody used. After a pause in which the counter may have wrapped unseen, what it shows more is the least that
+was drawn. A zone that vanishes is lost until it comes back. Its counter has gone on meanwhile, or has been
+reset and has passed where it was: what it shows more is counted, and the rest of what may have been drawn is
+at stake.
 
 The files are kept open, so that the edge of a window costs microseconds. Permissions are checked when a file
 is opened: losing them in the middle of a run stops nothing.
@@ -25,10 +30,13 @@ from pathlib import Path
 from energy.meters._counting.follow import Counter
 from energy.meters._counting.sensors import SensorMeter
 from energy.meters._meter import Diagnosis, MeterUnavailable
-from energy.meters.rapl.zones import GONE, Zone, ZoneFile, open_zones
+from energy.meters.rapl.events import EventCount, Kernel, Linux, open_events
+from energy.meters.rapl.help import add_refusal
+from energy.meters.rapl.zones import GONE, MOST_WATTS, Zone, ZoneFile, open_zones
 from energy.reading import Count, Fault
 
 DOMAINS = ("cpu", "ram")
+POWERCAP, PERF = "rapl", "rapl_perf"  # sources
 ROOT = Path("/sys/class/powercap")
 PERIOD_SECONDS = 1.0
 WATCHED_PERIODS = 5  # samples further apart than this cannot tell a wrap from a reset
@@ -47,41 +55,81 @@ def open(  # noqa: A001 -- every meter file has one
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     system: Path = Path("/"),
+    kernel: Kernel | None = None,
 ) -> SensorMeter:
     """Open all packages and their DRAM.
+
+    Args:
+        gpus: as every meter.
+        root: the folder of powercap.
+        clock: monotonic seconds.
+        sleep: waits for so many seconds.
+        system: where the files lie that say what this machine is, and which perf events it has.
+        kernel: opens and reads perf events.
 
     Raises:
         MeterUnavailable: there are no packages, or their counters are closed to this user.
     """
-    followed = [Followed(file, _counter(file.zone)) for file in open_zones(root, sleep, system)]
+    files = _open(root, sleep, system, kernel or Linux())
+    followed = [Followed(file, _counter(file.zone, _source(file))) for file in files]
 
     def close() -> None:
         for zone in followed:
             zone.file.close()
 
-    period_seconds = min(zone.period_seconds for zone in followed)
+    # The kernel counts events in the background, and needs nobody to look.
+    periods = [zone.period_seconds for zone in followed if isinstance(zone.file, ZoneFile)]
+    period_seconds = min(periods, default=None)
     meter = SensorMeter("rapl", followed, clock, release=close, period_seconds=period_seconds)
     sleep(PACE_SECONDS)
     meter.poll()
     return meter
 
 
-def diagnose(gpus: Sequence[str] | None = None, *, root: Path = ROOT, system: Path = Path("/")) -> Diagnosis:
-    """Say which zones can be read here, or the command that would open them."""
+def diagnose(
+    gpus: Sequence[str] | None = None,
+    *,
+    root: Path = ROOT,
+    system: Path = Path("/"),
+    kernel: Kernel | None = None,
+) -> Diagnosis:
+    """Say which zones can be read here and how, or the command that would open them."""
     try:
-        meter = open(gpus, root=root, system=system)
+        meter = open(gpus, root=root, system=system, kernel=kernel)
     except MeterUnavailable as problem:
         return Diagnosis("rapl", False, problem.reason, problem.remedy, untested=True)
-    what = ", ".join(f"{count.domain}: {count.device}" for count in meter.counts())
+    counts = meter.counts()
+    what = ", ".join(f"{count.domain}: {count.device}" for count in counts)
+    what += " (perf events)" if counts[0].source == PERF else ""
     meter.close()
     return Diagnosis("rapl", True, what, untested=True)
+
+
+def _open(
+    root: Path, sleep: Callable[[float], None], system: Path, kernel: Kernel
+) -> Sequence[ZoneFile | EventCount]:
+    """Open powercap's files, or else the perf events."""
+    try:
+        return open_zones(root, sleep, system)
+    except MeterUnavailable as problem:
+        try:
+            events = open_events(system / "sys", kernel)
+        except (OSError, ValueError) as refusal:
+            raise add_refusal(problem, refusal, system) from None
+        if not events:
+            raise
+        return events
+
+
+def _source(file: ZoneFile | EventCount) -> str:
+    return POWERCAP if isinstance(file, ZoneFile) else PERF
 
 
 @dataclass(eq=False)
 class Followed:
     """One zone: its file, the joules counted from it, and since when it has been gone."""
 
-    file: ZoneFile
+    file: ZoneFile | EventCount
     counter: Counter
     gone: Fault | None = None
     last_seconds: float = 0.0
@@ -136,13 +184,14 @@ class Followed:
         if isinstance(problem, OSError) and problem.errno in GONE:
             reason += " (the zone is gone)"
             if self.gone is None:
-                self.gone = Fault("lost", "rapl", zone.device, seconds, 0.0, None, reason)
+                source = self.counter.template.source
+                self.gone = Fault("lost", source, zone.device, seconds, 0.0, None, reason)
         self.counter.miss(reason)
 
 
-def _counter(zone: Zone) -> Counter:
+def _counter(zone: Zone, source: str) -> Counter:
     low, high = PACKAGE_GAIN if zone.domain == "cpu" else DRAM_GAIN
     template = Count(
-        zone.domain, zone.device, "rapl", "measured", None, 0.0, low, high, reason="not read yet"
+        zone.domain, zone.device, source, "measured", None, 0.0, low, high, reason="not read yet"
     )
-    return Counter(template, zone.max_watts, step_seconds=STEP_SECONDS, range_joules=zone.range_joules)
+    return Counter(template, MOST_WATTS, step_seconds=STEP_SECONDS, range_joules=zone.range_joules)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,8 +60,6 @@ def explain_closed(files: Sequence[Path], system: Path = SYSTEM) -> MeterUnavail
         f"{_where(place)}{chmod} opens them until the next boot, {UDEV} for good. "
         "A user who may read them may learn what others compute (CVE-2020-8694)"
     )
-    if (system / "sys/bus/event_source/devices/power").exists():
-        commands += "; `sudo sysctl kernel.perf_event_paranoid=0` opens the meter perf instead"
     return MeterUnavailable(f"The RAPL counters are closed to this user ({files[0]}).", f"{commands}.")
 
 
@@ -72,6 +72,22 @@ def explain_unreadable(problem: Exception, system: Path = SYSTEM) -> MeterUnavai
     return MeterUnavailable(f"A RAPL counter cannot be read: {problem}.", remedy)
 
 
+def add_refusal(problem: MeterUnavailable, refusal: Exception, system: Path = SYSTEM) -> MeterUnavailable:
+    """Return why neither powercap (`problem`) nor perf events (`refusal`) can be read, and what helps."""
+    reason = f"{problem.reason} Its perf events cannot be had either ({refusal})."
+    if not isinstance(refusal, OSError) or refusal.errno not in (errno.EACCES, errno.EPERM):
+        return MeterUnavailable(reason, problem.remedy)
+    python = Path(sys.executable).resolve()
+    remedy = (
+        "`sudo sysctl kernel.perf_event_paranoid=0` opens the perf events to all until the next boot, "
+        f"`sudo setcap cap_perfmon+ep {python}` to this Python for good."
+    )
+    place = surroundings(system)
+    if place.container:  # the engine's filter of system calls refuses, whatever the host's setting
+        remedy = f"start the container with `--cap-add=PERFMON`; on the host: {remedy}"
+    return MeterUnavailable(reason, f"{problem.remedy} Or {remedy}")
+
+
 def _where(place: Surroundings) -> str:
     """Say where files can be opened: the files in a container have the modes that they have on the host."""
     return "On the host: " if place.container else ""
@@ -79,5 +95,16 @@ def _where(place: Surroundings) -> str:
 
 def _hidden(root: Path) -> str:
     """Return a zone whose link leads nowhere: a container engine has put an empty folder over its target."""
-    links = sorted(root.glob("intel-rapl*")) if root.is_dir() else []
-    return next((str(link) for link in links if not link.exists()), "")
+    try:
+        links = sorted(root.glob("intel-rapl*"))
+    except OSError:
+        return ""
+    return next((str(link) for link in links if not _leads_somewhere(link)), "")
+
+
+def _leads_somewhere(link: Path) -> bool:
+    try:
+        link.stat()
+    except OSError:
+        return False
+    return True

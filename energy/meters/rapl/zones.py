@@ -19,8 +19,9 @@ from pathlib import Path
 from energy.meters._meter import MeterUnavailable
 from energy.meters.rapl.help import explain_absent, explain_closed, explain_unreadable
 
-PLAUSIBLE_WATTS = 1000.0  # twice what a package draws (Xeon 6900P, EPYC 9965: 500 W), whatever its limits say
-BURST_FACTOR = 2.0  # short-term limits exceed a constraint's stated maximum
+# No package draws more, nor its memory: twice the greatest rated power (Xeon 6900P, EPYC 9965: 500 W). Stated
+# limits are no bound: laptops of 15 W draw 45 W, and a DRAM zone that draws 12 W may say 1 W.
+MOST_WATTS = 1000.0
 ROUNDS = 5
 PAUSE_SECONDS = 0.01  # ten updates of a counter; 50 ms in all, and only where there are dies
 # Reads of one counter may be an update or two apart. Two counters so close would have to draw alike as well.
@@ -30,24 +31,18 @@ GONE = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
 
 @dataclass(frozen=True)
 class Zone:
-    """One powercap zone that counts: what it is called, what it can draw and where it wraps."""
+    """One zone that counts: its file, what it is called, what it counts and where it wraps."""
 
-    path: Path
+    file: Path
     name: str
     domain: str
     device: str
     range_joules: float | None
-    max_watts: float
 
     @property
     def wrap_seconds(self) -> float:
         """How fast the counter can wrap."""
-        return self.range_joules / self.max_watts if self.range_joules else float("inf")
-
-    @property
-    def file(self) -> Path:
-        """The counter."""
-        return self.path / "energy_uj"
+        return self.range_joules / MOST_WATTS if self.range_joules else float("inf")
 
 
 @dataclass(eq=False)
@@ -88,8 +83,8 @@ class ZoneFile:
 
     def _renew(self) -> float:
         """Open the file that is there now and read it, unless its zone has become another."""
-        if _name(self.zone.path) != self.zone.name:  # numbers may be given out anew
-            raise OSError(errno.ENODEV, "no such zone any more", str(self.zone.path))
+        if _name(self.zone.file.parent) != self.zone.name:  # numbers may be given out anew
+            raise OSError(errno.ENODEV, "no such zone any more", str(self.zone.file.parent))
         self._descriptor = os.open(self.zone.file, os.O_RDONLY)
         self.renewed = True
         try:
@@ -102,6 +97,8 @@ class ZoneFile:
         text = os.pread(self._descriptor, 32, 0)
         if not os.fstat(self._descriptor).st_nlink:  # sysfs says ENODEV; an ordinary file would live on
             raise OSError(errno.ENODEV, "the file was removed", str(self.zone.file))
+        if not text.strip().isdigit():
+            raise ValueError(f"the file shows {text!r}, expected a number of microjoules")
         return int(text) / 1e6
 
 
@@ -129,15 +126,17 @@ def open_zones(
     return chosen
 
 
-def are_readable(root: Path) -> bool:
-    """Say whether this user may read the counters of all packages, without reading them."""
-    packages = [zone for zone in _zones(root) if zone.domain == "cpu"]
-    return bool(packages) and all(os.access(zone.file, os.R_OK) for zone in packages)
-
-
 def _counts(file: ZoneFile) -> bool:
-    """Read a counter, and say whether it works: some machines have a DRAM zone that always shows 0."""
-    return file.joules() > 0 or file.zone.domain == "cpu"
+    """Read a counter, and say whether it works: some machines have a DRAM zone that shows 0, or nothing."""
+    if file.zone.domain == "cpu":
+        file.joules()
+        return True
+    try:
+        return file.joules() > 0
+    except PermissionError:
+        raise
+    except (OSError, ValueError):
+        return False
 
 
 def _close(files: Sequence[ZoneFile]) -> None:
@@ -147,7 +146,10 @@ def _close(files: Sequence[ZoneFile]) -> None:
 
 def _zones(root: Path) -> list[Zone]:
     """Return the zones of packages and DRAM, without MMIO twins, in the order of their numbers."""
-    paths = sorted(root.glob("intel-rapl*:*"), key=_number_of) if root.is_dir() else []
+    try:
+        paths = sorted(root.glob("intel-rapl*:*"), key=_place_of)
+    except OSError:  # a folder that is none, that nobody may look into, or whose links go round in circles
+        paths = []
     packages = {path: _name(path) for path in paths if path.name.count(":") == 1}
     zones: list[Zone] = []
     for path, name in packages.items():
@@ -164,9 +166,10 @@ def _zones(root: Path) -> list[Zone]:
     return zones
 
 
-def _number_of(path: Path) -> tuple[str, list[int]]:
+def _place_of(path: Path) -> tuple[str, list[tuple[int, str]]]:
+    """Return what orders zones: Linux counts them in hexadecimal (drivers/powercap/powercap_sys.c)."""
     kind, *numbers = path.name.split(":")
-    return kind, [int(number) for number in numbers]
+    return kind, [(int(n, 16) if re.fullmatch("[0-9a-f]+", n) else -1, n) for n in numbers]
 
 
 def _is_twin(path: Path, name: str, packages: dict[Path, str]) -> bool:
@@ -177,26 +180,24 @@ def _is_twin(path: Path, name: str, packages: dict[Path, str]) -> bool:
 
 
 def _zone(path: Path, domain: str, device: str) -> Zone:
-    limits = [_number(limit) / 1e6 for limit in path.glob("constraint_*_power*_uw")]  # maxima and set limits
-    max_watts = min(max(limits, default=0.0) * BURST_FACTOR or PLAUSIBLE_WATTS, PLAUSIBLE_WATTS)
-    return Zone(
-        path, _name(path), domain, device, _number(path / "max_energy_range_uj") / 1e6 or None, max_watts
-    )
+    return Zone(path / "energy_uj", _name(path), domain, device, _range_joules(path / "max_energy_range_uj"))
 
 
 def _name(path: Path) -> str:
+    """Return what the zone is called; "" for one that does not say, which therefore counts as nothing."""
     try:
-        return (path / "name").read_text().strip()
+        return (path / "name").read_text(errors="replace").strip()
     except OSError:
         return ""
 
 
-def _number(path: Path) -> float:
-    """Read a number, 0 if there is none: limits and ranges are optional."""
+def _range_joules(path: Path) -> float | None:
+    """Read where the counter wraps; None if that is not told: then a fall is a reset."""
     try:
-        return float(re.sub(r"\s", "", path.read_text()))
-    except (OSError, ValueError):
-        return 0.0
+        text = path.read_text(errors="replace").strip()
+    except OSError:
+        return None
+    return int(text) / 1e6 or None if re.fullmatch("[0-9]+", text) else None
 
 
 def _without_mirrors(files: Sequence[ZoneFile], sleep: Callable[[float], None]) -> list[ZoneFile]:

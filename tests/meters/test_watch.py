@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from energy.meters._counting.step import STEP_SECONDS, WATCH_SECONDS, observed_step
+from energy.meters._counting.watch import STEP_SECONDS, WATCH_SECONDS, Watch, watch
 from tests.simulated.machine import Constant, Machine, Square
 from tests.simulated.nvml import Library, NVMLError, Script, preset_gpu
 from tests.simulated.sensors import PRESETS, drawn
@@ -29,6 +29,12 @@ def watched(preset, draw, shape=None, scripts=(), naps=None):
         machine.advance(seconds + (naps() if naps else 0.0))
 
     return observed_step(ask, machine.now, sleep), machine
+
+
+def observed_step(ask, clock, sleep):
+    seen = Watch(ask)
+    watch([seen], clock, sleep)
+    return seen.step_seconds()
 
 
 @pytest.mark.parametrize("draw", range(8))
