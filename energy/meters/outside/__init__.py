@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -72,10 +72,11 @@ def follow(
     clock: Callable[[], float],
     wall: Callable[[], float],
     name: str = "outside",
+    sources: Mapping[str, str] = SOURCES,
 ) -> Outside:
-    """Return the meter of these lines; closes them if they are no log."""
+    """Return the meter of these lines, whose sources begin with its name; closes them if they are no log."""
     try:
-        return Outside(name, Log(lines, options, clock, wall), options, clock)
+        return Outside(name, Log(lines, options, clock, wall, name, sources), options, clock)
     except BaseException:
         lines.close("the meter did not open")
         raise
@@ -108,7 +109,7 @@ class Outside(OwnedMeter):
             kind: Count(
                 "machine",
                 log.source.name,
-                SOURCES[kind],
+                log.sources[kind],
                 "measured",
                 None,
                 0.0,

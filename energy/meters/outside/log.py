@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from energy.fault import Fault, keep
@@ -37,9 +37,16 @@ class Log:
     """
 
     def __init__(
-        self, source: Source, options: Options, clock: Callable[[], float], wall: Callable[[], float]
+        self,
+        source: Source,
+        options: Options,
+        clock: Callable[[], float],
+        wall: Callable[[], float],
+        name: str,
+        sources: Mapping[str, str],
     ) -> None:
         self.source, self.walls = source, WallClock(clock, wall)
+        self.name, self.sources = name, sources  # of the meter, and of its counts
         self.faults: list[Fault] = []
         self.late_seconds = 0.0  # how late its newest line came
         self._options, self._clock = options, clock
@@ -56,7 +63,7 @@ class Log:
             column.quantity.kind: Track(
                 counter=column.quantity.kind == JOULES,
                 held=columns.held,
-                note=self._noting(SOURCES[column.quantity.kind]),
+                note=self._noting(sources[column.quantity.kind]),
             )
             for column in columns.values
         }
@@ -90,9 +97,9 @@ class Log:
             problems.append(self.source.problem)
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            self._note("outside", "unreadable", start, self._read_seconds, 0.0, f"{problems[0]}{more}")
+            self._note(self.name, "unreadable", start, self._read_seconds, 0.0, f"{problems[0]}{more}")
         if self.ended:
-            self._note("outside", "lost", self._read_seconds, self._read_seconds, None, self.ended)
+            self._note(self.name, "lost", self._read_seconds, self._read_seconds, None, self.ended)
 
     def context(self) -> dict[str, Any]:
         """Return what the log is, how often it comes, and how late it is."""
@@ -152,7 +159,7 @@ class Log:
             unsure = min(abs(step), max(0.0, now - (self._read_seconds if last is None else last)))
             reason = f"the wall clock moved by {step:+.1f} s (it was set, or the machine was suspended)"
             stake = None if watts is None else watts * unsure
-            self._note("outside", "clock_step", self._read_seconds, now, stake, reason)
+            self._note(self.name, "clock_step", self._read_seconds, now, stake, reason)
 
     def _take(self, lines: list[Line]) -> list[str]:
         """Put the lines' samples on the tracks, in the order of time; return what was wrong with others."""
@@ -250,7 +257,7 @@ class Log:
         self, source: str, kind: str, start: float, end: float, stake: float | None, reason: str
     ) -> None:
         """Add a fault, or widen the last one by it, so that a bad hour is one entry."""
-        device = "" if source == "outside" else self.source.name
+        device = "" if source == self.name else self.source.name
         fault = Fault(kind, source, device, start, end - start, stake, reason)
         last = self.faults[-1] if self.faults else None
         if last and (last.kind, last.source) == (kind, source) and start <= last.at_seconds + last.seconds:

@@ -159,11 +159,11 @@ class Command:
     live = True
     problem: str | None
 
-    def __init__(self, command: str) -> None:
+    def __init__(self, command: str, name: str | None = None) -> None:
         self.given, self.problem, self.ended = f"!{command}", None, False
         self._said = ""
         words = self._words(command)
-        self.name = Path(words[0]).name
+        self.name = name or Path(words[0]).name
         try:
             self._process = subprocess.Popen(  # noqa: S603 -- the user's own command, and no shell
                 words,
