@@ -182,8 +182,8 @@ class Store:
         found = max(newest.values(), key=lambda run: run.datetime).path
         if found.parent.name in problems:
             raise problems[found.parent.name]
-        for problem in problems.values():
-            self.say(f"skipped {problem}")
+        for skipped in problems.values():
+            self.say(f"skipped {skipped}")
         return found
 
     def index(self) -> Index:
