@@ -14,10 +14,11 @@ from energy.measuring.case import Case, Repeat
 from energy.measuring.window import Window
 from energy.reading import DomainEnergy, Energy
 from energy.records import metrics
+from energy.records.provenance import find_boundary
 from energy.records.repeats import NOT_ALWAYS
 from energy.records.validity import make_validity
 
-Key = tuple[str, str, str]
+Key = tuple[str, str, str, str]
 
 SCHEMA = 1
 MESSAGE_LENGTH = 2000
@@ -32,6 +33,7 @@ def build(case: Case, idle_watts: float | None = None, grid_g_per_kwh: float | N
         grid_g_per_kwh: grams of CO2 per kWh of the grid that fed the machine, for `co2_g`; None: not told.
     """
     described = case.description
+    domains = _domains([repeat.window.energy for repeat in case.repeats])
     return {
         "schema": SCHEMA,
         "case": case.name,
@@ -47,7 +49,8 @@ def build(case: Case, idle_watts: float | None = None, grid_g_per_kwh: float | N
         "metrics": _metrics(case, idle_watts, grid_g_per_kwh),
         "epochs": [_epochs(repeat) for repeat in case.repeats],
         "setup": [_known(repeat.facts) for repeat in case.repeats],
-        "domains": _domains([repeat.window.energy for repeat in case.repeats]),
+        "boundary": find_boundary(domains),
+        "domains": domains,
         "faults": [_faults(repeat.window) for repeat in case.repeats],
         "reference": described.get("reference"),
         "recipe": described.get("recipe", {}),
@@ -126,7 +129,7 @@ def _domain(key: Key, energies: Sequence[Energy], witness: bool) -> dict[str, An
     """Return one source's figures: joules by repeat, the band as its mean over the repeats."""
     parts = [_part(energy, key) for energy in energies]
     known = [part for part in parts if part is not None]
-    domain, device, source = key
+    domain, device, source, boundary = key
     joules = [None if part is None else part.joules for part in parts]
     reason = next((part.reason for part in known if part.reason), None)
     return {
@@ -134,6 +137,7 @@ def _domain(key: Key, energies: Sequence[Energy], witness: bool) -> dict[str, An
         "device": device,
         "source": source,
         "kind": known[0].kind,
+        "boundary": boundary,
         "witness": witness,
         "joules": joules,
         "coverage": min(part.coverage for part in known),
@@ -157,7 +161,7 @@ def _part(energy: Energy, key: Key) -> DomainEnergy | None:
 
 
 def _key(part: DomainEnergy) -> Key:
-    return part.domain, part.device, part.source
+    return part.domain, part.device, part.source, part.boundary
 
 
 def _faults(window: Window) -> list[dict[str, Any]]:

@@ -30,7 +30,8 @@ def add_options(parser: pytest.Parser) -> None:
     option(
         "--energy-outside",
         metavar="SOURCE",
-        help="a meter of the whole machine: the file that its logger writes, or '!COMMAND' that prints watts",
+        help="a meter of the whole machine: the file that its logger writes, or '!COMMAND' that prints watts "
+        "(words before it: 'accuracy=0.1%% tz=UTC spl.txt', see METERS.md)",
     )
     option("--energy-storage", metavar="DIR", help="folder of the results (default: results/ of the project)")
     option("--energy-save", metavar="NAME", help="save the run as NNNN_NAME.json")

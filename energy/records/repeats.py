@@ -14,6 +14,7 @@ from statistics import fmean
 from typing import Any
 
 from energy.records.metrics import METRICS, summarise_metric
+from energy.records.provenance import find_boundary
 from energy.records.validity import list_flags, make_validity
 
 Record = dict[str, Any]
@@ -56,7 +57,8 @@ def combine_repeats(parts: Sequence[Record]) -> dict[str, Any]:
     whole = dict(last) | {name: _join(parts, name) for name in ("epochs", "setup", "faults")}
     whole |= {
         "metrics": dict(_join_metrics(parts)) if last["status"] == "ok" else {},
-        "domains": _join_domains(parts),
+        "domains": (domains := _join_domains(parts)),
+        "boundary": find_boundary(domains),
         "reference": _join_reference(parts),
         "validity": make_validity(flags),
         "machine": last["machine"] | {"states": _join([part["machine"] for part in parts], "states")},
@@ -125,7 +127,7 @@ def _join_domains(parts: Sequence[Record]) -> list[dict[str, Any]]:
     return [_join_domain(key, with_repeats) for key in seen]
 
 
-def _join_domain(key: tuple[str, str, str], parts: Sequence[Record]) -> dict[str, Any]:
+def _join_domain(key: tuple[str, ...], parts: Sequence[Record]) -> dict[str, Any]:
     entries = [next((one for one in part["domains"] if _key(one) == key), None) for part in parts]
     known = [entry for entry in entries if entry is not None]
     joules = _list_by_repeat(entries, parts, "joules")
@@ -164,8 +166,8 @@ def _join_reference(parts: Sequence[Record]) -> dict[str, Any] | None:
     return {**known[-1], "dice": dice}
 
 
-def _key(domain: Record) -> tuple[str, str, str]:
-    return domain["domain"], domain["device"], domain["source"]
+def _key(domain: Record) -> tuple[str, ...]:
+    return domain["domain"], domain["device"], domain["source"], domain["boundary"]
 
 
 @dataclass

@@ -116,6 +116,7 @@ class Panel:
         fingerprint: of machine and meters.
         machine: label with the enforced power limit; unlike that of any other fingerprint.
         kind: how the joules were got: measured, modelled, mixed; None if no case has any.
+        boundary: what they are of: process, machine or, of before, process+machine; None likewise.
         sources: the meters behind them.
         task: training, inference, ...
         setting: budget and data in words.
@@ -131,11 +132,13 @@ class Panel:
     setting: str
     points: tuple[Point, ...]
     idle_watts: float | None = None
+    boundary: str | None = None
 
     @property
     def heading(self) -> str:
-        """Machine, and whether its joules are measured or modelled."""
-        return f"{self.machine}: {self.kind or 'not metered'}"
+        """Machine, whether its joules are measured or modelled, and of what they are."""
+        told = ", ".join(word for word in (self.kind, self.boundary) if word)
+        return f"{self.machine}: {told or 'not metered'}"
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,7 @@ def _panel(group: Group, machine: str) -> Panel:
         fingerprint=group.fingerprint,
         machine=machine,
         kind=group.kind,
+        boundary=group.boundary,
         sources=tuple(map(label, group.sources)),
         task=label(group.task),
         setting=label(group.setting, 200),

@@ -15,7 +15,7 @@ MOST_FLAGS = 12
 
 _NAMES = ("case", "task", "arch", "technique", "status")
 # What `energy.provenance` looks at in a domain.
-_OF_A_DOMAIN = ("witness", "joules", "band")
+_OF_A_DOMAIN = ("witness", "boundary", "joules", "band")
 
 
 def clipped(text: str, longest: int = LONGEST) -> str:

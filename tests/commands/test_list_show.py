@@ -156,7 +156,7 @@ def test_show_case_tells_all_about_it(store, joulebench):
     code, out, _ = joulebench("show", "main", "--case", "unet-baseline")
 
     assert code == 0
-    assert "cpu package-0: 12300 J in [11685, 12915] J, measured by rapl, coverage 100 %" in out
+    assert "cpu package-0 (machine): 12300 J in [11685, 12915] J, measured by rapl, coverage 100 %" in out
     assert "unet-bf16" not in out
 
 

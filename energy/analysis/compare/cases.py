@@ -81,7 +81,8 @@ def find_refusal(base: RunSummary, head: RunSummary, matched: Sequence[Matched])
     """Say why two runs may not be judged against each other, or None.
 
     Another board or power limit takes other joules for the same work, and a model's joules are no
-    measurement's: such a difference tells nothing of the code. (A plain pytest-benchmark file names neither.)
+    measurement's; what a process caused is not what a machine drew: such a difference tells nothing of the
+    code. (A plain pytest-benchmark file names none of this.)
     """
     if base.fingerprint and head.fingerprint and base.fingerprint != head.fingerprint:
         return f"other hardware or meters: {base.fingerprint} in the base, {head.fingerprint} in the head"
@@ -89,6 +90,10 @@ def find_refusal(base: RunSummary, head: RunSummary, matched: Sequence[Matched])
         before, after = pair.base and pair.base.kind, pair.head and pair.head.kind
         if before and after and before != after:
             return f"joules of another kind: {before} in the base, {after} in the head (first: {pair.case})"
+        before, after = pair.base and pair.base.boundary, pair.head and pair.head.boundary
+        if before and after and before != after:
+            what = f"joules of another boundary: {before} in the base, {after} in the head"
+            return f"{what} (first: {pair.case}); measure the base again"
     return None
 
 

@@ -167,11 +167,17 @@ def _pool_case(every: Sequence[CaseSummary]) -> tuple[CaseSummary, str]:
     if not good:
         return every[-1], ""
     newest = good[-1]
-    alike = [case for case in good if (case.keys, case.kind) == (newest.keys, newest.kind)]
+    alike = [case for case in good if _conditions(case) == _conditions(newest)]
     left_out = len(every) - len(alike)
-    note = f"{newest.case}: {left_out} of {len(every)} runs left out (failed, invalid, or other keys)"
+    why = "failed, invalid, or of other keys, kind or boundary"
+    note = f"{newest.case}: {left_out} of {len(every)} runs left out ({why})"
     seeds = tuple(seed for case in alike for seed in case.seeds)
     return replace(newest, seeds=seeds, values=_join_values(alike)), note if left_out else ""
+
+
+def _conditions(case: CaseSummary) -> tuple[object, ...]:
+    """Return what two records must share to be repeats of one case."""
+    return case.keys, case.kind, case.boundary
 
 
 def _join_values(alike: Sequence[CaseSummary]) -> dict[str, Values]:
