@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the list, the comparison and the verdict; return the exit code."""
-    results = Store(args.storage)
+    results = Store(args.storage, tell)
     path = results.find(args.run)
     data = results.load(path)
     head, records = summarise_run(data, path), list_records(data)
