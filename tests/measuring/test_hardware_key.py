@@ -9,8 +9,8 @@ from energy.meters.cpu_model.processor import Processor
 from energy.reading import Count, Reading
 from energy.records.fingerprint import name_before, name_hardware
 
-# Two virtual machines as they were met: one name, other instructions. One case has Dice 0.704 on the one and 0.446
-# on the other.
+# Two virtual machines as they were met: one name, other instructions. One case has Dice 0.704 on the one and
+# 0.446 on the other.
 NEW = Processor(
     "AMD EPYC", 1, 2, True, "AuthenticAMD", 25, 17, 1, ("avx", "avx2", "avx512f", "avx512_bf16"), 2
 )
