@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from energy.fault import COLLAPSED
 from energy.measuring.case import Case, Repeat
 from energy.measuring.run import Device, Run
 from energy.meters import MeterUnavailable
@@ -23,7 +24,19 @@ from energy.records.schema import RecordError
 from energy.records.storage.runfile import StoreError
 from energy.report.terminal import table
 
-__all__ = ["Case", "Device", "Live", "Place", "Plan", "Repeat", "Run", "Schedule", "open_run", "storage"]
+__all__ = [
+    "COLLAPSED",
+    "Case",
+    "Device",
+    "Live",
+    "Place",
+    "Plan",
+    "Repeat",
+    "Run",
+    "Schedule",
+    "open_run",
+    "storage",
+]
 
 # Gates, the order of measuring and its limit have their own hooks, after those here.
 pytest_plugins = ("energy.plugin.gating", "energy.plugin.scheduling", "energy.plugin.energy_limit")
