@@ -12,7 +12,7 @@ from energy.fault import NOTES
 from energy.measuring import cooling
 from energy.measuring.cooling import Cooler, Cooling
 from energy.measuring.window import Window
-from energy.meters._meter import Meter
+from energy.meters._meter import Meter, Telling
 from energy.records.metrics import METRICS
 from energy.text import explain_unknown
 
@@ -105,6 +105,21 @@ class Case:
             repeat = Repeat(window, seed, cooling=cooling)
             yield repeat
         self.repeats.append(repeat)
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """What the meters want to be told of the work that is measured; empty where they can do without."""
+        telling = (meter for meter in self.meters if isinstance(meter, Telling))
+        return frozenset(name for meter in telling for name in meter.wants)
+
+    def tell(self, **amounts: float) -> None:
+        """Tell how much of what is wanted was done since this was last told: `tell(macs_fp32=2.1e9)`.
+
+        Before the mark or the end of the window that it belongs to.
+        """
+        for meter in self.meters:
+            if isinstance(meter, Telling):
+                meter.tell(amounts)
 
     def begin(self) -> None:
         """Start the clock of the case itself, after what else the test had to do first."""

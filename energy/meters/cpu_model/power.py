@@ -86,8 +86,9 @@ def _find_fitted(
     processor: Processor, fitted: Sequence[Mapping[str, Any]], signals: Collection[str]
 ) -> Law | None:
     """Return the law of this processor that knows most of what it did."""
-    own = [each for each in fitted if each["processor"] == processor.as_key()]
-    laws = [read_law(law) for each in own for law in each["laws"]]
+    laws = [
+        read_law(law) for each in fitted if each["processor"] == processor.as_key() for law in each["laws"]
+    ]
     known = [law for law in laws if law.joules_per.keys() <= set(signals)]
     return max(known, key=_knowledge, default=None)
 
