@@ -10,7 +10,7 @@ import zoo
 from benchmarks import overlays, progress, work
 from benchmarks.source import digest_source
 from benchmarks.suite import TARGET_DICE, Suite
-from energy.plugin import Case, Live, Repeat
+from energy.plugin import COLLAPSED, Case, Live, Repeat
 
 NO_BRAIN = "the test part has no brain"
 
@@ -57,8 +57,11 @@ def train_and_test(
     repeat.facts |= {
         "applied": trained.applied,
         "best_epoch": trained.best_epoch,
+        "collapsed": trained.collapsed,
         "dice_by_volume": scores.dice_by_volume,
     }
+    if trained.collapsed:
+        repeat.note(COLLAPSED)
     repeat.observe(
         dice=scores.dice,
         dice_slice=scores.dice_slice,
@@ -99,6 +102,7 @@ def watch(
             loss=step.loss,
             val_loss=step.val_loss,
             val_dice=step.val_dice,
+            val_found=step.val_found,
             lr=step.lr,
             slices=step.slices,
         )

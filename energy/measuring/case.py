@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
+from energy.fault import NOTES
 from energy.measuring import cooling
 from energy.measuring.cooling import Cooler, Cooling
 from energy.measuring.window import Window
@@ -28,11 +29,22 @@ class Repeat:
     observed: dict[str, float | None] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     cooling: Cooling | None = None
+    noted: set[str] = field(default_factory=set)
 
     def flags(self) -> tuple[str, ...]:
         """Name what speaks against this repeat, in alphabetical order."""
         warm = self.cooling is not None and not self.cooling.is_cool
-        return tuple(sorted({*self.window.flags(), *([cooling.FLAG] if warm else [])}))
+        return tuple(sorted({*self.window.flags(), *self.noted, *([cooling.FLAG] if warm else [])}))
+
+    def note(self, flag: str) -> None:
+        """Note what is to be known of this repeat and makes no figure of it unusable.
+
+        Raises:
+            ValueError: there is no note of that name.
+        """
+        if flag not in NOTES:
+            raise ValueError(explain_unknown("note", flag, NOTES))
+        self.noted.add(flag)
 
     def observe(self, **values: float | None) -> None:
         """Record figures by metric, each in its metric's unit: `observe(dice=0.91)`. None is unknown.

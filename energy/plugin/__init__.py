@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from energy.fault import COLLAPSED
 from energy.measuring.case import Case, Repeat
 from energy.measuring.run import Device, Run, open_run_meters
 from energy.meters import Meters, MeterUnavailable
@@ -24,6 +25,7 @@ from energy.records.storage.runfile import StoreError
 from energy.report.terminal import table
 
 __all__ = [
+    "COLLAPSED",
     "Case",
     "Device",
     "Live",
