@@ -27,8 +27,8 @@ BEGINNINGS = (
     "zoo.training.loop",
     "zoo.evaluation",
     "fixtures.transform",
-    "fixtures._arrays",
-    "fixtures._split",
+    "fixtures.cache.arrays",
+    "fixtures.split",
 )
 FOLLOWED = ("zoo", "fixtures")
 

@@ -14,9 +14,9 @@ from typing import Any
 import energy
 import fixtures
 import zoo
+from benchmarks import work
 from energy.plugin import Case, Device
-from energy.records.keys import make_case_key
-from energy.records.storage.files import short_hash
+from energy.records.keys import make_case_key, short_hash
 
 # Whose versions can change a result; part of each record's software key.
 LIBRARIES = ("torch", "monai", "numpy", "nibabel", "codecarbon")
@@ -174,7 +174,7 @@ def resolve_device(name: str) -> str:
 def measured_device(device: str) -> Device:
     """Tell the meters what the suite runs on: on a CPU no GPU counts."""
     if device == "cpu":
-        return Device(gpus=())
+        return Device(gpus=(), tells=work.TOLD)
     import torch
 
     # Without prefix: it may be a board's or a MIG instance's, and the meters try both.

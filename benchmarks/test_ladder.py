@@ -18,7 +18,7 @@ from benchmarks.source import digest_source
 from benchmarks.suite import Suite
 from energy.analysis.compare.noise import read_calibrated
 from energy.plugin import Case, Live, Run
-from energy.records.storage.files import short_hash
+from energy.records.keys import short_hash
 
 OF_THE_RUNGS = (
     "total_kj", "gpu_kj", "cpu_kj", "ram_kj", "codecarbon_kj", "idle_kj", "co2_g", "mean_watts",

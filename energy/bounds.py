@@ -30,6 +30,7 @@ class Bounds:
     slipped_joules: how much may have slipped between two samples at most.
     stake_joules: what the window's faults may have hidden, which only adds; None if nobody can say.
     shown: what the sensor has shown, if it may have missed some.
+    modelled: the least and the most joules, where a model says so itself and not by factors.
     """
 
     joules: float
@@ -39,6 +40,7 @@ class Bounds:
     slipped_joules: float
     stake_joules: float | None
     shown: Shown | None = field(default=None, repr=False)
+    modelled: tuple[float, float] | None = None
 
     @cached_property
     def slip(self) -> Slip:
@@ -59,5 +61,8 @@ class Bounds:
         if self.stake_joules is None:
             return None
         slack = self.edges_joules + self.slip.joules
+        if self.modelled is not None:
+            least, most = self.modelled
+            return max(0.0, least - slack), most + slack + self.stake_joules
         low = self.low_factor * max(0.0, self.joules - slack - self.slip.too_much)
         return low, self.high_factor * (self.joules + slack + self.slip.too_little) + self.stake_joules

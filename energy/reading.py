@@ -27,6 +27,7 @@ from energy.sampling import Paces, Rhythm
 
 __all__ = ["Count", "DomainEnergy", "Energy", "Fault", "Reading"]
 
+MACHINE, PROCESS = BOUNDARIES = ("machine", "process")
 EDGE_SHARE = 0.01  # a window whose edges may be wrong by more than this share is too short
 SAMPLING_SHARE = 0.05  # power changed so much between samples that they may have missed more than this
 COVERAGE_SHARE = 0.99  # below it a figure has a hole that its reader should know about
@@ -45,6 +46,7 @@ class Count:
     device: a GPU's UUID, "package-0", "machine" ...; several are joined by commas.
     source: how it was read ("nvml_counter", "nvml_power", "rapl", "codecarbon_cpu_load_model" ...).
     kind: "measured" or "modelled".
+    boundary: of what `joules` are: "machine", what the box drew, or "process", what this process tree caused.
     joules: from an arbitrary origin; None if unknown at this instant, and `reason` says why.
     covered_seconds: cumulative time that `joules` accounts for.
     low_factor, high_factor: the truth lies between these multiples of joules (gain or model error).
@@ -57,6 +59,7 @@ class Count:
     paces: all power that the sensor has shown, if it may miss some.
     pace: how many values of `paces` there were at this instant.
     model: the parameters of a modelled count.
+    bounds_joules: cumulative joules, at least and at most, where factors of `joules` would not say it.
     """
 
     domain: str
@@ -76,9 +79,12 @@ class Count:
     paces: Paces | None = field(default=None, repr=False, compare=False)
     pace: int = 0
     model: Mapping[str, Any] | None = None
+    boundary: str = "machine"
+    bounds_joules: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         assert self.kind in ("measured", "modelled"), self.kind
+        assert self.boundary in BOUNDARIES, self.boundary
         assert self.joules is not None or self.reason, "an unknown count needs a reason"
         assert 0 <= self.low_factor <= 1 <= self.high_factor, (self.low_factor, self.high_factor)
         assert self.edge_joules >= 0, self.edge_joules
@@ -94,9 +100,9 @@ class Count:
         return count
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> tuple[str, str, str, str]:
         """Return what makes this count the same one in every reading."""
-        return self.domain, self.device, self.source
+        return self.domain, self.device, self.source, self.boundary
 
 
 @dataclass(frozen=True)
@@ -150,6 +156,7 @@ class DomainEnergy:
     bounds: what the band is made of; None if the figure is unknown.
     rivals: other measurements of the device: those that differ by more than can be explained widen the band.
     model: the parameters of a modelled figure.
+    boundary: "machine" or "process", as of the count.
     """
 
     domain: str
@@ -164,6 +171,7 @@ class DomainEnergy:
     bounds: Bounds | None = field(default=None, repr=False)
     rivals: tuple[DomainEnergy, ...] = field(default=(), repr=False)
     model: Mapping[str, Any] | None = None
+    boundary: str = "machine"
 
     @property
     def band(self) -> tuple[float, float] | None:
@@ -186,7 +194,11 @@ class DomainEnergy:
 
 @dataclass(frozen=True)
 class Energy:
-    """What all sources counted during a window of `seconds`, and what went wrong in it."""
+    """What all sources counted during a window of `seconds`, and what went wrong in it.
+
+    Its headline is of one boundary: what the machine drew where any of it is measured, and what this process
+    tree caused where all of it is modelled. Figures of the other boundary are witnesses, and in no sum.
+    """
 
     seconds: float
     domains: tuple[DomainEnergy, ...]
@@ -216,6 +228,11 @@ class Energy:
         kinds = {part.kind for part in self.headline()}
         return "mixed" if len(kinds) > 1 else next(iter(kinds), None)
 
+    @property
+    def boundary(self) -> str | None:
+        """Return of what the headline is, "machine" or "process"; None if nothing was metered."""
+        return next((part.boundary for part in self.headline()), None)
+
     def flags(self) -> tuple[str, ...]:
         """Name what speaks against these figures, in alphabetical order; empty if nothing does."""
         return tuple(sorted({*self._fault_flags(), *self._figure_flags()}))
@@ -223,8 +240,11 @@ class Energy:
     def disagreement(self, witness: DomainEnergy) -> float | None:
         """Return how far a second opinion lies from the headline: (witness - headline) / headline.
 
-        None if either is unknown, if the headline is 0, or if no headline is of the same devices.
+        None if either is unknown, if the headline is 0, or if no headline is of the same devices and
+        boundary.
         """
+        if witness.boundary != self.boundary:
+            return None
         parts = [part.joules for part in self._parts(witness.domain) if _same_devices(part, witness)]
         known = [joules for joules in parts if joules is not None]
         if witness.joules is None or not sum(known) or len(known) < len(parts):
@@ -310,6 +330,7 @@ def _window(
         coverage,
         reason,
         model=count.model,
+        boundary=count.boundary,
     )
     if reason or before is None or after is None or before.joules is None or after.joules is None:
         return part
@@ -321,9 +342,20 @@ def _window(
         after.sampling_joules - before.sampling_joules,
         _stake(count, faults),
         None if after.paces is None else Shown(after.paces, before.pace, after.pace, *span, rhythms),
+        _modelled(before, after),
     )
     edge = max(before.edge_joules, after.edge_joules)  # stale at the start adds, stale at the end takes away
     return replace(part, joules=bounds.joules, edge_joules=edge, bounds=bounds)
+
+
+def _modelled(before: Count, after: Count) -> tuple[float, float] | None:
+    """Return the least and the most that a model says of a window."""
+    if before.bounds_joules is None or after.bounds_joules is None:
+        return None
+    least, most = (
+        late - early for early, late in zip(before.bounds_joules, after.bounds_joules, strict=True)
+    )
+    return least, most
 
 
 def _stake(count: Count, faults: Iterable[Fault]) -> float | None:
@@ -364,17 +396,28 @@ def _partial(before_joules: float, last_joules: float | None) -> str:
 def _with_witnesses(parts: Iterable[DomainEnergy]) -> tuple[DomainEnergy, ...]:
     """Choose one source per thing: measured before modelled, ours before CodeCarbon's, counters first.
 
-    The choice never looks at the figures: a source that became unknown is not replaced by one that guesses.
+    All are of one boundary. The choice never looks at the figures: a source that became unknown is not
+    replaced by one that guesses.
     """
     ranked = sorted(parts, key=lambda part: (part.witness, *_rank(part), part.device))
+    boundary = _choose_boundary([part for part in ranked if not part.witness])
     chosen: list[DomainEnergy] = []
     for part in ranked:
-        if not part.witness and not any(_same_thing(part, other) for other in chosen):
+        of_total = not part.witness and part.boundary == boundary
+        if of_total and not any(_same_thing(part, other) for other in chosen):
             chosen.append(part)
     return tuple(
         replace(part, rivals=_rivals(part, ranked)) if part in chosen else replace(part, witness=True)
         for part in ranked
     )
+
+
+def _choose_boundary(parts: Sequence[DomainEnergy]) -> str:
+    """Return the boundary of a total: the machine, unless all is modelled, and that for the process, too."""
+    if any(part.kind == "measured" for part in parts):
+        return MACHINE
+    of_process = {part.domain for part in parts if part.boundary == PROCESS}
+    return PROCESS if {part.domain for part in parts} == of_process else MACHINE
 
 
 def _rank(part: DomainEnergy) -> tuple[bool, bool, bool]:

@@ -55,7 +55,7 @@ def warm_python():
     from tests.simulated.warm_python import WarmPython
 
     libraries = ("pytest", "numpy", "scipy.stats", "psutil", "jsonschema_rs")
-    own = ("measuring.case", "measuring.run", "analysis.gates", "records.index", "report.terminal")
+    own = ("measuring.case", "measuring.run", "analysis.gates", "records.storage.index", "report.terminal")
     with WarmPython(*libraries, *(f"energy.{name}" for name in own)) as python:
         yield python
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from zoo.availability import unavailable
     from zoo.device.runtime import has_native_bf16
     from zoo.evaluation import evaluate, predict
-    from zoo.size import macs_per_slice
+    from zoo.size import activation_bytes_per_slice, macs_per_slice
     from zoo.training.distilling import make_teachers_recipe
     from zoo.training.loop import epochs, train
     from zoo.training.warming import warm_up
@@ -46,6 +46,7 @@ __all__ = [
     "Setup",
     "Taught",
     "Trained",
+    "activation_bytes_per_slice",
     "add_folder",
     "architectures",
     "classifiers",
@@ -70,6 +71,7 @@ __all__ = [
 ]
 
 _WITH_TORCH = {
+    "activation_bytes_per_slice": "zoo.size",
     "epochs": "zoo.training.loop",
     "evaluate": "zoo.evaluation",
     "has_native_bf16": "zoo.device.runtime",

@@ -4,7 +4,8 @@ A pixel is brain where its logit is above 0, that is its probability above 0.5. 
 one pass over them serves every definition.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,32 +76,36 @@ def count_pixels(logits: Tensor, mask: Tensor) -> Tensor:
     return torch.stack([pixels.flatten(1).sum(1) for pixels in (found & true, found, true)], dim=1)
 
 
-def pool_dice(slices: Tensor, empty: float = 1.0) -> float:
-    """Compute one Dice over all pixels of slices, counted (N, 3); `empty` where both sides are empty."""
+def pool_dice(slices: Tensor) -> float:
+    """Compute one Dice over all pixels of slices, counted (N, 3); NaN where they show no brain.
+
+    Without brain there is nothing to find: a network that finds nothing anywhere would score 1.
+    """
     both, found, true = slices.sum(0).tolist()
-    return 2 * both / (found + true) if found + true else empty
+    return 2 * both / (found + true) if true else math.nan
 
 
 def score_slices(slices: Tensor, volumes: Sequence[str], batch_size: int) -> Scores:
     """Compute every definition of Dice for slices in their order.
 
-    A volume without brain in which none was found counts as 1, a perfect answer. `dice_batch` follows the
-    code of Mazurek et al. 2024 (arXiv:2405.15778): a batch with an empty union counts as 0.
+    The headline is the mean over the volumes that have brain; NaN if none has. What is found in a volume
+    without brain is in `dice_batch` only, which follows the code of Mazurek et al. 2024 (arXiv:2405.15778):
+    a batch without brain counts as 0.
     """
     rows: dict[str, list[int]] = {}
     for row, volume in enumerate(volumes):
         rows.setdefault(volume, []).append(row)
     by_volume = {volume: pool_dice(slices[of_volume]) for volume, of_volume in rows.items()}
-    with_brain = [pool_dice(row[None]) for row in slices if row[2] > 0]
-    batches = [(pool_dice(batch, empty=0.0), len(batch)) for batch in slices.split(batch_size)]
+    batches = [(pool_dice(batch), len(batch)) for batch in slices.split(batch_size)]
     return Scores(
-        dice=_mean(by_volume.values()),
-        dice_slice=_mean(with_brain) if with_brain else None,
-        dice_batch=sum(dice * size for dice, size in batches) / len(slices),
+        dice=_mean_known(by_volume.values()),
+        dice_slice=_mean_known(pool_dice(row[None]) for row in slices),
+        dice_batch=sum(0.0 if math.isnan(dice) else dice * size for dice, size in batches) / len(slices),
         dice_by_volume=by_volume,
     )
 
 
-def _mean(values) -> float:
-    values = list(values)
-    return sum(values) / len(values)
+def _mean_known(values: Iterable[float]) -> float:
+    """Return the mean of what is known; NaN if nothing is."""
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan

@@ -43,7 +43,8 @@ class Epoch:
     number: int  # from 1
     loss: float  # mean over the training slices, by batch
     val_loss: float  # the same over the validation slices
-    val_dice: float  # pooled over all validation slices; 1 if there is no brain and none was found
+    val_dice: float  # pooled over all validation slices; NaN if they show no brain
+    val_found: float  # share of all validation pixels that was found to be brain
     lr: float  # learning rate of this epoch
     seconds: float
     slices: int  # training slices that were used
@@ -60,6 +61,7 @@ class Trained:
     applied: dict[str, Any]  # what each choice really did: that of the set-up, and what only the end can tell
     seconds: float  # teacher, set-up and epochs, without what the caller did in between
     best_epoch: int  # the one with the lowest validation loss, of those that judged the network returned
+    collapsed: bool  # these weights find brain in no validation pixel, or in every one: nothing was learnt
     params: int
     macs_per_slice: int  # multiply-accumulates of one forward pass
     peak_gpu_mib: float | None  # allocated by torch; None on a CPU
@@ -68,9 +70,9 @@ class Trained:
 
 @dataclass(frozen=True)
 class Scores:
-    """Dice of a network on a split, by three definitions; 1 is best."""
+    """Dice of a network on a split, by three definitions; 1 is best, NaN where there is no brain to find."""
 
-    dice: float  # pooled over each volume's slices, then mean over volumes; the headline
-    dice_slice: float | None  # mean over slices that show brain; None if none does
+    dice: float  # pooled over each volume's slices, then mean over the volumes that have brain; the headline
+    dice_slice: float  # mean over slices that show brain
     dice_batch: float  # pooled over each batch, then mean weighted by batch size; depends on the batch size
-    dice_by_volume: dict[str, float]
+    dice_by_volume: dict[str, float]  # NaN for a volume without brain

@@ -12,11 +12,12 @@ from energy.records import provenance
 
 OPTIONS = ()
 
-# `kind` says whether an energy is measured, modelled or mixed, and is empty for what is no energy; `reason`
-# says why a value is not there, or why the case failed.
+# `kind` says whether an energy is measured, modelled or mixed, `boundary` whether it is of the process tree
+# or of the machine; both are empty for what is no energy. `reason` says why a value is not there, or why the
+# case failed.
 COLUMNS = (
     "case", "task", "arch", "technique", "status", "metric", "unit", "better", "repeat", "seed", "value",
-    "reason", "kind", "sources", "invalid", "notes", "hardware", "run", "commit", "dirty", "date",
+    "reason", "kind", "boundary", "sources", "invalid", "notes", "hardware", "run", "commit", "dirty", "date",
 )  # fmt: skip
 
 
@@ -49,8 +50,9 @@ def _rows(record: Mapping[str, Any]) -> Iterator[dict[str, Cell]]:
     for name, figure in record["metrics"].items():
         about = {"metric": name, "unit": figure["unit"], "better": figure["better"]}
         kind = provenance.kind_of(record, name)
+        made = {"kind": kind, "boundary": provenance.boundary_of(record, name)}
         for number, value in enumerate(figure["values"]):
-            yield {**case, **about, **_value(record, figure, number, value), "kind": kind}
+            yield {**case, **about, **_value(record, figure, number, value), **made}
 
 
 def _value(record: Mapping[str, Any], figure: Mapping[str, Any], number: int, value: Any) -> dict[str, Cell]:

@@ -16,7 +16,7 @@ from energy.exporters import Exported, Request
 from energy.exporters._carbon import KJ_PER_KWH, kilograms
 from energy.exporters._cases import names, records, sources
 from energy.exporters._sheet import Cell, table
-from energy.records.provenance import kind_of
+from energy.records.provenance import MACHINE, PROCESS, kind_of
 
 OPTIONS = ("grid_g_per_kwh",)
 
@@ -28,7 +28,7 @@ COLUMNS = (
     "latitude", "ram_total_size", "tracking_mode", "cpu_utilization_percent", "gpu_utilization_percent",
     "ram_utilization_percent", "ram_used_gb", "on_cloud", "pue", "wue",
 )  # fmt: skip
-EXTRA = ("status", "seed", "energy_kind", "energy_sources", "invalid", "notes")
+EXTRA = ("status", "seed", "energy_kind", "energy_boundary", "energy_sources", "invalid", "notes")
 
 DOMAINS = ("cpu", "gpu", "ram")
 
@@ -70,6 +70,9 @@ def _rows(request: Request, name: str, record: Mapping[str, Any]) -> Iterator[di
         "project_name": name,
         "status": record["status"],
         "energy_kind": kind_of(record, "total_kj"),
+        "energy_boundary": record["boundary"],
+        # CodeCarbon's word for the same, which knows no mix of both.
+        "tracking_mode": record["boundary"] if record["boundary"] in (PROCESS, MACHINE) else None,
         "energy_sources": sources(record),
         "invalid": ", ".join(record["validity"]["invalid"]),
         "notes": ", ".join(record["validity"]["notes"]),

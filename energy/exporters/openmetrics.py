@@ -1,10 +1,10 @@
 """OpenMetrics text: for GitLab's metrics reports, or a Prometheus that collects results.
 
 Names, units and figures are those of the records (`joulebench_total_kj`). The labels hold nothing that every
-commit changes, or each would be a new series. `kind` is on energies only. `joulebench_case_ok` is 1 or 0 for
-every case, with its status (`missing`: only the base has it); `joulebench_record_valid` is 0 where a flag
-speaks against a record that is ok. With a base, `joulebench_change` is the change that the comparison shows
-(0.05: 5 %, where `relative` is true).
+commit changes, or each would be a new series. `kind` and `boundary` are on energies only.
+`joulebench_case_ok` is 1 or 0 for every case, with its status (`missing`: only the base has it);
+`joulebench_record_valid` is 0 where a flag speaks against a record that is ok. With a base,
+`joulebench_change` is the change that the comparison shows (0.05: 5 %, where `relative` is true).
 
 https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md
 """
@@ -20,7 +20,7 @@ from energy.exporters import Exported, Request
 from energy.exporters._cases import hardware, names, records
 from energy.exporters._text import printable
 from energy.records.metrics import METRICS
-from energy.records.provenance import kind_of
+from energy.records.provenance import boundary_of, kind_of
 
 OPTIONS = ("base",)
 
@@ -51,6 +51,7 @@ def _metric(metric: str, cases: Sequence[tuple[Labels, Mapping[str, Any]]]) -> I
         figure, kind = record["metrics"].get(metric), kind_of(record, metric)
         if figure is not None and figure["mean"] is not None:
             own = {"n": str(len(figure["values"]))} | ({"kind": kind} if kind else {})
+            own |= {"boundary": boundary} if (boundary := boundary_of(record, metric)) else {}
             samples.append(({**labels, **own}, figure["mean"]))
     known = METRICS[metric]
     suffix = SUFFIXES.get(known.unit)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from energy.measuring.case import Repeat
 from energy.measuring.window import Mark, Window
 from energy.reading import Energy
@@ -44,7 +46,7 @@ def measured(repeat: Repeat, idle_watts: float | None, grid_g_per_kwh: float | N
         row["outside_kj"] = _scaled((outside[0].joules, outside[0].reason), 1 / JOULES_PER_KJ)
     if _epochs(repeat):
         row |= _per_epoch(repeat)
-    row |= {name: (value, "not observed") for name, value in repeat.observed.items()}
+    row |= {name: _observed(value) for name, value in repeat.observed.items()}
     if "dice" in row:
         row["dice_per_kj"] = _ratio(row["dice"], row["total_kj"])
     return row
@@ -79,6 +81,13 @@ def total_joules(energy: Energy) -> Cell:
         if value is None:
             return None, reason
     return sum(value for value, _ in parts if value is not None), None
+
+
+def _observed(value: float | None) -> Cell:
+    """Return what a test observed; what is no number is unknown, and costs no other figure."""
+    if value is None:
+        return None, "not observed"
+    return (value, None) if math.isfinite(value) else (None, f"{value} was observed")
 
 
 def _part(energy: Energy, domain: str) -> Cell:
@@ -143,7 +152,7 @@ def _epochs(repeat: Repeat) -> list[Mark]:
 def _kj_to_dice(repeat: Repeat, target: float) -> Cell:
     window = repeat.window
     for mark in window.marks:
-        if mark.facts.get("val_dice", 0.0) >= target:
+        if (mark.facts.get("val_dice") or 0.0) >= target:
             return _kilojoules(total_joules(window.between(window.first, mark.reading)))
     return None, f"validation Dice never reached {target}"
 

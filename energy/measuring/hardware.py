@@ -2,42 +2,47 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import psutil
 
 from energy.measuring import machine
 from energy.meters import Meter, context, read
+from energy.meters.cpu_model.processor import Processor, read_processor
 from energy.meters.nvml.visible import NOT_SUPPORTED, load
+from energy.reading import DomainEnergy
 
 MIB = 2**20
 MILLIWATTS = 1000.0
-# Words of a processor's marketing name that tell nothing about it.
-NOISE = re.compile(
-    r"\((r|tm)\)|@.*|\b(amd|intel|apple|nvidia|cpu|gpu|processor|\d+-core|with .*)\b", re.IGNORECASE
-)
 
 
-def describe_hardware(gpus: Sequence[Mapping[str, Any]] = (), sources: Sequence[str] = ()) -> dict[str, Any]:
+def describe_hardware(
+    gpus: Sequence[Mapping[str, Any]] = (),
+    headline: Sequence[DomainEnergy] = (),
+    processor: Processor | None = None,
+) -> dict[str, Any]:
     """Describe what a figure in joules depends on: boards with their power limit, CPU, memory, meters.
 
     Args:
         gpus: one mapping per GPU that is measured: name, memory_mib, power_limit_watts, mig.
-        sources: the sources that make up the headline figure, for example `("nvml_counter", "rapl")`.
+        headline: what makes up a total here.
+        processor: default: this machine's.
     """
+    cpu = processor or find_processor()
     return {
         "gpus": [dict(gpu) for gpu in gpus],
-        "cpu": cpu_name(),
+        "cpu": cpu.name,
+        "processor": cpu.as_key(),
+        "instructions": list(cpu.instructions),
         "cores": machine.physical_cores(),
         # Rounded: the kernel takes a little more or less of the same memory from boot to boot.
         "ram_gib": round(psutil.virtual_memory().total / 2**30),
-        "meters": sorted(set(sources)),
+        "meters": sorted({part.source for part in headline}),
+        "boundary": next((part.boundary for part in headline), None),
+        **_law(headline),
     }
 
 
@@ -52,18 +57,29 @@ def read_hardware(meters: Sequence[Meter]) -> dict[str, Any]:
     others = sorted(part.device for part in metered if part not in by_nvml)
     state = context(meters)
     named = [{"name": state.get(device, {}).get("name", device)} for device in others]
-    return describe_hardware([*read_boards(uuids), *named], [part.source for part in headline])
+    return describe_hardware([*read_boards(uuids), *named], headline)
 
 
-def name_hardware(hardware: Mapping[str, Any]) -> str:
-    """Name a hardware description: `h200-700w-3f2a`, `epyc-7763-2c-cpu-91bc`.
+def find_processor() -> Processor:
+    """Return this machine's processor; elsewhere than on Linux no more of it than its name is known."""
+    try:
+        found = read_processor()
+    except OSError:
+        found = Processor("", 1, 1, virtual=False)
+    return found if found.name else replace(found, name=platform.processor() or platform.machine())
 
-    >>> cpu = "AMD EPYC 7763 64-Core Processor"
-    >>> name_hardware({"gpus": [], "cpu": cpu, "cores": 2, "meters": ["rapl"]})[:-4]
-    'epyc-7763-2c-cpu-'
-    """
-    text = json.dumps(hardware, sort_keys=True)
-    return f"{_readable(hardware)}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
+
+def _law(headline: Sequence[DomainEnergy]) -> dict[str, Any]:
+    """Return what a modelled CPU is taken to draw: by another law the same work has other joules."""
+    laws = [part.model["law"] for part in headline if part.model is not None and "law" in part.model]
+    if not laws:
+        return {}
+    idle, per = laws[0]["idle_watts_per_thread"], laws[0]["joules_per"]
+    figures = {
+        "idle_watts_per_thread": idle[1],
+        **{f"joules_per_{name}": each[1] for name, each in per.items()},
+    }
+    return {"cpu_law": {name: float(f"{value:.3g}") for name, value in figures.items()}}
 
 
 def read_boards(uuids: Sequence[str], library: Any = None) -> list[dict[str, Any]]:
@@ -80,18 +96,6 @@ def read_boards(uuids: Sequence[str], library: Any = None) -> list[dict[str, Any
         return [_board(nvml, nvml.nvmlDeviceGetHandleByUUID(uuid)) for uuid in uuids]
     finally:
         nvml.nvmlShutdown()
-
-
-def cpu_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """Return the processor's name as the system gives it."""
-    try:
-        lines = cpuinfo.read_text().splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _board(nvml: Any, handle: Any) -> dict[str, Any]:
@@ -115,22 +119,3 @@ def _ask(nvml: Any, question: Any, handle: Any) -> Any:
         if problem.value != NOT_SUPPORTED:
             raise
         return None
-
-
-def _readable(hardware: Mapping[str, Any]) -> str:
-    if not hardware["gpus"]:
-        return f"{_slug(hardware['cpu'])}-{hardware['cores']}c-cpu"
-    first, count = hardware["gpus"][0], len(hardware["gpus"])
-    limit = first.get("power_limit_watts")
-    parts = [
-        f"{count}x" if count > 1 else "",
-        _slug(first["name"]),
-        f"{round(limit)}w" if limit else "",
-        "mig" if first.get("mig") else "",
-    ]
-    return "-".join(part for part in parts if part)
-
-
-def _slug(text: str) -> str:
-    words = re.findall(r"[a-z0-9]+", NOISE.sub(" ", text).lower())
-    return "-".join(words[:3]) or "unknown"

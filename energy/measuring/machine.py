@@ -6,6 +6,7 @@ misses a daemon, and a child that nobody waits for. A control group that holds n
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ import psutil
 
 from energy.meters import Meter
 from energy.meters.cpu_model import CpuModel
+from energy.meters.cpu_model.cpus import quota_cpus
 from energy.meters.cpu_model.seconds import count_family
 
 # Other programs' share of the cores this process may use, above which a run counts as oversubscribed.
@@ -100,7 +102,7 @@ def physical_cores(topology: Path = Path("/sys/devices/system/cpu")) -> int:
     """Count the physical cores this process may use; a container's quota limits them."""
     cpus = allowed_cpus()
     cores = {_core(topology / f"cpu{cpu}" / "topology", cpu) for cpu in cpus}
-    return max(1, min(len(cores), _quota_cpus()))
+    return max(1, math.floor(min(len(cores), quota_cpus())))
 
 
 def _core(folder: Path, cpu: int) -> tuple[str, str]:
@@ -111,15 +113,6 @@ def _core(folder: Path, cpu: int) -> tuple[str, str]:
         )
     except OSError:
         return ("unknown", str(cpu))
-
-
-def _quota_cpus(cpu_max: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """Return how many CPUs the container's quota amounts to, rounded down; no quota: all of them."""
-    try:
-        quota, period = cpu_max.read_text().split()
-    except (OSError, ValueError):
-        return os.cpu_count() or 1
-    return (os.cpu_count() or 1) if quota == "max" else max(1, int(quota) // int(period))
 
 
 def _boot_seconds() -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import fmean
@@ -13,10 +14,11 @@ from energy.measuring.case import Case, Repeat
 from energy.measuring.window import Window
 from energy.reading import DomainEnergy, Energy
 from energy.records import metrics
+from energy.records.provenance import find_boundary
 from energy.records.repeats import NOT_ALWAYS
 from energy.records.validity import make_validity
 
-Key = tuple[str, str, str]
+Key = tuple[str, str, str, str]
 
 SCHEMA = 1
 MESSAGE_LENGTH = 2000
@@ -31,6 +33,7 @@ def build(case: Case, idle_watts: float | None = None, grid_g_per_kwh: float | N
         grid_g_per_kwh: grams of CO2 per kWh of the grid that fed the machine, for `co2_g`; None: not told.
     """
     described = case.description
+    domains = _domains([repeat.window.energy for repeat in case.repeats])
     return {
         "schema": SCHEMA,
         "case": case.name,
@@ -45,8 +48,9 @@ def build(case: Case, idle_watts: float | None = None, grid_g_per_kwh: float | N
         "keys": described.get("keys", {}),
         "metrics": _metrics(case, idle_watts, grid_g_per_kwh),
         "epochs": [_epochs(repeat) for repeat in case.repeats],
-        "setup": [repeat.facts for repeat in case.repeats],
-        "domains": _domains([repeat.window.energy for repeat in case.repeats]),
+        "setup": [_known(repeat.facts) for repeat in case.repeats],
+        "boundary": find_boundary(domains),
+        "domains": domains,
         "faults": [_faults(repeat.window) for repeat in case.repeats],
         "reference": described.get("reference"),
         "recipe": described.get("recipe", {}),
@@ -87,6 +91,15 @@ def _metrics(case: Case, idle_watts: float | None, grid_g_per_kwh: float | None)
     return summary
 
 
+def _known(facts: Any) -> Any:
+    """Return JSON-able facts, null in the place of what is no finite number: it must not cost the record."""
+    if isinstance(facts, float):
+        return facts if math.isfinite(facts) else None
+    if isinstance(facts, dict):
+        return {name: _known(value) for name, value in facts.items()}
+    return [_known(value) for value in facts] if isinstance(facts, list | tuple) else facts
+
+
 def _epochs(repeat: Repeat) -> list[dict[str, Any]]:
     """List the epochs of one repeat with the joules and seconds of each."""
     window, rows, since = repeat.window, [], repeat.window.first
@@ -94,7 +107,7 @@ def _epochs(repeat: Repeat) -> list[dict[str, Any]]:
         spent, since = window.between(since, mark.reading), mark.reading
         if mark.kind == "epoch":
             figure = {"joules": figures.total_joules(spent)[0], "band": figures.total_band(spent)}
-            rows.append({**figure, "seconds": spent.seconds, **mark.facts})
+            rows.append({**figure, "seconds": spent.seconds, **_known(mark.facts)})
     return rows
 
 
@@ -115,7 +128,7 @@ def _domain(key: Key, energies: Sequence[Energy], witness: bool) -> dict[str, An
     """Return one source's figures: joules by repeat, the band as its mean over the repeats."""
     parts = [_part(energy, key) for energy in energies]
     known = [part for part in parts if part is not None]
-    domain, device, source = key
+    domain, device, source, boundary = key
     joules = [None if part is None else part.joules for part in parts]
     reason = next((part.reason for part in known if part.reason), None)
     return {
@@ -123,6 +136,7 @@ def _domain(key: Key, energies: Sequence[Energy], witness: bool) -> dict[str, An
         "device": device,
         "source": source,
         "kind": known[0].kind,
+        "boundary": boundary,
         "witness": witness,
         "joules": joules,
         "coverage": min(part.coverage for part in known),
@@ -146,7 +160,7 @@ def _part(energy: Energy, key: Key) -> DomainEnergy | None:
 
 
 def _key(part: DomainEnergy) -> Key:
-    return part.domain, part.device, part.source
+    return part.domain, part.device, part.source, part.boundary
 
 
 def _faults(window: Window) -> list[dict[str, Any]]:

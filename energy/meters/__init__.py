@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, cast
@@ -36,6 +36,9 @@ __all__ = [
 ]
 
 SETTLING_SECONDS = 0.05  # between two looks at a log that has not arrived
+CPU_MODEL = "cpu_model"
+# By meter, what `open` is told beside the GPUs.
+Told = Mapping[str, Mapping[str, Any]]
 
 
 class Meters(list[Meter]):
@@ -87,7 +90,13 @@ class Meters(list[Meter]):
 
 
 def open_meters(
-    names: str | Sequence[str] = "auto", gpus: Sequence[str] | None = None, outside: str | None = None
+    names: str | Sequence[str] = "auto",
+    gpus: Sequence[str] | None = None,
+    outside: str | None = None,
+    *,
+    cpu_watts: tuple[float, float] | None = None,
+    fitted: Sequence[Mapping[str, Any]] = (),
+    tells: Collection[str] = (),
 ) -> Meters:
     """Open the meters named, start the thread that polls them, and return them.
 
@@ -95,12 +104,20 @@ def open_meters(
         names: "auto" for all that work here, or names: "nvml,rapl" or ["nvml", "rapl"].
         gpus: UUIDs of the GPUs to measure; () for none, None for those that CUDA_VISIBLE_DEVICES allows.
         outside: the log of a meter of the whole machine, a path or "!command" (see `meters/outside.py`).
+        cpu_watts: what all processors of this machine draw, idle and at full load, for the model of the CPU.
+        fitted: laws of CPUs that `calibrate --fit` has left, for the same.
+        tells: the signals of such laws that the measured code will tell.
 
     Raises:
         MeterUnavailable: a meter that was asked for by name does not work, or none does.
-        ValueError: there is no meter of that name.
+        ValueError: there is no meter of that name, or `cpu_watts` are given to none.
     """
-    opened = _open_all(gpus) if names == "auto" else _open_named(_split(names), gpus)
+    known = {"watts": cpu_watts, "fitted": fitted, "tells": tells}
+    told = {CPU_MODEL: {name: value for name, value in known.items() if value}}
+    opened = _open_all(gpus, told) if names == "auto" else _open_named(_split(names), gpus, told)
+    if cpu_watts is not None and CPU_MODEL not in {meter.name for meter in opened}:
+        close(opened)
+        raise ValueError(f"--energy-cpu-watts is for the meter {CPU_MODEL}, which is not among those opened")
     if outside is not None:
         opened.append(_open_outside(outside, opened))
     if not opened:
@@ -232,12 +249,12 @@ def _open_outside(source: str, opened: Sequence[Meter]) -> Meter:
         raise
 
 
-def _open_all(gpus: Sequence[str] | None) -> list[Meter]:
+def _open_all(gpus: Sequence[str] | None, told: Told) -> list[Meter]:
     opened: list[Meter] = []
     problems: dict[str, MeterUnavailable] = {}
     for name in meter_names():
         try:
-            opened.append(meter_file(name).open(gpus))
+            opened.append(meter_file(name).open(gpus, **told.get(name, {})))
         except MeterUnavailable as problem:
             if "gpu" in meter_file(name).DOMAINS:
                 problems[name] = problem
@@ -258,14 +275,13 @@ def _measures_gpus(meters: Iterable[Meter]) -> bool:
     return any(count.domain == "gpu" for meter in meters for count in meter.counts())
 
 
-def _open_named(wanted: Sequence[str], gpus: Sequence[str] | None) -> list[Meter]:
-    files = [
-        meter_file(name) for name in sorted(set(wanted))
-    ]  # a misspelt name fails before anything is opened
+def _open_named(wanted: Sequence[str], gpus: Sequence[str] | None, told: Told) -> list[Meter]:
+    # A misspelt name fails before anything is opened.
+    files = {name: meter_file(name) for name in sorted(set(wanted))}
     opened: list[Meter] = []
     try:
-        for file in files:
-            opened.append(file.open(gpus))
+        for name, file in files.items():
+            opened.append(file.open(gpus, **told.get(name, {})))
     except BaseException:
         close(opened)
         raise

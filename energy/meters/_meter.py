@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -146,6 +146,19 @@ class Late(Protocol):
 
     def counts_at(self, seconds: float) -> tuple[Count, ...] | None:
         """Return the counts as of an earlier instant (monotonic clock); None if they are not known yet."""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A meter that wants to know what the measured code does.
+
+    wants: the names of what it asks for, such as "macs_fp32"; empty where it can do without.
+    """
+
+    wants: Collection[str]
+
+    def tell(self, amounts: Mapping[str, float]) -> None:
+        """Add so much of what was done since it was last told."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from energy._registry import list_entries, load_entry
 from energy.meters._meter import Diagnosis, Meter
@@ -14,8 +14,8 @@ class MeterFile(Protocol):
 
     DOMAINS: tuple[str, ...]
 
-    def open(self, gpus: Sequence[str] | None = None) -> Meter:
-        """Return the meter, or raise MeterUnavailable."""
+    def open(self, gpus: Sequence[str] | None = None, **told: Any) -> Meter:
+        """Return the meter, or raise MeterUnavailable; `told` is what this one may be told."""
 
     def diagnose(self, gpus: Sequence[str] | None = None) -> Diagnosis:
         """Say whether `open` would work, and what to do if it would not."""
@@ -24,7 +24,7 @@ class MeterFile(Protocol):
 class OutsideFile(MeterFile, Protocol):
     """A meter that must be told where it is."""
 
-    def open(self, gpus: Sequence[str] | None = None, *, source: str | None = None) -> Meter:
+    def open(self, gpus: Sequence[str] | None = None, *, source: str | None = None, **told: Any) -> Meter:
         """Return the meter of this source, or raise MeterUnavailable."""
 
 

@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from energy.records.keys import update_key
+from energy.records.provenance import MACHINE, PROCESS, find_boundary
 from energy.records.validity import make_validity
 
 Record = dict[str, Any]
+
+# All that counted one process tree before the boundary was named.
+OF_THE_PROCESS = ("cpu_seconds_model",)
 
 
 def update_run(run: Mapping[str, Any]) -> None:
@@ -23,6 +27,12 @@ def update_record(record: Record) -> None:
     """Make one record, not validated yet, what this version would have written."""
     update_key(record)
     _split_flags(record)
+    _name_boundaries(record)
+
+
+def name_boundary(source: str) -> str:
+    """Return what a source counted before it said so itself."""
+    return PROCESS if source in OF_THE_PROCESS else MACHINE
 
 
 def _find_record(benchmark: Any) -> Record | None:
@@ -49,3 +59,17 @@ def _split_flags(record: Record) -> None:
         return
     # Without a flag nobody knows what had spoken against it.
     record["validity"] = make_validity(flags) if flags else {"ok": was_ok, "invalid": [], "notes": []}
+
+
+def _name_boundaries(record: Record) -> None:
+    """Say what each domain is of, and the total. Figures stay: one that mixes both is called so."""
+    domains = record.get("domains")
+    if not isinstance(domains, list) or not all(_has_source(domain) for domain in domains):
+        return
+    for domain in domains:
+        domain.setdefault("boundary", name_boundary(domain["source"]))
+    record.setdefault("boundary", find_boundary(domains))
+
+
+def _has_source(domain: Any) -> bool:
+    return isinstance(domain, dict) and isinstance(domain.get("source"), str) and "witness" in domain

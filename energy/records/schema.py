@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from energy.records.metrics import METRICS
+from energy.records.provenance import find_boundary
 
 SCHEMA = 1
 REMEDY = "write JSON types, and null with a reason for NaN"
@@ -180,6 +181,8 @@ def _record_problems(record: Mapping[str, Any]) -> Iterator[str]:
         if metric and (summary["unit"], summary["better"]) != (metric.unit, metric.better):
             given = f"unit {summary['unit']}, better {summary['better']}"
             yield f"metrics, {name}: {given}, expected unit {metric.unit}, better {metric.better}"
+    if (boundary := find_boundary(record["domains"])) != record["boundary"]:
+        yield f"boundary: {record['boundary']}, but its domains are of: {boundary}"
     if record["status"] == "ok" and None in record["metrics"]["seconds"]["values"]:
         yield "metrics, seconds: unknown; a clock always has an answer"
 

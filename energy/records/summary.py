@@ -31,6 +31,7 @@ class CaseSummary:
         keys: hardware, software, data, case; empty in a plain file.
         values: by metric, one per repeat; None where unknown. A case that failed has none.
         kind: measured, modelled, mixed; None if nothing was metered.
+        boundary: what the total is of, process, machine or, of before, both; None if nothing was metered.
         sources: the sources of the domains in the total.
         invalid: flags that make its figures unusable.
         notes: flags that its bands hold already.
@@ -46,6 +47,7 @@ class CaseSummary:
     keys: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Values] = field(default_factory=dict)
     kind: str | None = None
+    boundary: str | None = None
     sources: tuple[str, ...] = ()
     invalid: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -95,6 +97,7 @@ def summarise_record(record: Mapping[str, Any]) -> CaseSummary:
         keys=dict(record["keys"]),
         values={name: tuple(figure["values"]) for name, figure in record["metrics"].items()},
         kind=None if made_of is None else made_of.kind,
+        boundary=record["boundary"],
         sources=() if made_of is None else tuple(source for source, _ in made_of.sources),
         invalid=tuple(list_objections(record)),
         notes=tuple(record["validity"]["notes"]),

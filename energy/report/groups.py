@@ -78,6 +78,7 @@ class Group:
         fingerprint: of machine and meters.
         machine: label for people, with the enforced power limit of a GPU.
         kind: how the joules were got: measured, modelled or mixed; None if no case has any.
+        boundary: what they are of: process, machine or, of before, process+machine; None likewise.
         sources: the meters behind them, each with its kind where they differ.
         task: training, inference, ...
         budget: what all cases were allowed, without the seeds.
@@ -89,12 +90,20 @@ class Group:
     fingerprint: str
     machine: str
     kind: str | None
+    boundary: str | None
     sources: tuple[str, ...]
     task: str
     budget: Mapping[str, Any]
     data: str
     entries: tuple[Entry, ...]
     idle: Mapping[str, Any] | None
+
+    @property
+    def told(self) -> str:
+        """How the joules were got and of what, in words: "modelled from CPU time, process"."""
+        if self.kind is None or self.boundary is None:
+            return "not metered"
+        return f"{provenance.describe_kind(self.kind, self.sources)}, {self.boundary}"
 
     @property
     def setting(self) -> str:
@@ -154,17 +163,20 @@ def _budget(record: Record) -> dict[str, Any]:
 
 
 def _groups(entries: Sequence[Entry]) -> Iterator[Group]:
-    """Part a family by how its joules were got; a case that was not metered goes with the most of them."""
+    """Part a family by how its joules were got, and of what.
+
+    A case that was not metered goes with the most of them.
+    """
     made_of = [provenance.find_provenance(entry.record) for entry in entries]
-    kinds = [None if source is None else source.kind for source in made_of]
+    kinds = [None if source is None else (source.kind, source.boundary) for source in made_of]
     known = [kind for kind in kinds if kind is not None]
     most = max(dict.fromkeys(known), key=known.count, default=None)
     for kind in dict.fromkeys(kind or most for kind in kinds):
         chosen = [entry for entry, own in zip(entries, kinds, strict=True) if (own or most) == kind]
-        yield _group(chosen, kind)
+        yield _group(chosen, *(kind or (None, None)))
 
 
-def _group(entries: Sequence[Entry], kind: str | None) -> Group:
+def _group(entries: Sequence[Entry], kind: str | None, boundary: str | None) -> Group:
     newest = max(entries, key=lambda entry: entry.datetime)
     block = newest.run.data["energy"]
     made_of = (provenance.find_provenance(entry.record) for entry in entries)
@@ -173,6 +185,7 @@ def _group(entries: Sequence[Entry], kind: str | None) -> Group:
         fingerprint=clipped(block["fingerprint"]),
         machine=clipped(machine(block)),
         kind=kind,
+        boundary=boundary,
         sources=tuple(name if own == kind else f"{name} ({own})" for name, own in sorted(sources)),
         task=newest.record["task"],
         budget=newest.budget,

@@ -14,7 +14,7 @@ from typing import Any
 
 from energy.analysis.history.series import Series
 from energy.records.metrics import METRICS
-from energy.records.validity import list_objections
+from energy.records.validity import describe_collapse, list_objections
 from energy.report import words
 from energy.report.groups import Entry, Group
 
@@ -71,6 +71,7 @@ class Point:
         technique: technique or a+b; empty where a case has none.
         status: ok, diverged, oom, error, interrupted.
         against: what speaks against the record, in words; empty where nothing does.
+        collapse: how many of its repeats learnt nothing, in words; empty where all did.
         figures: the metrics that are known, by name. A failed case has none.
         told_epochs: of each repeat, as the record has them.
         parts: what the total is made of; empty where a part is unknown.
@@ -83,6 +84,7 @@ class Point:
     technique: str
     status: str = "ok"
     against: str = ""
+    collapse: str = ""
     figures: Mapping[str, Figure] = field(default_factory=dict)
     told_epochs: Sequence[Sequence[Mapping[str, Any]]] = ()
     parts: tuple[Part, ...] = ()
@@ -116,6 +118,7 @@ class Panel:
         fingerprint: of machine and meters.
         machine: label with the enforced power limit; unlike that of any other fingerprint.
         kind: how the joules were got: measured, modelled, mixed; None if no case has any.
+        boundary: what they are of: process, machine or, of before, process+machine; None likewise.
         sources: the meters behind them.
         task: training, inference, ...
         setting: budget and data in words.
@@ -131,11 +134,13 @@ class Panel:
     setting: str
     points: tuple[Point, ...]
     idle_watts: float | None = None
+    boundary: str | None = None
 
     @property
     def heading(self) -> str:
-        """Machine, and whether its joules are measured or modelled."""
-        return f"{self.machine}: {self.kind or 'not metered'}"
+        """Machine, whether its joules are measured or modelled, and of what they are."""
+        told = ", ".join(word for word in (self.kind, self.boundary) if word)
+        return f"{self.machine}: {told or 'not metered'}"
 
 
 @dataclass(frozen=True)
@@ -176,6 +181,7 @@ def _panel(group: Group, machine: str) -> Panel:
         fingerprint=group.fingerprint,
         machine=machine,
         kind=group.kind,
+        boundary=group.boundary,
         sources=tuple(map(label, group.sources)),
         task=label(group.task),
         setting=label(group.setting, 200),
@@ -194,6 +200,7 @@ def _point(entry: Entry) -> Point:
         technique=label(record["technique"] or ""),
         status=record["status"],
         against=label(", ".join(list_objections(record)), 200),
+        collapse=label(describe_collapse(whole)),
         figures=dict(_figures(record["metrics"])) if record["status"] == "ok" else {},
         told_epochs=whole.get("epochs") or (),
         parts=tuple(_parts(whole["domains"])) if record["status"] == "ok" else (),

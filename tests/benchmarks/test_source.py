@@ -104,8 +104,8 @@ def test_what_changes_no_result_changes_no_digest(tree, before, edit):
     [
         (change("zoo/training/losses.py", "gamma=2.0", "gamma=3.0"), set(RECIPES)),
         (change("fixtures/preprocess.py", "VERSION = ", "VERSION = 1 + "), set(RECIPES)),
-        (change("fixtures/_split.py", "return", "return 1 *"), set(RECIPES)),
-        (change("fixtures/_arrays.py", '"<f4"', '"<f2"'), set(RECIPES)),
+        (change("fixtures/split.py", "return", "return 1 *"), set(RECIPES)),
+        (change("fixtures/cache/arrays.py", '"<f4"', '"<f2"'), set(RECIPES)),
         (change("zoo/techniques/cache.py", 'loading="cache"', 'loading="device"'), {"enet novograd+cache"}),
         (
             change("zoo/techniques/workers.py", '"workers_4": {"workers": 4}', '"workers_4": {"workers": 5}'),

@@ -146,8 +146,14 @@ def test_a_case_that_failed_or_has_other_keys_is_left_out_of_the_pool_with_a_not
 
     assert len(pooled.run.cases[0].values["total_kj"]) == 3
     assert len(pooled.run.cases[1].values["total_kj"]) == 3
-    assert "unet-baseline: 1 of 2 runs left out (failed, invalid, or other keys)" in pooled.notes
-    assert "unet-bf16: 1 of 2 runs left out (failed, invalid, or other keys)" in pooled.notes
+    assert (
+        "unet-baseline: 1 of 2 runs left out (failed, invalid, or of other keys, kind or boundary)"
+        in pooled.notes
+    )
+    assert (
+        "unet-bf16: 1 of 2 runs left out (failed, invalid, or of other keys, kind or boundary)"
+        in pooled.notes
+    )
 
 
 def test_a_flagged_case_is_left_out_of_the_pool(store):

@@ -101,7 +101,7 @@ def test_any_name_comes_back_from_csv(name):
     assert bare == printable(name)
     assert guarded[0] not in "=+-@\t\r\uff1d\uff0b\uff0d\uff20"
     assert len({len(row) for row in rows}) == 1
-    assert {len(row) for row in csv.reader(io.StringIO(text("csv", run([named(name)]))))} == {21}
+    assert {len(row) for row in csv.reader(io.StringIO(text("csv", run([named(name)]))))} == {22}
 
 
 def test_numbers_below_zero_are_no_formulas():
@@ -180,7 +180,8 @@ def test_failed_cases_are_rows_with_their_seconds_and_no_energy():
 def test_modelled_energy_says_so_in_emissions_csv():
     row = frame("emissions_csv", run([by_model("enet-baseline", [3.0])])).iloc[0]
 
-    assert (row.energy_kind, row.energy_sources) == ("modelled", "modelled: codecarbon_cpu_load_model")
+    assert (row.energy_kind, row.energy_boundary, row.tracking_mode) == ("modelled", "machine", "machine")
+    assert row.energy_sources == "modelled from CPU time: codecarbon_cpu_load_model, of the machine"
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -98,7 +98,7 @@ def test_modelled_energy_says_so():
     found = properties(junit(mixed_run())["enet-baseline"])
 
     assert found["total_kj.kind"] == "modelled"
-    assert found["energy_sources"] == "modelled: codecarbon_cpu_load_model"
+    assert found["energy_sources"] == "modelled from CPU time: codecarbon_cpu_load_model, of the machine"
 
 
 def test_a_regression_is_a_failure_that_says_how_much():

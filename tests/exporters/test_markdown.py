@@ -58,7 +58,7 @@ def test_measured_or_modelled_is_in_the_head_and_survives_every_cut():
         compared(modelled, modelled, max_bytes=700),
         text("markdown", run(modelled), max_bytes=400),
     ):
-        assert "energy modelled: codecarbon_cpu_load_model" in source
+        assert "energy modelled from CPU time: codecarbon_cpu_load_model, of the machine" in source
         assert "<details>" not in source
 
 

@@ -43,7 +43,7 @@ def test_modelled_energy_says_so_with_its_band():
     # 12 kJ between a quarter and twice: 0.25 g and 2 g.
     found = emissions(run([by_model("unet-baseline", [12.0])]), grid_g_per_kwh=300.0)
 
-    assert "modelled: codecarbon_cpu_load_model" in found["source"]
+    assert "modelled from CPU time: codecarbon_cpu_load_model, of the machine" in found["source"]
     assert "the truth lies within 0.250 and 2.00 g" in found["source"]
 
 

@@ -100,7 +100,7 @@ def test_value_range_and_extra_are_those_of_the_repeats():
     assert entry["extra"].splitlines() == [
         "n = 3: 95 % interval of the mean",
         "seeds 0, 1, 2",
-        "measured: rapl",
+        "measured: rapl, of the machine",
         "commit 01234567",
     ]
 

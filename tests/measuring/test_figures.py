@@ -7,11 +7,11 @@ import pytest
 from energy.measuring import machine, record
 from energy.measuring.case import Case, Repeat
 from energy.measuring.figures import measured
-from energy.measuring.hardware import name_hardware
 from energy.measuring.machine import State
 from energy.measuring.window import Mark, Window
 from energy.reading import Count, Fault, Reading
 from energy.records import provenance
+from energy.records.fingerprint import name_hardware
 
 SETUP_SECONDS, EPOCH_SECONDS = 10.0, 20.0
 CPU_WATTS, RAM_WATTS, SETUP_CPU_WATTS = 30.0, 5.0, 50.0
@@ -283,7 +283,7 @@ def test_load_of_other_programs_is_flagged_and_our_own_is_not():
 
 def test_hyper_threads_of_one_core_count_once(tmp_path, monkeypatch):
     monkeypatch.setattr(machine, "allowed_cpus", lambda: (0, 1, 2, 3))
-    monkeypatch.setattr(machine, "_quota_cpus", lambda: 64)
+    monkeypatch.setattr(machine, "quota_cpus", lambda: 64)
     for cpu, core in enumerate([0, 1, 0, 1]):
         folder = tmp_path / f"cpu{cpu}" / "topology"
         folder.mkdir(parents=True)
@@ -293,10 +293,12 @@ def test_hyper_threads_of_one_core_count_once(tmp_path, monkeypatch):
     assert machine.physical_cores(tmp_path) == 2
 
 
-def test_a_container_quota_limits_the_cores(tmp_path):
-    (tmp_path / "cpu.max").write_text("150000 100000\n")
+@pytest.mark.parametrize(("quota", "cores"), [(1.5, 1), (0.2, 1), (2.9, 2), (float("inf"), 4)])
+def test_a_quota_limits_the_cores(tmp_path, monkeypatch, quota, cores):
+    monkeypatch.setattr(machine, "allowed_cpus", lambda: (0, 1, 2, 3))
+    monkeypatch.setattr(machine, "quota_cpus", lambda: quota)
 
-    assert machine._quota_cpus(tmp_path / "cpu.max") == 1
+    assert machine.physical_cores(tmp_path) == cores
 
 
 @pytest.mark.parametrize(

@@ -149,9 +149,10 @@ def test_workers_emit_no_record_and_their_cpu_time_is_counted_once(tmp_path, met
     project.run()
 
     record = project.records()["test_workers"]
-    (domain,) = [domain for domain in record["domains"] if domain["source"] == "cpu_seconds_model"]
+    (domain,) = [domain for domain in record["domains"] if domain["boundary"] == "process"]
     model, seconds = domain["model"], record["metrics"]["seconds"]["mean"]
-    cpu_seconds = (domain["joules"][0] - model["idle_watts"] * seconds) / model["busy_watts"]
+    per_cpu_second = model["law"]["joules_per"]["cpu_seconds"][1]
+    cpu_seconds = (domain["joules"][0] - model["idle_watts"] * seconds) / per_cpu_second
     used = float((tmp_path / "used.json").read_text())
     assert used - 0.1 <= cpu_seconds <= used + 0.5  # a worker also ends, after it has said what it used
     assert project.journal() == ["start", "test_workers", "end"]

@@ -179,7 +179,7 @@ def test_a_plain_function_of_a_foreign_project_gets_a_record_and_a_row(project):
 
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
-        ["*= energy =*", "case*total kJ  seconds", "test_sorting *", "modelled: codecarbon*"]
+        ["*= energy =*", "case*total kJ  seconds", "test_sorting *", "modelled from CPU time: codecarbon*"]
     )
     result.stdout.fnmatch_lines(["written: *0001_mine.json"])
     result.stdout.no_fnmatch_line("*test_unmeasured *")

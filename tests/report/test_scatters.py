@@ -149,7 +149,7 @@ def test_measured_modelled_and_mixed_stand_in_frames_and_marks_of_their_own(thre
 
     assert kinds == [{"measured"}, {"mixed"}, {"modelled"}]
     assert [one["title"]["text"].rpartition(": ")[2] for one in chart.spec["concat"]] == [
-        "measured", "mixed", "modelled",
+        "measured, machine", "mixed, machine", "modelled, machine",
     ]  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def test_machines_share_their_axes_and_name_their_power_limits(three):
     ]
 
     assert all(domain == domains[0] for domain in domains)
-    assert chart.spec["concat"][0]["title"]["text"] == "NVIDIA H200 at 700 W: measured"
+    assert chart.spec["concat"][0]["title"]["text"] == "NVIDIA H200 at 700 W: measured, machine"
 
 
 def test_two_machines_of_one_name_are_told_apart_by_their_fingerprints():

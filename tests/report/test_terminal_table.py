@@ -38,9 +38,10 @@ unet-baseline                      0.850       6.1      12.3            0    0.0
 attention_squeeze_unet-novograd    0.800       1.2       2.3         5.88    – [1]     20.3  modelled  invalid [2]
 unet-bf16                        oom [3]         –         –            –        –        –  –         –
 
-measured: rapl; the truth of a total lies within -5 % … +5 % (unet-baseline: 12.3 kJ in [11.7, 12.9] kJ)
-modelled: codecarbon_cpu_load_model; the truth of a total lies within ÷4 … ×2 (attention_squeeze_unet-novograd: 2.3 kJ
-    in [0.59, 4.7] kJ)
+measured: rapl, of the machine; the truth of a total lies within -5 % … +5 % (unet-baseline: 12.3 kJ in [11.7, 12.9] kJ)
+modelled from CPU time: codecarbon_cpu_load_model, of the machine; the truth of a total lies within ÷4 … ×2
+    (attention_squeeze_unet-novograd: 2.3 kJ in [0.59, 4.7] kJ)
+boundary machine: what the box drew meanwhile, whoever caused it
 idle power: cpu 11.0 W, ram unknown, total unknown, over 30.0 s before the first case; not subtracted
 n = 1: no interval
 Dice lost %: relative to unet-baseline (this run)
@@ -201,7 +202,10 @@ def test_the_band_in_the_caption_is_the_widest_of_its_cases():
 
     text = table.format_table([record(domains=[near]), record("unet-short", domains=[far])])
 
-    assert "measured: rapl; the truth of a total lies within ÷2 … ×2 (unet-baseline: 8.0 kJ" in text
+    assert (
+        "measured: rapl, of the machine; the truth of a total lies within ÷2 … ×2 (unet-baseline: 8.0 kJ"
+        in text
+    )
 
 
 def test_a_failed_case_shows_its_status_in_every_choice_of_columns():
@@ -236,8 +240,13 @@ def test_no_column_at_all_is_refused(parse):
 def test_the_detail_of_a_case_has_every_joule_with_its_provenance():
     text = format_record(novograd(domains=[modelled([2345.6]), domain([2000.0], witness=True)]))
 
-    assert "cpu: 2346 J in [586.4, 4691] J, modelled by codecarbon_cpu_load_model, coverage 100 %" in text
-    assert "cpu package-0: 2000 J in [1900, 2100] J, measured by rapl, coverage 100 %, witness" in text
+    assert (
+        "cpu (machine): 2346 J in [586.4, 4691] J, modelled by codecarbon_cpu_load_model, coverage 100 %"
+        in text
+    )
+    assert (
+        "cpu package-0 (machine): 2000 J in [1900, 2100] J, measured by rapl, coverage 100 %, witness" in text
+    )
     assert "validity invalid: oversubscribed, throttled" in text
     assert "dice_per_kj              – 1/kJ  (the meter was lost)" in text
     assert "seed 0 epoch   2: 6100 J, 50.5 s, loss 0.4, val_dice 0.8" in text

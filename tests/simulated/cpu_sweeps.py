@@ -19,6 +19,7 @@ START = {"line": [0.15, 0.5], "power": [0.15, 0.5, 0.7], "saturating": [0.15, 0.
 @dataclass(frozen=True)
 class Point:
     machine: str
+    mode: str
     tdp_watts: float
     threads: int
     load: float
@@ -26,8 +27,12 @@ class Point:
     seconds: float
 
     @property
+    def watts(self):
+        return self.joules / self.seconds
+
+    @property
     def share(self):
-        return self.joules / self.seconds / self.tdp_watts
+        return self.watts / self.tdp_watts
 
 
 def points():
@@ -35,6 +40,7 @@ def points():
     return [
         Point(
             row["machine"],
+            row["mode"],
             float(row["tdp_watts"]),
             int(row["threads"]),
             float(row["load_pct"]) / 100,
@@ -69,6 +75,17 @@ def leave_one_out(form):
         p = fit(form, [point for point in points() if point.machine != machine])
         left = [point for point in points() if point.machine == machine]
         ratios += [FORMS[form](p, point.load) / point.share for point in left]
+    return np.array(ratios)
+
+
+def shape():
+    """Return RAPL over the straight line between each machine's own idle and full power, of every point."""
+    ratios = []
+    for machine in machines():
+        own = [point for point in points() if point.machine == machine]
+        idle = np.mean([point.watts for point in own if point.load <= 0.03])
+        full = np.mean([point.watts for point in own if point.load >= 0.99])
+        ratios += [point.watts / (idle + (full - idle) * point.load) for point in own]
     return np.array(ratios)
 
 

@@ -10,10 +10,11 @@ class FakeProcesses:
         self.root, self.now, self.own, self.reaped = root, 0.0, 1.0, 0.0
         self.latest = 0
 
-    def write(self, pid, parent, ticks, name="python (worker) 3"):
+    def write(self, pid, parent, ticks, name="python (worker) 3", pages=0):
         (self.root / str(pid)).mkdir(exist_ok=True)
         zeros = " ".join("0" * 9)
-        (self.root / str(pid) / "stat").write_text(f"{pid} ({name}) S {parent} {zeros} {ticks} 0 0 0 20")
+        fields = f"S {parent} {zeros} {ticks} 0 0 0 20 0 1 0 100 1000000 {pages} 18446744073709551615"
+        (self.root / str(pid) / "stat").write_text(f"{pid} ({name}) {fields}")
         self.latest += 1
         (self.root / "loadavg").write_text(f"0.1 0.1 0.1 1/99 {self.latest}\n")
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from energy.records.metrics import summarise_metric
+from energy.records.provenance import find_boundary
 from energy.records.storage import runfile
 
 COMMIT = {
@@ -27,6 +28,7 @@ def domain(
         "device": "package-0",
         "source": "rapl",
         "kind": "measured",
+        "boundary": "machine",
         "witness": False,
         "joules": list(joules),
         "coverage": 1.0,
@@ -82,7 +84,8 @@ def record(case: str = "unet-baseline", **changes: Any) -> dict[str, Any]:
         "validity": {"ok": True, "invalid": [], "notes": []},
         "machine": {"threads": 2},
     }
-    return whole | changes
+    made = whole | changes
+    return {"boundary": find_boundary(made["domains"])} | made
 
 
 def failed(case: str, status: str = "oom", message: str = "tried to allocate 2 GiB") -> dict[str, Any]:

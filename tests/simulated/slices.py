@@ -6,10 +6,10 @@ import nibabel as nib
 import numpy as np
 
 
-def write_nifti(path: Path, voxels: np.ndarray, spacing_mm: tuple[float, ...] = (1.0, 1.0, 3.0)) -> Path:
+def write_nifti(path: Path, voxels: np.ndarray, spacing_mm: tuple[float, ...] = (8.0, 8.0, 24.0)) -> Path:
     """Write any array as a NIfTI file of its own type."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = nib.Nifti1Image(voxels, np.eye(4))
+    image = nib.Nifti1Image(voxels, np.diag([*(*spacing_mm, 1.0, 1.0)[:3], 1.0]))
     image.header.set_zooms((*spacing_mm, 1.0)[: voxels.ndim])
     nib.save(image, path)
     return path

@@ -1,5 +1,6 @@
 """Dice by three definitions, against hand counts and a second library."""
 
+import math
 from types import SimpleNamespace
 
 import hypothesis.strategies as st
@@ -12,7 +13,7 @@ from monai.metrics import compute_dice
 from torch import nn
 
 import zoo
-from zoo.evaluation import count_pixels, pool_dice, score_slices
+from zoo.evaluation import count_pixels, score_slices
 
 RECIPE = zoo.recipe("unet", batch_size=2, threads=1)
 
@@ -33,7 +34,7 @@ def split(found: list, true: list, volume: list[str]) -> SimpleNamespace:
 
 
 # Volume a: slices with 1 of 2 and 0 of 1 pixels found, pooled 2·1 / (1 + 3) = 1/2.
-# Volume b: one slice without brain, where one pixel was found: 0.
+# Volume b: one slice without brain, where one pixel was found: unknown.
 # Volume c: one slice, perfect: 1.
 FOUND = [row(1, 0, 0, 0), row(0, 0, 0, 0), row(0, 0, 0, 1), row(0, 1, 1, 0)]
 TRUE = [row(1, 1, 0, 0), row(0, 0, 1, 0), row(0, 0, 0, 0), row(0, 1, 1, 0)]
@@ -43,8 +44,8 @@ EXAMPLE = split(FOUND, TRUE, ["a", "a", "b", "c"])
 def test_dice_is_pooled_in_each_volume_then_averaged():
     found = zoo.evaluate(nn.Identity(), EXAMPLE, RECIPE)
 
-    assert found.dice_by_volume == {"a": 1 / 2, "b": 0, "c": 1}
-    assert found.dice == (1 / 2 + 0 + 1) / 3
+    assert (found.dice_by_volume["a"], found.dice_by_volume["c"]) == (1 / 2, 1)
+    assert found.dice == (1 / 2 + 1) / 2
 
 
 def test_dice_slice_averages_the_slices_with_brain():
@@ -67,13 +68,21 @@ def test_dice_batch_pools_each_batch_and_weighs_it_by_its_size(batch_size, expec
     assert found.dice_batch == pytest.approx(expected)
 
 
-def test_a_volume_without_brain_in_which_none_was_found_counts_as_perfect():
+def test_where_there_is_no_brain_dice_is_unknown():
     nothing = split([row(0, 0, 0, 0)] * 2, [row(0, 0, 0, 0)] * 2, ["a", "a"])
     found = zoo.evaluate(nn.Identity(), nothing, RECIPE)
 
-    assert found.dice == 1
-    assert found.dice_slice is None  # no slice to average: unknown, not 0 and not 1
+    assert math.isnan(found.dice)
+    assert math.isnan(found.dice_slice)
     assert found.dice_batch == 0  # the study's convention
+
+
+def test_a_volume_without_brain_is_in_no_mean_whatever_was_found_in_it():
+    logits, masks = [row(1, 1, 0, 0), row(1, 1, 1, 1)], [row(1, 0, 0, 0), row(0, 0, 0, 0)]
+    found = zoo.evaluate(nn.Identity(), split(logits, masks, ["a", "b"]), RECIPE)
+
+    assert found.dice == found.dice_by_volume["a"] == pytest.approx(2 / 3)
+    assert math.isnan(found.dice_by_volume["b"])
 
 
 def test_a_logit_of_zero_is_no_brain():
@@ -94,10 +103,6 @@ def test_a_slice_of_its_own_volume_has_monai_s_dice(logits, masks):
     assert list(result.dice_by_volume.values()) == pytest.approx(expected)
     assert result.dice_slice == pytest.approx(np.mean(expected))
     assert result.dice_batch == pytest.approx(2 * (found * true).sum() / (found.sum() + true.sum()))
-
-
-def test_an_empty_set_of_pixels_takes_the_value_that_the_definition_gives_it():
-    assert (pool_dice(torch.zeros(2, 3)), pool_dice(torch.zeros(2, 3), empty=0.0)) == (1.0, 0.0)
 
 
 def test_evaluation_leaves_the_mode_of_the_model():

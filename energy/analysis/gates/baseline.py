@@ -18,6 +18,8 @@ from typing import Any
 
 from energy.analysis.gates.exit_codes import MEANING, blocks
 from energy.records.keys import short_hash
+from energy.records.migration import name_boundary
+from energy.records.provenance import BOTH
 from energy.records.schema import SCHEMA, RecordError, check_version
 from energy.records.storage.files import write_whole
 from energy.records.storage.runfile import StoreError, list_records, read_run
@@ -254,4 +256,7 @@ def _case(fields: dict[str, Any]) -> CaseSummary:
         validity = make_validity(fields.pop("flags"))
         fields |= {name: validity[name] for name in ("invalid", "notes")}
     lists = {name: tuple(fields.pop(name)) for name in ("seeds", "sources", "invalid", "notes")}
+    if "boundary" not in fields:  # of before it was named
+        found = {name_boundary(source) for source in lists["sources"]}
+        fields["boundary"] = BOTH if len(found) > 1 else next(iter(found), None)
     return CaseSummary(**{**fields, **lists, "values": values})

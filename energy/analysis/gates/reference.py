@@ -149,7 +149,10 @@ def _find_by_glob(results: Store, index: Index, name: str, fingerprint: str | No
         fitting = results.matching(name, fingerprint)
     if len(fitting) < 2 or len({run.fingerprint for run in fitting}) > 1:
         return _as_side(index.summary(results.find(name)))  # one run, or the error that says what is wrong
-    return pool_runs([index.summary(run.path) for run in fitting])
+    found = [known for run in fitting if (known := index.try_summary(run.path)) is not None]
+    if not found:
+        raise StoreError(f"none of the {len(fitting)} runs that fit {name!r} can be read; list says why")
+    return pool_runs(found) if len(found) > 1 else _as_side(found[0])
 
 
 def _find_twice(runs: Sequence[RunSummary]) -> str | None:
@@ -164,11 +167,17 @@ def _pool_case(every: Sequence[CaseSummary]) -> tuple[CaseSummary, str]:
     if not good:
         return every[-1], ""
     newest = good[-1]
-    alike = [case for case in good if (case.keys, case.kind) == (newest.keys, newest.kind)]
+    alike = [case for case in good if _conditions(case) == _conditions(newest)]
     left_out = len(every) - len(alike)
-    note = f"{newest.case}: {left_out} of {len(every)} runs left out (failed, invalid, or other keys)"
+    why = "failed, invalid, or of other keys, kind or boundary"
+    note = f"{newest.case}: {left_out} of {len(every)} runs left out ({why})"
     seeds = tuple(seed for case in alike for seed in case.seeds)
     return replace(newest, seeds=seeds, values=_join_values(alike)), note if left_out else ""
+
+
+def _conditions(case: CaseSummary) -> tuple[object, ...]:
+    """Return what two records must share to be repeats of one case."""
+    return case.keys, case.kind, case.boundary
 
 
 def _join_values(alike: Sequence[CaseSummary]) -> dict[str, Values]:
@@ -226,8 +235,10 @@ def find_newest_base(
         name: the baseline that was looked for in vain.
     """
     for run in reversed(results.runs(fingerprint)):
-        known = index.summary(run.path)
-        if not known.finished or not any(case.case in cases and case.status == "ok" for case in known.cases):
+        known = index.try_summary(run.path)
+        if known is None or not known.finished:
+            continue
+        if not any(case.case in cases and case.status == "ok" for case in known.cases):
             continue
         data = read_run(run.path)
         if not blocks(data.get("energy", {}).get("gated", {}).get("exit_code", 0)):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CONFIDENCE = 0.95
 GOOD = ""
 ABSENT = "not in this run"
+OTHERS = ("kind", "boundary", "sources", "seeds")  # than keys
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,13 @@ class Conditions:
     kind: str | None
     sources: tuple[str, ...]
     seeds: tuple[int, ...] = ()
+    boundary: str | None = None
 
     def differing(self, other: Conditions) -> tuple[str, ...]:
-        """Name what differs: a key, kind, sources or seeds."""
+        """Name what differs: a key, kind, boundary, sources or seeds."""
         names = dict.fromkeys([*self.keys, *other.keys])
         keys = [name for name in names if self.keys.get(name) != other.keys.get(name)]
-        rest = [name for name in ("kind", "sources", "seeds") if getattr(self, name) != getattr(other, name)]
+        rest = [name for name in OTHERS if getattr(self, name) != getattr(other, name)]
         return (*keys, *rest)
 
 
@@ -114,10 +116,10 @@ class _Index:
 
     def _condition(self, case: CaseSummary) -> int:
         seeds = tuple(sorted(case.seeds)) if self.metric in BY_SEED else ()
-        name = repr((sorted(case.keys.items()), case.kind, case.sources, seeds))
+        name = repr((sorted(case.keys.items()), case.kind, case.boundary, case.sources, seeds))
         if name not in self._numbers:
             self._numbers[name] = len(self.conditions)
-            self.conditions.append(Conditions(case.keys, case.kind, case.sources, seeds))
+            self.conditions.append(Conditions(case.keys, case.kind, case.sources, seeds, case.boundary))
         return self._numbers[name]
 
 

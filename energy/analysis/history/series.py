@@ -39,7 +39,8 @@ class Point:
 class Cut:
     """From the point at `index` on something else was measured: a line in a chart, not an alarm.
 
-    keys: those that changed, of hardware, software, data, case, kind (measured or modelled), sources, seeds.
+    keys: those that changed, of hardware, software, data, case, kind (measured or modelled), boundary,
+        sources, seeds.
     """
 
     index: int

@@ -1,121 +1,145 @@
-"""What a CPU draws when idle and per busy CPU second, from its rated power, and how wrong that may be.
+"""What a CPU draws where no counter can be read: which law holds for this processor, and how wrong it may be.
 
-Fitted to the RAPL sweeps that CodeCarbon published (its repository, codecarbon/data/hardware/
-cpu_load_profiling, 2025-01-14, MIT): load from 0 to 100 %, on all cores and on some, of an EPYC 8024P, a Xeon
-E3-1240 v2 and two Xeon E5-2620 v3; 64 operating points. Energy over duration is used, as their power column
-lags. Their Threadripper is left out: its dies mirror one counter (codecarbon issue 1274).
+In this order:
+
+1. what the user gives (`--energy-cpu-watts IDLE,FULL`): the watts of all processors of this machine;
+2. a law that `python -m energy calibrate --fit` has fitted to RAPL on a processor of the same model;
+3. on a machine that is no virtual one, the rated power of the processor, if CodeCarbon's table has it;
+4. the servers of its generation, measured by SPECpower_ssj2008 (`processors.csv`).
+
+**Rated power.** Fitted to the RAPL sweeps that CodeCarbon published (its repository,
+codecarbon/data/hardware/ cpu_load_profiling, 2025-01-14, MIT): load from 0 to 100 %, on all cores and on
+some, of an EPYC 8024P, a Xeon E3-1240 v2 and two Xeon E5-2620 v3; 64 operating points. Energy over duration
+is used, as their power column lags. Their Threadripper is left out: its dies mirror one counter (codecarbon
+issue 1274).
 
     watts / TDP = IDLE_FACTOR + BUSY_FACTOR x load
 
-A straight line in CPU seconds can be subtracted exactly. A concave one would have to be evaluated every
-second, and predicts a machine that it was not fitted to no better: the root mean square of ln(model / RAPL),
-leaving one machine out, is 0.44 for the line, 0.46 for load ** c and 0.45 for load / (load + c). CodeCarbon's
-formula has 0.71.
+A concave line would have to be evaluated every second, and predicts a machine that it was not fitted to no
+better: the root mean square of ln(model / RAPL), leaving one machine out, is 0.44 for the line, 0.46 for
+load ** c and 0.45 for load / (load + c). CodeCarbon's formula has 0.71.
+
+**Servers at the wall.** Their watts are those of fans, disks, memory and power supplies, too. What part of
+them is the processors' is known for two of the sweeps' machines, which are in SPECpower (EPYC 8024P: 62.1 W
+idle and 104 W at full load at the wall; E3-1240 v2: 14.1 and 72.5 W): 0.29 and 0.39 when idle, 0.45 and 0.68
+at full load. Of 711 servers it follows from their rated power (CodeCarbon's table), of which Boavizta's
+documentation states 0.12 when idle and 1.02 at full load, by RAPL on bare metal at AWS: 5, 50 and 95 % of
+them have 0.24, 0.51 and 0.94 when idle, 0.67, 0.91 and 1.20 at full load. (Above 1, since SPECpower's Java
+does not draw what vector units do.)
 """
 
 from __future__ import annotations
 
 import math
-import os
-from collections import Counter
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from energy.meters.codecarbon.tracker import silence
+from energy.meters.cpu_model import table
+from energy.meters.cpu_model.law import COUNTED, CPU_SECONDS, Ends, Law, from_watts, read_law
+from energy.meters.cpu_model.processor import Processor
 
+SOURCE = "cpu_seconds_model"
 IDLE_FACTOR = 0.136
 BUSY_FACTOR = 0.570
-EXPONENT = 1.0
 # RAPL over model, at the extremes of what the sweeps show when each machine is predicted from the other two.
 # Three machines are few: a fourth may lie outside.
 FIT_BAND = (0.4, 3.25)
-# Where the rated power of the threads at hand is unknown: EPYC 9754, 360 W for 256 threads; Xeon E3-1240 v2,
-# 69 W for 8 (AMD and Intel data sheets).
-THREAD_WATTS = (1.4, 8.6)
+# RAPL over the straight line between a machine's own idle and full power, at the extremes of the sweeps.
+SHAPE = (0.47, 1.0, 1.9)
+# The processors' part of what the wall shows, at least, in the middle and at most, when idle and at full
+# load.
+IDLE_SHARE = (0.24, 0.4, 1.0)
+FULL_SHARE = (0.45, 0.75, 1.2)
+# A CPU of a virtual machine may be a core whose threads all belong to it.
+WHOLE_CORE = (1.0, 1.0, 2.0)
 
 
-@dataclass(frozen=True)
-class Processor:
-    """What the kernel says of the processor: `threads` are those of all its sockets."""
+def choose_law(
+    processor: Processor,
+    *,
+    watts: tuple[float, float] | None = None,
+    fitted: Sequence[Mapping[str, Any]] = (),
+    signals: Collection[str] = (),
+    tdp_watts: float | None = None,
+) -> Law:
+    """Return the law that holds for a processor.
 
-    name: str
-    sockets: int
-    threads: int
-    virtual: bool
-
-
-@dataclass(frozen=True)
-class CpuPower:
-    """The model's parameters: watts per hardware thread at rated power, and the CPUs this process may use."""
-
-    processor: str
-    tdp_watts: float | None
-    tdp_source: str
-    threads: int
-    visible_cpus: float
-    thread_watts: float
-    thread_watts_range: tuple[float, float]
-
-    @property
-    def idle_watts(self) -> float:
-        """The idle power of the share of the machine that this process may use."""
-        return IDLE_FACTOR * self.thread_watts * self.visible_cpus
-
-    @property
-    def busy_watts(self) -> float:
-        """The power that one busy CPU adds, hence the joules of one CPU second."""
-        return BUSY_FACTOR * self.thread_watts
-
-    @property
-    def band(self) -> tuple[float, float]:
-        """Between which multiples of the model's figure the truth lies."""
-        low, high = self.thread_watts_range
-        return FIT_BAND[0] * low / self.thread_watts, FIT_BAND[1] * high / self.thread_watts
-
-    def as_model(self) -> dict[str, Any]:
-        """Return all that one needs to compute the figure again."""
-        return asdict(self) | {
-            "formula": "idle_watts * seconds + busy_watts * cpu_seconds",
-            "idle_factor": IDLE_FACTOR,
-            "busy_factor": BUSY_FACTOR,
-            "exponent": EXPONENT,
-            "idle_watts": self.idle_watts,
-            "busy_watts": self.busy_watts,
-            "thread_watts_range": list(self.thread_watts_range),
-            "band": list(self.band),
-        }
-
-
-def estimate(processor: Processor, tdp_watts: float | None, visible_cpus: float) -> CpuPower:
-    """Return the model of a processor whose rated power (W, per socket) is known or not.
-
-    A virtual machine shows the name of the processor but not how many of its threads belong to others, so
-    there the rated power is only the most that the visible threads can have.
+    Args:
+        processor: which one.
+        watts: what the user says that all processors of this machine draw, idle and at full load.
+        fitted: what `calibrate --fit` has left, each with the processor that it is of.
+        signals: what can be known here beside CPU seconds.
+        tdp_watts: rated power of one socket; None: unknown.
     """
-    low, high = THREAD_WATTS
-    per_thread = tdp_watts * processor.sockets / processor.threads if tdp_watts else None
-    if per_thread is None:
-        source = "unknown, taken from processors on sale"
-    elif processor.virtual:
-        low, high = min(low, per_thread), min(high, per_thread)
-        source = "in CodeCarbon's table, of which a virtual machine has an unknown part"
-    else:
-        low = high = per_thread
-        source = "in CodeCarbon's table"
-    watts = math.sqrt(low * high)  # the middle of a range of factors
-    return CpuPower(processor.name, tdp_watts, source, processor.threads, visible_cpus, watts, (low, high))
+    if watts is not None:
+        idle, full = (_times((each / processor.threads,) * 3, SHAPE) for each in watts)
+        return from_watts(SOURCE, "given by --energy-cpu-watts", idle, full)
+    if (law := _find_fitted(processor, fitted, {*signals, CPU_SECONDS})) is not None:
+        return law
+    if tdp_watts is not None and not processor.virtual:
+        return _from_rated_power(tdp_watts * processor.sockets / processor.threads)
+    return _from_servers(processor)
 
 
-def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> Processor:
-    """Read name, sockets and threads; Arm kernels give no name."""
-    lines = [line.partition(":") for line in cpuinfo.read_text().splitlines()]
-    values = [(key.strip(), value.strip()) for key, _, value in lines]
-    first = dict(reversed(values))
-    packages = {value for key, value in values if key == "physical id"}
-    threads = Counter(key for key, _ in values)["processor"]
-    virtual = "hypervisor" in first.get("flags", "").split()
-    return Processor(first.get("model name", ""), max(1, len(packages)), max(1, threads), virtual)
+def _find_fitted(
+    processor: Processor, fitted: Sequence[Mapping[str, Any]], signals: Collection[str]
+) -> Law | None:
+    """Return the law of this processor that knows most of what it did."""
+    laws = [
+        read_law(law) for each in fitted if each["processor"] == processor.as_key() for law in each["laws"]
+    ]
+    known = [law for law in laws if law.joules_per.keys() <= set(signals)]
+    return max(known, key=_knowledge, default=None)
+
+
+def _knowledge(law: Law) -> tuple[bool, int]:
+    """Rank laws: what the processor counts is exact, what the measured code tells of itself is not."""
+    return any(name in law.joules_per for name in COUNTED), len(law.joules_per)
+
+
+def _from_rated_power(thread_watts: float) -> Law:
+    low, high = FIT_BAND
+    idle = IDLE_FACTOR * thread_watts
+    full = idle + BUSY_FACTOR * thread_watts
+    ends = ((low * idle, idle, high * idle), (low * full, full, high * full))
+    return from_watts(SOURCE, f"rated power, {thread_watts:.3g} W per thread in CodeCarbon's table", *ends)
+
+
+def _from_servers(processor: Processor) -> Law:
+    found, by = table.find_generations(processor, table.read_table())
+    idle = table.envelope(_per_thread(processor, each, each.idle_watts) for each in found)
+    full = table.envelope(_per_thread(processor, each, each.full_watts) for each in found)
+    core = WHOLE_CORE if processor.virtual else (1.0, 1.0, 1.0)
+    names = found[0].name if len(found) == 1 else f"{len(found)} generations"
+    # How much another load differs from a straight line is no matter of chance: it is not added as one.
+    return from_watts(
+        SOURCE,
+        f"servers of {names} in SPECpower_ssj2008, known by {by}",
+        _times(_spread(idle, IDLE_SHARE, core), SHAPE),
+        _times(_spread(full, FULL_SHARE, core), SHAPE),
+    )
+
+
+def _per_thread(processor: Processor, generation: table.Generation, watts: Ends) -> Ends:
+    """Return the watts of a thread of this machine: of a whole core where it runs one thread on each."""
+    alone = processor.threads_per_core == 1 and not processor.virtual
+    low, middle, high = watts
+    threads = generation.threads_per_core if alone else 1
+    return threads * low, threads * middle, threads * high
+
+
+def _times(watts: Ends, factor: Ends) -> Ends:
+    return watts[0] * factor[0], watts[1] * factor[1], watts[2] * factor[2]
+
+
+def _spread(watts: Ends, *factors: Ends) -> Ends:
+    """Return a figure times factors; independent errors add as the squares of their logarithms."""
+    middle = math.prod((watts[1], *(factor[1] for factor in factors)))
+    each = (watts, *factors)
+    down = math.hypot(*(math.log(one[1] / one[0]) for one in each))
+    up = math.hypot(*(math.log(one[2] / one[1]) for one in each))
+    return middle * math.exp(-down), middle, middle * math.exp(up)
 
 
 def table_watts(name: str) -> float | None:
@@ -128,30 +152,3 @@ def table_watts(name: str) -> float | None:
         # Not by its constructor, which makes up 4 W per thread for what it does not find.
         watts = TDP.__new__(TDP)._get_cpu_power_from_registry(name)
     return float(watts) if watts else None
-
-
-def visible_cpus(proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")) -> float:
-    """Return how many CPUs this process may use: its affinity, or less where a control group has a quota.
-
-    Source: cpu.max in Linux, Documentation/admin-guide/cgroup-v2. The older version 1 is not looked at.
-    """
-    return min(float(len(os.sched_getaffinity(0))), *map(_quota, _groups(proc, groups)))
-
-
-def _groups(proc: Path, groups: Path) -> list[Path]:
-    """Return the control group of this process and those that it is in, up to the root."""
-    names = [line[3:] for line in _lines(proc / "self/cgroup") if line.startswith("0::")]
-    own = groups / (names[0] if names else "").strip("/")
-    return [own, *(folder for folder in own.parents if folder.is_relative_to(groups))]
-
-
-def _quota(group: Path) -> float:
-    """Return the CPUs that a group's quota amounts to; infinite where there is none, as in the root group."""
-    for line in _lines(group / "cpu.max"):
-        quota, period = line.split()
-        return math.inf if quota == "max" else int(quota) / int(period)
-    return math.inf
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text().splitlines() if path.exists() else []

@@ -25,7 +25,22 @@ import psutil
 
 PROC = Path("/proc")
 TICK_SECONDS = 0.01  # USER_HZ, the unit of /proc/PID/stat, is 100 on every Linux that Python runs on
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 SETTLED_SECONDS = 0.5  # what a dead process used shows up in its parent's sum at once; later it never will
+
+
+@dataclass(frozen=True)
+class Stat:
+    """What the kernel says of a process.
+
+    parent: the process id of its parent.
+    seconds: CPU seconds of it, and of the children that it has waited for.
+    resident_bytes: how much of it is in memory.
+    """
+
+    parent: int
+    seconds: float
+    resident_bytes: int
 
 
 @dataclass(frozen=True)
@@ -76,6 +91,16 @@ class Tree:
         self._total = max(self._total, total + self._lost(total))
         return self._total
 
+    def resident_bytes(self) -> list[int]:
+        """Return how much memory the root holds, and each descendant that lives; shared pages are in each."""
+        if self._living or self._has_children():
+            self._discover()
+        sizes = [_read_stat(self._proc / str(self._pid) / "stat").resident_bytes]
+        for process in self._living.values():
+            with suppress(ProcessLookupError):  # it has ended, and holds nothing
+                sizes.append(_stat(process.descriptor).resident_bytes)
+        return sizes
+
     def pids(self) -> set[int]:
         """Return the ids of the processes that were alive at the last look, the root's among them."""
         return {self._pid, *self._living}
@@ -95,7 +120,7 @@ class Tree:
         vanished = []
         for pid, process in self._living.items():
             try:
-                total += _stat(process.descriptor)[1]
+                total += _stat(process.descriptor).seconds
             except ProcessLookupError:
                 vanished.append(pid)
         for pid in vanished:
@@ -138,7 +163,7 @@ class Tree:
                 self._strangers.add(pid)
                 continue
             try:
-                found[pid] = Living(descriptor, _stat(descriptor)[0])
+                found[pid] = Living(descriptor, _stat(descriptor).parent)
             except ProcessLookupError:
                 os.close(descriptor)
         return found
@@ -154,14 +179,20 @@ class Tree:
             self._strangers.add(pid)
 
 
-def _stat(descriptor: int) -> tuple[int, float]:
-    """Return a process's parent and the CPU seconds of it and of the children it has waited for."""
-    fields = (
-        os.pread(descriptor, 1024, 0).rsplit(b")", 1)[-1].split()
-    )  # its name may hold blanks and brackets
+def _stat(descriptor: int) -> Stat:
+    """Read what the kernel says of a process; ProcessLookupError if it has ended."""
+    return _parse_stat(os.pread(descriptor, 1024, 0))
+
+
+def _read_stat(path: Path) -> Stat:
+    return _parse_stat(path.read_bytes())
+
+
+def _parse_stat(text: bytes) -> Stat:
+    fields = text.rsplit(b")", 1)[-1].split()  # its name may hold blanks and brackets
     if not fields:
         raise ProcessLookupError
-    return int(fields[1]), sum(map(int, fields[11:15])) * TICK_SECONDS
+    return Stat(int(fields[1]), sum(map(int, fields[11:15])) * TICK_SECONDS, int(fields[21]) * PAGE_BYTES)
 
 
 def _reaped_seconds() -> float:

@@ -7,19 +7,16 @@ or `in_voltage0_input` and `in_current0_input`).
 
 from __future__ import annotations
 
-import errno
-import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from energy.meters._counting.sensors import Gone, NoValue
+from energy.meters._counting.sensors import NoValue
+from energy.meters._counting.sysfs import read_number
 
 MILLI, MICRO = 1e-3, 1e-6
 MAX_WATTS = 200.0  # more than any rail carries: the largest module, Jetson AGX Thor, is built for 130 W
 NOISE_WATTS = 0.5  # a rail that is switched off shows the monitor's offset, which may be negative
-GONE = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
 
 # What each rail feeds, by the labels in the device trees (Linux: arch/arm64/boot/dts/nvidia/tegra*.dtsi; for
 # Nano, TX2 NX and Xavier NX: Jetson Linux Developer Guide 32.7, "Clock Frequency and Power Management").
@@ -66,7 +63,7 @@ class Rail:
         """
         value = self.scale
         for file in self.files:
-            value *= _number(file)
+            value *= read_number(file)
         if not -NOISE_WATTS <= value <= MAX_WATTS:
             raise NoValue(f"{self.files[0]}: {value:g} W, expected 0 to {MAX_WATTS:g} W")
         return max(0.0, value)
@@ -94,23 +91,6 @@ def _iio(driver: Path) -> Iterator[Rail]:
         power = label.parent / f"in_power{number}_input"
         parts = tuple(label.parent / f"in_{what}{number}_input" for what in ("voltage", "current"))
         yield Rail(_text(label), (power,), MILLI) if power.exists() else Rail(_text(label), parts, MICRO)
-
-
-def _number(file: Path) -> float:
-    """Read a whole number; by os.read, since opening a file object takes longer than the reading."""
-    try:
-        descriptor = os.open(file, os.O_RDONLY)
-        try:
-            text = os.read(descriptor, 32).decode()
-        finally:
-            os.close(descriptor)
-    except OSError as problem:
-        if problem.errno in GONE:
-            raise Gone(f"{file}: {problem} (the monitor is gone)") from None
-        raise NoValue(f"{file}: {problem}") from None
-    if not re.fullmatch(r"-?\d+\s*", text):
-        raise NoValue(f"{file}: {text.strip()!r}, expected a whole number")
-    return float(text)
 
 
 def _text(file: Path) -> str:

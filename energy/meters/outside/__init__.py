@@ -1,33 +1,35 @@
-"""A meter outside the machine: a wall plug, PDU, PTDaemon or lab logger that writes a log, or a command.
+"""A meter outside the machine: a wall plug, PDU, analyser or BMC that writes a log, or a command that prints.
 
 That is how boards without sensors of their own were measured (Sinha et al. 2022). The log is on the wall
 clock and arrives late: `counts` knows little of this very moment, `counts_at` tells any instant once a sample
 at or after it has come. The logger's clock must be kept by NTP, as MLPerf asks of its power meters; stamps
 ahead of this machine's clock are noticed, stamps behind it look like a log that is late.
 
-It measures the whole machine, and is therefore a witness beside the parts, never one of them.
+It measures the whole machine, and is therefore a witness beside the parts, never one of them. A log that has
+watts and a counter of energy gives both, each with its own band.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from energy.meters._meter import Diagnosis, MeterUnavailable, OwnedMeter
-from energy.meters.outside.log import ARRIVAL_PERIOD_SECONDS, Log
+from energy.meters.outside.log import ARRIVAL_PERIOD_SECONDS, PATIENCE_SECONDS, SOURCES, Log
+from energy.meters.outside.options import ACCURACY, Options, read_options
 from energy.meters.outside.source import Command, LogFile, Source
-from energy.meters.outside.track import Point
+from energy.meters.outside.track import Point, Track
 from energy.reading import Count, Fault
 
 DOMAINS = ("machine",)
 PERIOD_SECONDS = 1.0
-PATIENCE_SECONDS = 5.0
-ACCURACY = 0.05  # MLPerf Training's power rules: a meter within 5 %
+PATIENCE_PERIODS = 2.0
+MOST_PATIENCE_SECONDS = 120.0  # a longer wait after each window is the user's to choose
 REMEDY = "Name a log or a command: `--energy-outside PATH` or `--energy-outside '!COMMAND ...'`."
 
 
@@ -36,7 +38,7 @@ def open(  # noqa: A001 -- every meter file has one
     *,
     source: str | None = None,
     accuracy: float = ACCURACY,
-    patience_seconds: float = PATIENCE_SECONDS,
+    patience_seconds: float | None = None,
     clock: Callable[[], float] = time.monotonic,
     wall: Callable[[], float] = time.time,
 ) -> Outside:
@@ -44,23 +46,37 @@ def open(  # noqa: A001 -- every meter file has one
 
     Args:
         gpus: as every meter; this one measures the whole machine.
-        source: the path of a CSV, JSON-lines or PTDaemon log, or "!command arguments" (no shell).
+        source: the path of a log, or "!command arguments" (no shell); words before it say how it is read
+            (`read_options`): "tz=UTC accuracy=0.1% plug.csv".
         accuracy: the meter's own error as a share: 0.05 is 5 %.
-        patience_seconds: how late the log may be, here for its first line, later for a window's end.
+        patience_seconds: how late the log may be, here for its first line, later for a window's end; None: by
+            how often and how late it is seen to come.
         clock: the monotonic clock (s).
         wall: the wall clock (Unix s).
 
     Raises:
-        MeterUnavailable: no source was named, or it cannot be read, or its first line is no known format.
-        ValueError: the accuracy is not a share.
+        MeterUnavailable: no source was named, or it cannot be read, or its first lines are no known format.
+        ValueError: the accuracy, or a word before the source, cannot be meant.
     """
-    if not 0 <= accuracy < 1:
-        raise ValueError(f"accuracy is {accuracy}, expected a share: at least 0 and below 1 (0.05 is 5 %)")
+    options = Options(accuracy, patience_seconds)
     if source is None or not source.strip():
         raise MeterUnavailable("No outside meter was named.", REMEDY)
+    source, options = read_options(source, options)
     lines: Source = Command(source[1:]) if source.startswith("!") else LogFile(Path(source).expanduser())
+    return follow(lines, options, clock, wall)
+
+
+def follow(
+    lines: Source,
+    options: Options,
+    clock: Callable[[], float],
+    wall: Callable[[], float],
+    name: str = "outside",
+    sources: Mapping[str, str] = SOURCES,
+) -> Outside:
+    """Return the meter of these lines, whose sources begin with its name; closes them if they are no log."""
     try:
-        return Outside(Log(lines, patience_seconds, clock, wall), accuracy, patience_seconds, clock)
+        return Outside(name, Log(lines, options, clock, wall, name, sources), options, clock)
     except BaseException:
         lines.close("the meter did not open")
         raise
@@ -83,48 +99,56 @@ def diagnose(gpus: Sequence[str] | None = None, *, source: str | None = None) ->
 class Outside(OwnedMeter):
     """Cumulative joules of the whole machine, as far as the log has come."""
 
-    def __init__(
-        self, log: Log, accuracy: float, patience_seconds: float, clock: Callable[[], float]
-    ) -> None:
-        super().__init__("outside")
-        self.patience_seconds = patience_seconds
+    def __init__(self, name: str, log: Log, options: Options, clock: Callable[[], float]) -> None:
+        super().__init__(name)
         self.period_seconds = ARRIVAL_PERIOD_SECONDS if log.on_arrival else PERIOD_SECONDS
-        self._log, self._clock = log, clock
+        self._log, self._options, self._clock = log, options, clock
         self._busy = False
-        self._template = Count(
-            "machine",
-            log.source.name,
-            log.fault_log.source,
-            "measured",
-            None,
-            0.0,
-            low_factor=1 - accuracy,
-            high_factor=1 + accuracy,
-            witness=True,
-            reason="not read yet",
-        )
+        low, high = 1 - options.accuracy, 1 + options.accuracy
+        self._templates = {
+            kind: Count(
+                "machine",
+                log.source.name,
+                log.sources[kind],
+                "measured",
+                None,
+                0.0,
+                low,
+                high,
+                witness=True,
+                reason="not read yet",
+            )
+            for kind in log.tracks
+        }
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long after an instant its figures are waited for: as the user said, or as the log comes."""
+        if self._options.patience_seconds is not None:
+            return self._options.patience_seconds
+        period = 0.0 if self._log.format.columns.held else PATIENCE_PERIODS * self._log.track.period_seconds
+        return min(MOST_PATIENCE_SECONDS, max(PATIENCE_SECONDS, period + self._log.late_seconds))
 
     def counts(self) -> tuple[Count, ...]:
         """Return the joules until now: unknown, unless the log has come this far already."""
         with self._lock:
             seconds = self._clock()
-            self._log.track.ask(seconds)
-            return (self._known(seconds) or self._unknown(seconds),)
+            return self._known(seconds) or self._unknown(seconds)
 
     def counts_at(self, seconds: float) -> tuple[Count, ...] | None:
         """Return the joules until an instant (monotonic clock), or None if the log may still reach it."""
         self.poll()
         with self._lock:
-            if count := self._known(seconds):
-                return (count,)
+            if counts := self._known(seconds):
+                return counts
             first = self._log.track.first_seconds
             hopeless = self._log.ended or (first is not None and seconds < first)
-            return (self._unknown(seconds),) if hopeless else None
+            return self._unknown(seconds) if hopeless else None
 
     def context(self) -> dict[str, Any]:
         """Return what the log is, how often it comes, and how late it is, by the name of the log."""
         with self._lock:
-            return {self._template.device: self._log.context()}
+            return {self._log.source.name: self._log.context()}
 
     def close(self) -> None:
         """Let go of the log, or end the command; in a forked child do nothing, they are the parent's."""
@@ -142,32 +166,38 @@ class Outside(OwnedMeter):
                 self._busy = False
 
     def _seen_faults(self) -> tuple[Fault, ...]:
-        return tuple(self._log.fault_log.faults())
+        return tuple(self._log.faults)
 
     def _release(self) -> None:
         self._log.source.close("the meter is closed")
 
-    def _known(self, seconds: float) -> Count | None:
-        point = self._log.track.at(seconds)
-        return self._count(point, None) if point else None
+    def _known(self, seconds: float) -> tuple[Count, ...] | None:
+        # A value that holds until it changes has held if no change came in time.
+        hold = self._clock() - seconds >= self.patience_seconds
+        points = {kind: track.at(seconds, hold=hold) for kind, track in self._log.tracks.items()}
+        if any(point is None for point in points.values()):
+            return None
+        return tuple(self._count(kind, point, None) for kind, point in points.items() if point)
 
-    def _unknown(self, seconds: float) -> Count:
-        return self._count(Point(0.0, 0.0, 0.0, 0.0), self._why_unknown(seconds))
+    def _unknown(self, seconds: float) -> tuple[Count, ...]:
+        return tuple(self._count(kind, Point(), self._why_unknown(seconds)) for kind in self._log.tracks)
 
-    def _count(self, point: Point, reason: str | None) -> Count:
+    def _count(self, kind: str, point: Point, reason: str | None) -> Count:
+        track: Track = self._log.tracks[kind]
         return replace(
-            self._template,
+            self._templates[kind],
             joules=None if reason else point.joules,
             covered_seconds=point.covered_seconds,
             edge_joules=point.edge_joules,
-            resolution_seconds=self._log.track.period_seconds,
+            resolution_seconds=track.period_seconds,
             reason=reason,
-            last_joules=self._log.track.last_joules if reason else None,
+            last_joules=track.last_joules if reason else None,
             sampling_joules=point.sampling_joules,
         )
 
     def _why_unknown(self, seconds: float) -> str:
-        first, last = self._log.track.first_seconds, self._log.track.last_seconds
+        track = self._log.track
+        first, last = track.first_seconds, track.last_seconds
         if first is None or last is None:
             known = "the log holds no sample yet"
         elif seconds < first:

@@ -1,189 +1,288 @@
-"""The formats of power logs: what a line says, told from the log's first line and never guessed.
+"""The formats of power logs: how a line becomes a sample, told from the log's first lines.
 
-A log is CSV with a header, JSON lines, or the lines of SPEC's PTDaemon that MLPerf keeps as `spl.txt`
-(`Time,06-21-2022 16:44:55.123,Watts,20.5,Volts,...`). A command may also print bare numbers: watts, now.
+Tables (CSV and its kin), JSON lines, MLPerf's `:::MLLOG` lines, SPEC's PTDaemon, ipmitool's DCMI readings. A
+command may also print bare watts. METERS.md lists the first lines of some sixty devices.
 
->>> log = detect("timestamp,volts,kwh")
->>> log.name, log.value, log.sample("2026-01-02T03:04:05Z,230.1,0.250").value
-('CSV', 'kwh', 900000.0)
+>>> found, _ = detect(["Zeit;Spannung;Leistung [kW]", "02.01.2026 03:04:05;230,1;0,0713"])
+>>> found.name, found.columns.text, found.sample("02.01.2026 03:04:06;230,1;0,0714").values["watts"][0]
+('CSV', 'Leistung [kW]', 71.4)
 """
 
 from __future__ import annotations
 
 import csv
 import json
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from typing import TypeVar
 
-TIMES = ("time", "timestamp")
-SI = {"watts": 1.0, "power_w": 1.0, "joules": 1.0, "wh": 3600.0, "kwh": 3.6e6}
-COUNTERS = ("joules", "wh", "kwh")
-EXPECTED = f"one time column ({' or '.join(TIMES)}) and exactly one of {', '.join(SI)}"
-UNIX_SECONDS = (1e9, 1e11)  # from 2001 on; milliseconds, and seconds since some start, lie outside
-MAX_WATTS = 200_000.0  # more than a rack draws: a sample above it is no sample, a counter's jump no energy
-PTD = re.compile(r"Time,\d\d-\d\d-\d{4} [\d:.]+,Watts,", re.IGNORECASE)
+from energy.meters.outside.columns import Column, Columns, Row, Sample, choose, is_time
+from energy.meters.outside.foreign import refuse
+from energy.meters.outside.options import Options
+from energy.meters.outside.quantity import WATTS, Quantity, number, unit
+from energy.meters.outside.times import is_stamp
 
+T = TypeVar("T")
 
-@dataclass(frozen=True)
-class Sample:
-    """What one line says.
-
-    walls: its time stamp (Unix seconds); two if local time is ambiguous there, none if it is now.
-    value: watts, or joules that a counter has reached.
-    resolution: the last digit that was printed, in the same unit.
-    clock: what the stamp was written in.
-    """
-
-    walls: tuple[float, ...]
-    value: float
-    resolution: float
-    clock: str
+MOST_TITLE_LINES = 20
+MOST_ROWS = 20  # that tell what the columns hold
+DELIMITERS = ("\t", ";", ",", "|")
+PTD = re.compile(r"Time,(\d\d)-(\d\d)-(\d{4}) ([\d:.]+),Watts,([^,]*)", re.IGNORECASE)
+NO_READING = ("-1", "-2")  # of PTDaemon
+MLLOG = ":::MLLOG"
+DCMI, DCMI_TIME = "instantaneous power reading:", "ipmi timestamp:"
+SAID = re.compile(r"([^\d+-]*?)\s*([+-]?\d[\d.,]*(?:[eE][+-]?\d+)?\s*[^\W\d_]*)\.?")
+POWER = Column("power", Quantity(WATTS, 1.0, 1, "W"))
 
 
 @dataclass(frozen=True)
 class Format:
-    """How to read a line: `time` and `value` are the names of the two fields that matter."""
+    """How to read a line.
+
+    name: of the format, for people.
+    columns: which fields matter.
+    read: makes fields of a line; None if the line holds no reading.
+    header: the names of a table's columns.
+    """
 
     name: str
-    time: str
-    value: str
-    columns: tuple[str, ...] = ()
+    columns: Columns
+    read: Callable[[str], Row | None]
+    header: tuple[str, ...] = ()
 
     @property
-    def counts(self) -> bool:
-        """Whether the log holds a cumulative count rather than power."""
-        return self.value in COUNTERS
+    def timed(self) -> bool:
+        """Whether lines say when they were written."""
+        return bool(self.columns.times)
 
     def is_header(self, line: str) -> bool:
         """Say whether the line names columns, as a logger does again when it starts anew."""
-        return bool(self.columns) and any(cell.lower() in TIMES for cell in _cells(line))
+        line = line.lstrip("# ")
+        return bool(self.header) and _is_header(cells(line, find_delimiter(line)))
 
-    def sample(self, line: str) -> Sample:
-        """Read one line.
+    def sample(self, line: str) -> Sample | None:
+        """Read one line; None if it holds no reading.
 
         Raises:
             ValueError: the line is not of this format, or its numbers are none.
         """
-        fields = self._fields(line)
-        walls, clock = _walls(fields[self.time]) if self.time else ((), "arrival")
-        number = _number(fields[self.value], self.value)
-        value, resolution = float(number) * SI[self.value], 10.0 ** _exponent(number) * SI[self.value]
-        if value < 0 or (not self.counts and value > MAX_WATTS):
-            limit = "" if self.counts else f" and at most {MAX_WATTS:.0f}"
-            raise ValueError(f"{self.value} is {fields[self.value]}, expected at least 0{limit}")
-        return Sample(walls, value, resolution, clock)
-
-    def _fields(self, line: str) -> Mapping[str, object]:
-        if self.name == "bare numbers":
-            return {self.value: line}
-        if self.name == "PTDaemon":
-            return _ptd_fields(line)
-        if self.name == "JSON lines":
-            fields = _json_fields(line)
-            if _names(fields) != (self.time, self.value):
-                raise ValueError(f"expected {self.time} and {self.value} as before, got {', '.join(fields)}")
-            return fields
-        cells = _cells(line)
-        if len(cells) != len(self.columns):
-            raise ValueError(f"{len(cells)} cells, expected {len(self.columns)} ({', '.join(self.columns)})")
-        return dict(zip(self.columns, cells, strict=True))
+        row = None if line.startswith("#") else self.read(line)
+        return None if row is None else self.columns.sample(row)
 
 
-def detect(line: str, bare_numbers: bool = False) -> Format:
-    """Tell the format of a log from its first line; `bare_numbers` lets lines without a time be watts.
+Found = tuple[Format, int]  # and how many lines are no samples
+
+
+def detect(lines: Sequence[str], options: Options | None = None, *, live: bool = False) -> Found:
+    """Tell the format of a log from its first lines; return it, and the number of the first line to read.
+
+    Args:
+        lines: as many as there are.
+        options: what the user said of the log.
+        live: whether lines need no time, since they are of when they come.
 
     Raises:
-        ValueError: it is none of the formats, or not clear which column is meant.
+        ValueError: it is none of the formats, of a part of the machine, or not clear which column is meant.
     """
-    if line.startswith("{"):
-        return Format("JSON lines", *_names(_json_fields(line)))
-    if PTD.match(line):
-        return Format("PTDaemon", "time", "watts")
-    if _is_number(line):
-        if not bare_numbers:
-            raise ValueError(f"{line!r} has no time; expected a header with {EXPECTED}, or JSON lines")
-        return Format("bare numbers", "", "watts")
-    columns = tuple(cell.lower() for cell in _cells(line))
-    return Format("CSV", *_names(columns), columns)
+    options, lines = options or Options(), lines[: MOST_TITLE_LINES + MOST_ROWS]
+    refuse(lines)
+    lines = [line.lstrip("# ") for line in lines]  # names of columns may stand in a comment
+    problems: list[ValueError] = []
+    for kind in (_ptd, _mllog, _dcmi, _said, _json, _table):
+        for first in range(min(len(lines), MOST_TITLE_LINES)):
+            try:
+                if found := kind(lines[first:], options, live):
+                    return found[0], first + found[1]
+            except ValueError as problem:  # a title may look like names of columns
+                problems.append(problem)
+    if problems:
+        raise problems[0]
+    raise ValueError(
+        f"{lines[0][:80]!r} is no format of a power log; expected columns with a time and a power or an "
+        "energy (time,watts), JSON lines, or PTDaemon's lines (METERS.md lists what is read)"
+    )
 
 
-def _names(columns: Iterable[str]) -> tuple[str, str]:
-    columns = list(columns)
-    times = [column for column in columns if column in TIMES]
-    values = [column for column in columns if column in SI]
-    if len(times) != 1 or len(values) != 1:
-        given = ", ".join(columns)[:200]
-        raise ValueError(
-            f"found {len(times)} time and {len(values)} value columns in {given!r}; expected {EXPECTED}"
-        )
-    return times[0], values[0]
+def find_delimiter(line: str) -> str:
+    """Return what separates the cells of a line: what there is most of; spaces if there is nothing else."""
+    return max(DELIMITERS, key=line.count) if any(one in line for one in DELIMITERS) else " "
 
 
-def _cells(line: str) -> list[str]:
+def cells(line: str, delimiter: str) -> list[str]:
+    """Cut a line of a table.
+
+    Raises:
+        ValueError: quotes or line ends in its middle, as bytes that are no text have.
+    """
+    if delimiter == " ":
+        return line.split()
     try:
-        return [cell.strip() for cell in next(csv.reader([line]), [])]
-    except csv.Error as problem:  # a carriage return in the middle, as bytes that are no text have
+        (found,) = csv.reader([line], delimiter=delimiter, skipinitialspace=True)
+    except (csv.Error, ValueError) as problem:
         raise ValueError(f"{line[:80]!r} is no line of CSV ({problem})") from problem
+    return [cell.strip() for cell in found]
 
 
-def _ptd_fields(line: str) -> Mapping[str, object]:
-    if not PTD.match(line):
-        raise ValueError(f"{line[:80]!r} does not begin with Time,MM-DD-YYYY HH:MM:SS.mmm,Watts,")
-    _, stamp, _, watts = _cells(line)[:4]
-    pattern = "%m-%d-%Y %H:%M:%S.%f" if "." in stamp else "%m-%d-%Y %H:%M:%S"
-    return {"time": datetime.strptime(stamp, pattern).isoformat(), "watts": watts}  # local, as PTDaemon's are
+def _ptd(lines: Sequence[str], options: Options, live: bool) -> Found | None:  # noqa: ARG001 -- as all
+    def read(line: str) -> Row | None:
+        found = PTD.match(line)
+        if not found:
+            raise ValueError(f"{line[:80]!r} does not begin with Time,MM-DD-YYYY HH:MM:SS.mmm,Watts,")
+        month, day, year, clock, watts = found.groups()
+        if watts.partition(".")[0] in NO_READING:
+            return None
+        return {"time": f"{year}-{month}-{day} {clock}", "watts": watts}
+
+    columns = Columns(("time",), (Column("watts", POWER.quantity),))
+    return (Format("PTDaemon", columns, read), 0) if PTD.match(lines[0]) else None
 
 
-def _json_fields(line: str) -> Mapping[str, object]:
+def _mllog(lines: Sequence[str], options: Options, live: bool) -> Found | None:  # noqa: ARG001 -- as all
+    def read(line: str) -> Row | None:
+        row = _fields(line)
+        return (
+            {"time_ms": row["time_ms"], "power": row["value"]} if row.get("key") == "power_reading" else None
+        )
+
+    return (
+        (Format("MLPerf log", Columns(("time_ms",), (POWER,)), read), 0)
+        if lines[0].startswith(MLLOG)
+        else None
+    )
+
+
+def _dcmi(lines: Sequence[str], options: Options, live: bool) -> Found | None:  # noqa: ARG001 -- as all
+    power: list[str] = []  # until the line with its time comes
+
+    def read(line: str) -> Row | None:
+        label, _, rest = line.partition(":")
+        if f"{label.lower()}:" == DCMI:
+            power[:] = [rest]
+            return {"power": rest} if live else None
+        if f"{label.lower()}:" == DCMI_TIME and power and not live:
+            return {"time": rest, "power": power.pop()}
+        return None
+
+    columns = Columns(() if live else ("time",), (POWER,))
+    return (Format("ipmitool", columns, read), 0) if lines[0].lower().startswith(DCMI) else None
+
+
+def _said(lines: Sequence[str], options: Options, live: bool) -> Found | None:  # noqa: ARG001 -- as all
+    """Bare watts, or one number with a unit of power and the same words before it, as a command may print."""
+    first = SAID.fullmatch(lines[0])
     try:
-        fields = json.loads(line, parse_float=Decimal)
+        if not first or (first[1] and not unit(number(first[2]).unit or "")):
+            return None
+        number(first[2])
+    except ValueError:
+        return None
+    if not live:
+        raise ValueError(
+            f"{lines[0]!r} has no time; expected a header with a time and a power, or JSON lines"
+        )
+
+    def read(line: str) -> Row | None:
+        found = SAID.fullmatch(line)
+        if found and found[1] != first[1]:
+            return None
+        return {"power": found[2] if found else line}
+
+    return Format("bare numbers", Columns((), (POWER,)), read), 0
+
+
+def _json(lines: Sequence[str], options: Options, live: bool) -> Found | None:
+    if "{" not in lines[0]:
+        return None
+    rows = [row for line in lines[:MOST_ROWS] if "{" in line and (row := _try(_fields, line))]
+    if not rows:
+        _fields(lines[0])  # says what is wrong with it
+    return Format("JSON lines", choose(rows, options, timed=not live), _fields), 0
+
+
+def _fields(line: str) -> Row:
+    """Return the values of a JSON object by their paths, and the time that a log may put before it."""
+    start = max(0, line.find("{"))
+    try:
+        found = json.loads(line[start:], parse_float=Decimal)
+        if not isinstance(found, dict):
+            raise ValueError("no object")
+        row = dict(_flat(found, ""))
     except (ValueError, RecursionError) as problem:
         raise ValueError(f"{line[:80]!r} is not JSON ({problem})") from problem
-    if not isinstance(fields, dict):
-        raise ValueError(f"{line[:80]!r} is no JSON object")
-    return {name.lower(): value for name, value in fields.items()}
+    before = line[:start].strip(" =:\t")
+    if before and is_stamp(before):
+        row.setdefault("time", before)
+    return row
 
 
-def _number(given: object, what: str) -> Decimal:
-    if isinstance(given, bool) or not isinstance(given, str | int | Decimal):
-        raise ValueError(f"{what} is {given!r}, expected a number")
+def _flat(value: object, path: str) -> Iterator[tuple[str, object]]:
+    inner = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    )
+    if inner is None:
+        yield path, value
+        return
+    for name, one in inner:
+        yield from _flat(one, f"{path}.{name}" if path else str(name))
+
+
+def _table(lines: Sequence[str], options: Options, live: bool) -> Found | None:
+    delimiter = find_delimiter(lines[0])
+    header = cells(lines[0], delimiter)
+    while header and not header[-1]:
+        header.pop()
+    if len(header) < 2:
+        return None
+    header = [
+        name if name not in header[:place] else f"{name} ({place + 1})" for place, name in enumerate(header)
+    ]
+    used = 1
+    if not _is_header(header):
+        if not is_stamp(header[0]):
+            return None
+        header, used = ["time", *(f"column {place}" for place in range(2, len(header) + 1))], 0
+    elif len(lines) > 1 and (units := _units(cells(lines[1], delimiter), len(header))):
+        header = [f"{name} [{label}]" if label else name for name, label in zip(header, units, strict=True)]
+        used = 2
+
+    def read(line: str) -> Row:
+        found = cells(line, delimiter)
+        if delimiter == " " and len(found) == len(header) + 1:  # a date and a time of day under one name
+            place = next((place for place, name in enumerate(header) if is_time(name)), 0)
+            found[place : place + 2] = [" ".join(found[place : place + 2])]
+        while len(found) > len(header) and not found[-1]:
+            found.pop()
+        if len(found) != len(header):
+            raise ValueError(f"{len(found)} cells, expected {len(header)} ({', '.join(header)})")
+        return dict(zip(header, found, strict=True))
+
+    rows = [row for line in lines[used : used + MOST_ROWS] if (row := _try(read, line))]
+    if len(lines) > used and not rows:
+        read(lines[used])  # says what is wrong with it
+    columns = choose(rows or [dict.fromkeys(header)], options, timed=not live)
+    return Format("CSV", columns, read, tuple(header) if used else ()), used
+
+
+def _is_header(names: Sequence[str]) -> bool:
+    return any(is_time(name) for name in names) and not any(name and _try(number, name) for name in names)
+
+
+def _units(row: Sequence[str], length: int) -> list[str]:
+    """Return the units that a row below the names holds; empty if it is a row of samples."""
+    bare = [cell.strip("[]() ") for cell in row]
+    return (
+        bare if len(bare) == length and any(unit(cell) for cell in bare) and not any(map(_digit, row)) else []
+    )
+
+
+def _digit(cell: str) -> bool:
+    return any(letter.isdigit() for letter in cell)
+
+
+def _try(ask: Callable[[str], T], text: str) -> T | None:
     try:
-        number = Decimal(given)
-    except InvalidOperation as problem:
-        raise ValueError(f"{what} is {given!r}, expected a number") from problem
-    if not math.isfinite(number):
-        raise ValueError(f"{what} is {given}, expected a finite number")
-    return number
-
-
-def _is_number(line: str) -> bool:
-    try:
-        _number(line, "")
+        return ask(text)
     except ValueError:
-        return False
-    return True
-
-
-def _exponent(number: Decimal) -> int:
-    exponent = number.as_tuple().exponent
-    assert isinstance(exponent, int), "the number is finite"
-    return exponent
-
-
-def _walls(given: object) -> tuple[tuple[float, ...], str]:
-    if not isinstance(given, str) or _is_number(given):
-        seconds = float(_number(given, "time"))
-        if not UNIX_SECONDS[0] <= seconds < UNIX_SECONDS[1]:
-            raise ValueError(f"time is {given}, expected ISO 8601 or Unix seconds (not ms, not from a start)")
-        return (seconds,), "Unix seconds"
-    try:
-        moment = datetime.fromisoformat(given)
-        # In the hour that is repeated when clocks are put back, local time means two instants.
-        walls = {moment.replace(fold=fold).timestamp() for fold in (0, 1)}
-    except (ValueError, OverflowError, OSError) as problem:
-        raise ValueError(f"time is {given!r}, expected ISO 8601 or Unix seconds") from problem
-    return tuple(walls), "ISO 8601 with offset" if moment.tzinfo else "local time, no offset given"
+        return None

@@ -5,6 +5,7 @@ Neither ever blocks: `lines` returns what is there by now. A line counts once it
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
 import os
@@ -18,8 +19,8 @@ from energy.meters._meter import MeterUnavailable
 
 Line = tuple[int, str]  # its number in the log, and its text
 
-TAIL_BYTES = 2**16  # of a log that is long already; what was before is history
-LONGEST_BYTES = 2**16  # of a line; a file without line ends is no log
+HEAD_LINES, TAIL_LINES = 40, 10_000  # of a log that is long already; what is between is history
+LONGEST = 2**16  # of a line; a file without line ends is no log
 MOST_BYTES = 2**16  # of a command's output in one go: what prints without end must not be read without end
 STOP_SECONDS = 2.0  # how long a command may take to end
 
@@ -30,44 +31,61 @@ class Source(Protocol):
     name: for records: never a path. given: as the user named it, for messages.
     problem: why no more lines will come, or why none can be read at the moment.
     ended: nothing will come any more, and nothing is held.
+    live: a line is of when it came, if it does not say when it was written.
     """
 
     name: str
     given: str
     problem: str | None
     ended: bool
+    live: bool
 
     def lines(self) -> list[Line]:
-        """Return the lines completed since the last call, without blank ones and comments (#)."""
+        """Return the lines completed since the last call, without blank ones."""
 
     def close(self, why: str) -> None:
         """Let go of it; closing twice does nothing."""
 
 
 class Splitter:
-    """Cut bytes into numbered lines, and keep the unfinished rest."""
+    """Cut bytes into numbered lines, in the encoding that the first of them show, and keep the rest."""
 
     def __init__(self) -> None:
-        self.number = 0
-        self._rest = b""
+        self._number, self._rest = 0, ""
+        self._decoder: codecs.IncrementalDecoder | None = None
 
     def feed(self, data: bytes, last: bool = False) -> list[Line]:
         """Return the lines that `data` completes; the `last` needs no newline."""
-        *whole, self._rest = (self._rest + data + (b"\n" if last else b"")).split(b"\n")
-        if len(self._rest) > LONGEST_BYTES:
-            whole, self._rest = [*whole, self._rest[:80]], b""
-        found = []
-        for raw in whole:
-            self.number += 1
-            text = raw.decode(errors="replace").strip().removeprefix("\ufeff")
-            if text and not text.startswith("#"):
-                found.append((self.number, text))
+        if self._decoder is None:
+            if not data:
+                return []
+            self._decoder = codecs.getincrementaldecoder(find_encoding(data))(errors="replace")
+        text = self._rest + self._decoder.decode(data) + ("\n" if last else "")
+        *whole, self._rest = text.split("\n")
+        if len(self._rest) > LONGEST:
+            whole, self._rest = [*whole, self._rest[:80]], ""
+        lines = ((self._number + number, line.strip(" \t\r\ufeff\0")) for number, line in enumerate(whole, 1))
+        found = [(number, line) for number, line in lines if line]
+        self._number += len(whole)
         return found
 
-    def skip(self, data: bytes) -> None:
-        """Count the lines that `data` completes, without looking at them."""
-        self.number += data.count(b"\n")
-        self._rest = (self._rest + data).rpartition(b"\n")[2]
+
+def find_encoding(data: bytes) -> str:
+    """Tell the encoding of a log from its first bytes: UTF-8, UTF-16 with or without a mark, or Windows-1252.
+
+    >>> find_encoding("\ufefftime;W".encode("utf-16-le")), find_encoding("Zähler".encode("cp1252"))
+    ('utf-16-le', 'cp1252')
+    """
+    even, odd = data[:LONGEST:2], data[1:LONGEST:2]
+    if data.startswith(codecs.BOM_UTF16_LE) or odd.count(0) > len(odd) / 2:
+        return "utf-16-le"
+    if data.startswith(codecs.BOM_UTF16_BE) or even.count(0) > len(even) / 2:
+        return "utf-16-be"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
 
 
 class LogFile:
@@ -77,6 +95,7 @@ class LogFile:
         MeterUnavailable: there is no such file, or it cannot be read.
     """
 
+    live = False
     problem: str | None
 
     def __init__(self, path: Path) -> None:
@@ -90,7 +109,8 @@ class LogFile:
             raise MeterUnavailable(
                 f"{path} cannot be read ({problem.strerror}).", "Start the logger, then name its file."
             ) from problem
-        self._first = self._skip_history()
+        found = self._lines.feed(self._file.readall() or b"")
+        self._first = [*found[:HEAD_LINES], *found[HEAD_LINES:][-TAIL_LINES:]]
 
     def lines(self) -> list[Line]:
         """Return the lines completed since the last call; what cannot be read sets `problem`."""
@@ -125,16 +145,6 @@ class LogFile:
             found += self._lines.feed(self._file.readall() or b"")
         return found
 
-    def _skip_history(self) -> list[Line]:
-        """Of a long log return the first line, which may be a header, and go to its last part."""
-        size = os.fstat(self._file.fileno()).st_size
-        if size <= 2 * TAIL_BYTES:
-            return []
-        first = self._lines.feed(self._file.read(TAIL_BYTES) or b"")[:1]
-        while (left := size - TAIL_BYTES - self._file.tell()) > 0:
-            self._lines.skip(self._file.read(min(left, TAIL_BYTES)) or b"")
-        return first
-
 
 class Command:
     """Start a command and read the lines it prints; it is ours, and ends with us.
@@ -146,13 +156,14 @@ class Command:
         MeterUnavailable: it cannot be started.
     """
 
+    live = True
     problem: str | None
 
-    def __init__(self, command: str) -> None:
+    def __init__(self, command: str, name: str | None = None) -> None:
         self.given, self.problem, self.ended = f"!{command}", None, False
         self._said = ""
         words = self._words(command)
-        self.name = Path(words[0]).name
+        self.name = name or Path(words[0]).name
         try:
             self._process = subprocess.Popen(  # noqa: S603 -- the user's own command, and no shell
                 words,

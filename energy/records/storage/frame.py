@@ -22,6 +22,7 @@ BACK = (
     *BUDGET,
     *KEYS,
     "kind",
+    "boundary",
     "sources",
     "invalid",
     "notes",
@@ -39,13 +40,14 @@ _YES_OR_NO = ("dirty", "finished")
 def frame(source: str | Path | Sequence[str | Path] = "results") -> pandas.DataFrame:
     """Return the records of a results folder, of files or of globs as a tidy table.
 
-    One row is one repeat (one seed) of one case of one run, in the order of the files. The columns are
-    always the same: `FRONT`, all of `energy.metrics.METRICS` (units are in their names or in METRICS; what
-    is unknown is NaN), then `BACK`. `seed` is <NA> where nothing is random; `kind` is measured, modelled or
-    mixed; `sources`, `invalid` and `notes` are words with commas; `datetime` (UTC) is when the run was
-    stored, NaT if the file has no such time. A case that failed is one row with its status and without
-    figures. Runs that have not ended are there, too, with `finished` False. Only rows of equal machine,
-    kind, budget (epochs, batch, size, slices) and data may be compared.
+    One row is one repeat (one seed) of one case of one run, in the order of the files. The columns are always
+    the same: `FRONT`, all of `energy.metrics.METRICS` (units are in their names or in METRICS; what is
+    unknown is NaN), then `BACK`. `seed` is <NA> where nothing is random; `kind` is measured, modelled or
+    mixed; `boundary` is process or machine, of what its joules are; `sources`, `invalid` and `notes` are
+    words with commas; `datetime` (UTC) is when the run was stored, NaT if the file has no such time. A case
+    that failed is one row with its status and without figures. Runs that have not ended are there, too, with
+    `finished` False. Only rows of equal machine, kind, boundary, budget (epochs, batch, size, slices) and
+    data may be compared.
 
     Args:
         source: results folder, folder of one machine, file, glob, or several of these.
@@ -96,7 +98,7 @@ def _repeats(case: CaseSummary) -> int:
 
 def _words(case: CaseSummary) -> dict[str, Any]:
     """Return what is the same for all repeats of a case."""
-    names = ("case", "arch", "technique", "task", "status", "kind", "code")
+    names = ("case", "arch", "technique", "task", "status", "kind", "boundary", "code")
     words = {name: getattr(case, name) for name in names}
     words |= {name: case.keys.get(name) for name in KEYS}
     return words | {name: ", ".join(getattr(case, name)) for name in ("sources", "invalid", "notes")}

@@ -46,6 +46,7 @@ def _group(group: Group, known: Sequence[str]) -> dict[str, Any]:
         "machine": group.machine,
         "fingerprint": group.fingerprint,
         "kind": group.kind,
+        "boundary": group.boundary,
         "sources": group.sources,
         "task": group.task,
         "setting": group.setting,

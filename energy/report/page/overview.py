@@ -78,7 +78,7 @@ def lead(groups: Sequence[Group]) -> list[str]:
 
     For each group with a U-Net: the cheapest case that keeps 95 % of U-Net's Dice, over the seeds of both.
     """
-    kinds = sorted({group.kind for group in groups if group.kind})
+    kinds = sorted({group.told for group in groups if group.kind})
     told = (
         "nothing was metered" if not kinds else f"the energy is {' on some machines, on others '.join(kinds)}"
     )
@@ -116,7 +116,7 @@ def _against_unet(group: Group) -> str | None:
     share = format_number(100 * winner.share, 10 * winner.share)  # two digits
     return (
         f"{where}: {clipped(winner.option.entry.case, 60)} reaches Dice {format_number(winner.dice[0])} "
-        f"(U-Net {format_number(winner.dice[1])}) for {share} % of U-Net's kilojoules ({group.kind})."
+        f"(U-Net {format_number(winner.dice[1])}) for {share} % of U-Net's kilojoules ({group.told})."
         f"{''.join(_doubts(unet.entry, winner.option.entry))}"
     )
 

@@ -9,12 +9,24 @@ from energy.text import format_factor, format_number
 
 Record = Mapping[str, Any]
 
+OF = {
+    provenance.PROCESS: "of this process tree",
+    provenance.MACHINE: "of the machine",
+    provenance.BOTH: "CPU of this process tree and memory of the machine",
+}
+# What a reader of a table must know of its boundary.
+BOUNDARY_SENTENCES = {
+    provenance.PROCESS: "boundary process: what this process tree caused, not what the machine drew",
+    provenance.MACHINE: "boundary machine: what the box drew meanwhile, whoever caused it",
+    provenance.BOTH: "boundary process+machine: before the two were kept apart; comparable with no other",
+}
+
 
 def write_caption(
     records: Sequence[Record], names: Sequence[str], idle: Mapping[str, Any] | None
 ) -> list[str]:
     """Return the sentences that the columns `names` of `records` need."""
-    sentences = [*_meters(records), _idle(idle)]
+    sentences = [*_meters(records), *_boundaries(records), _idle(idle)]
     if any(name.startswith("dice") for name in names):
         sentences.append(_repeats(records))
     if "dice_loss_vs_unet_pct" in names:
@@ -23,19 +35,20 @@ def write_caption(
 
 
 def sources_in_words(source: Provenance) -> str:
-    """Name the meters behind a total: "measured: nvml_counter + rapl".
+    """Name the meters behind a total, and what it is of: "measured: nvml_counter + rapl, of the machine".
 
-    >>> sources_in_words(Provenance("mixed", (("rapl", "measured"), ("x_model", "modelled")), None, None))
-    'mixed: rapl measured + x_model modelled'
+    >>> both = ("rapl", "measured"), ("ram_model", "modelled")
+    >>> sources_in_words(Provenance("mixed", "machine", both, None, None))
+    'mixed: rapl measured + ram_model modelled, of the machine'
     """
     named = (name if source.kind == kind else f"{name} {kind}" for name, kind in source.sources)
-    return f"{source.kind}: {' + '.join(named)}"
+    return f"{source.told_kind}: {' + '.join(named)}, {OF[source.boundary]}"
 
 
 def band_in_words(sources: Sequence[Provenance]) -> str:
     """Say how far the truth may lie from any of some totals whose bands are known: "÷4 … ×2".
 
-    >>> band_in_words([Provenance("modelled", (), 100.0, (25.0, 200.0))])
+    >>> band_in_words([Provenance("modelled", "process", (), 100.0, (25.0, 200.0))])
     '÷4 … ×2'
     """
     factors = [source.factors for source in sources if source.factors is not None]
@@ -46,7 +59,7 @@ def band_in_words(sources: Sequence[Provenance]) -> str:
 def kilojoules(source: Provenance) -> str:
     """Write a total with its band: "12 kJ in [3.1, 25] kJ".
 
-    >>> kilojoules(Provenance("modelled", (), 12340.0, (3085.0, 24680.0)))
+    >>> kilojoules(Provenance("modelled", "process", (), 12340.0, (3085.0, 24680.0)))
     '12 kJ in [3.1, 25] kJ'
     """
     if source.joules is None or source.band is None:
@@ -63,7 +76,7 @@ def _meters(records: Sequence[Record]) -> Iterator[str]:
     for record in records:
         source = provenance.find_provenance(record)
         if source is not None and source.factors is not None:
-            known.setdefault(source.sources, []).append((record["case"], source))
+            known.setdefault((source.sources, source.boundary), []).append((record["case"], source))
     for cases in known.values():
         case, source = cases[0]
         yield (
@@ -72,6 +85,13 @@ def _meters(records: Sequence[Record]) -> Iterator[str]:
         )
     if not known:
         yield "no total energy is known"
+
+
+def _boundaries(records: Sequence[Record]) -> Iterator[str]:
+    """Yield what the totals are of; one sentence, unless the records are of several boundaries."""
+    sources = (provenance.find_provenance(record) for record in records)
+    for boundary in dict.fromkeys(source.boundary for source in sources if source is not None):
+        yield BOUNDARY_SENTENCES[boundary]
 
 
 def _idle(idle: Mapping[str, Any] | None) -> str:

@@ -70,7 +70,7 @@ def _domains(record: Record) -> Iterator[str]:
         within = f" in [{_value(band[0])}, {_value(band[1])}] J" if band else ""
         coverage = "unknown" if domain["coverage"] is None else f"{100 * domain['coverage']:.0f} %"
         role = f", witness{_disagreement(domain)}" if domain["witness"] else ""
-        what = f"{domain['domain']} {domain['device']}".strip()
+        what = f"{' '.join(filter(None, (domain['domain'], domain['device'])))} ({domain['boundary']})"
         yield f"{what}: {joules}{within}, {domain['kind']} by {domain['source']}, coverage {coverage}{role}"
 
 
