@@ -15,7 +15,7 @@ from energy.meters import Meters, await_moves, context, read, settle
 from energy.meters._meter import Meter
 from energy.meters._watch import cost
 from energy.reading import Energy, Reading
-from energy.sampling import Rhythm
+from energy.reading.sampling import Rhythm
 
 # CodeCarbon has no fresh figure sooner; to wait for one would bill the waiting to the case.
 JUST_NOW_SECONDS = 0.055

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from energy.fault import NOTES
 from energy.meters import nvml
-from energy.sampling import Rhythm
+from energy.reading.sampling import Rhythm
 from tests.audit._loads import BEATS, OTHERS, TRAININGS, load, starts
 from tests.audit._table import page
 from tests.simulated.machine import Constant, Machine, take

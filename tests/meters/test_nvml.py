@@ -189,7 +189,7 @@ def test_a_steady_load_leaves_nothing_between_the_samples():
 
 def test_a_slow_answer_widens_the_edge():
     machine = Machine(Constant(300.0))
-    slow = Script("nvmlDeviceGetTotalEnergyConsumption", slow_seconds=1.5, start=1023.4, end=1023.5)
+    slow = Script("nvmlDeviceGetTotalEnergyConsumption", slow_seconds=1.5, start=1023.4099, end=1023.5)
     meter = metered(machine, Gpu(scripts=[slow]))
     run(machine, meter, 3.21)
     before = take(machine, meter)

@@ -20,7 +20,7 @@ from energy.meters.nvml.sensor import seen_share
 from energy.meters.nvml.state import Context
 from energy.meters.nvml.visible import GPU_IS_LOST, RESET_REQUIRED, Board
 from energy.reading import Count, Fault
-from energy.sampling import Paces
+from energy.reading.sampling import Paces
 
 # arXiv 2312.02741: boards show between 0.95 and 1.05 of the truth, linearly; so the truth is what they show
 # divided by that.

@@ -1,19 +1,4 @@
-"""What a meter says, and what two of its readings mean.
-
-A meter is a cumulative count of joules from an arbitrary origin; a window is one reading subtracted from a
-later one. So windows nest and overlap freely, and nothing has to be told where one begins:
-
->>> def reading(seconds, joules):
-...     count = Count("gpu", "GPU-0", "nvml_counter", "measured", joules, covered_seconds=seconds)
-...     return Reading(seconds, (count,))
->>> window = reading(30.0, 5000.0) - reading(10.0, 1000.0)
->>> window.joules(), window.kind, window.flags()
-(4000.0, 'measured', ())
-
-What is unknown is None with a reason, never 0: one unknown part makes the total unknown.
-
-One file, since it is one subtraction: what stands on its left (Count, Reading) and what comes out (Energy).
-"""
+"""What comes out of a window: one figure per thing, its witnesses, its band, and what speaks against it."""
 
 from __future__ import annotations
 
@@ -21,129 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from energy.bounds import Bounds, Shown
 from energy.fault import FLAGS, OF_THE_WINDOW, Fault
-from energy.sampling import Paces, Rhythm
+from energy.reading.bounds import Bounds
+from energy.reading.count import MACHINE, PROCESS, WHOLES
 
-__all__ = ["Count", "DomainEnergy", "Energy", "Fault", "Reading"]
-
-MACHINE, PROCESS = BOUNDARIES = ("machine", "process")
 EDGE_SHARE = 0.01  # a window whose edges may be wrong by more than this share is too short
 SAMPLING_SHARE = 0.05  # power changed so much between samples that they may have missed more than this
 COVERAGE_SHARE = 0.99  # below it a figure has a hole that its reader should know about
-KNOWN_SHARE = 0.5  # below it what was counted is no figure, but "at least" so much
 JITTER_SECONDS = 0.05  # the meters of one reading are not read at one instant
-WHOLES = ("machine", "module")  # they contain what has figures of its own
 AGREEMENT_SHARE = 0.05  # the gain error of an NVIDIA board (arXiv 2312.02741): two witnesses may differ by it
-
-
-@dataclass(frozen=True)
-class Count:
-    """One cumulative count at one instant.
-
-    domain: "gpu", "cpu" or "ram"; "machine" for all of it, seen from outside, and "module" for a GPU with the
-        CPU and memory on its superchip (both are always witnesses).
-    device: a GPU's UUID, "package-0", "machine" ...; several are joined by commas.
-    source: how it was read ("nvml_counter", "nvml_power", "rapl", "codecarbon_cpu_load_model" ...).
-    kind: "measured" or "modelled".
-    boundary: of what `joules` are: "machine", what the box drew, or "process", what this process tree caused.
-    joules: from an arbitrary origin; None if unknown at this instant, and `reason` says why.
-    covered_seconds: cumulative time that `joules` accounts for.
-    low_factor, high_factor: the truth lies between these multiples of joules (gain or model error).
-    edge_joules: how much this instant may be stale by.
-    resolution_seconds: the counter's own step.
-    witness: never a headline figure, only a second opinion.
-    last_joules: where the count stood when it became unknown.
-    sampling_joules: cumulative; how much may have slipped between the samples that `joules` was made from at
-        most, where `paces` do not tell.
-    paces: all power that the sensor has shown, if it may miss some.
-    pace: how many values of `paces` there were at this instant.
-    model: the parameters of a modelled count.
-    bounds_joules: cumulative joules, at least and at most, where factors of `joules` would not say it.
-    """
-
-    domain: str
-    device: str
-    source: str
-    kind: str
-    joules: float | None
-    covered_seconds: float
-    low_factor: float = 1.0
-    high_factor: float = 1.0
-    edge_joules: float = 0.0
-    resolution_seconds: float = 0.0
-    witness: bool = False
-    reason: str | None = None
-    last_joules: float | None = None
-    sampling_joules: float = 0.0
-    paces: Paces | None = field(default=None, repr=False, compare=False)
-    pace: int = 0
-    model: Mapping[str, Any] | None = None
-    boundary: str = "machine"
-    bounds_joules: tuple[float, float] | None = None
-
-    def __post_init__(self) -> None:
-        assert self.kind in ("measured", "modelled"), self.kind
-        assert self.boundary in BOUNDARIES, self.boundary
-        assert self.joules is not None or self.reason, "an unknown count needs a reason"
-        assert 0 <= self.low_factor <= 1 <= self.high_factor, (self.low_factor, self.high_factor)
-        assert self.edge_joules >= 0, self.edge_joules
-        assert self.domain not in WHOLES or self.witness, f"a {self.domain} is never a part of a total"
-
-    def at(self, **figures: Any) -> Count:
-        """Return this count as of another instant, with other figures.
-
-        As dataclasses.replace in a fifth of the time and unchecked: it is inside every window's edges.
-        """
-        count = object.__new__(Count)
-        count.__dict__.update(self.__dict__, **figures)
-        return count
-
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        """Return what makes this count the same one in every reading."""
-        return self.domain, self.device, self.source, self.boundary
-
-
-@dataclass(frozen=True)
-class Reading:
-    """All counts at one instant (monotonic clock), and every fault known by then.
-
-    origin: what the counts were read from; joules of different origins have different zeros.
-    """
-
-    seconds: float
-    counts: tuple[Count, ...]
-    faults: tuple[Fault, ...] = ()
-    origin: object = field(default=None, compare=False, repr=False)
-
-    def __sub__(self, earlier: Reading) -> Energy:
-        """Return the energy of the window from `earlier` to here, without a word about the work in it."""
-        return self.since(earlier)
-
-    def since(self, earlier: Reading, rhythms: Sequence[Rhythm] = ()) -> Energy:
-        """Return the energy of the window from `earlier` to here; `rhythms` say how the work repeated itself.
-
-        Raises:
-            ValueError: the readings are in the wrong order, or of different meters.
-        """
-        if self.origin is not earlier.origin:
-            raise ValueError(
-                "the readings are of meters that were opened apart: subtract readings of the same"
-            )
-        seconds = self.seconds - earlier.seconds
-        if seconds < 0:
-            raise ValueError(
-                f"the window would last {seconds:.3f} s: subtract the earlier reading from the later"
-            )
-        faults = tuple(fault for fault in self.faults if fault.touches(earlier.seconds, self.seconds))
-        before = {count.key: count for count in earlier.counts}
-        after = {count.key: count for count in self.counts}
-        span = (earlier.seconds, self.seconds)
-        parts = [
-            _window(before.get(key), after.get(key), span, faults, rhythms) for key in {**before, **after}
-        ]
-        return Energy(seconds, _with_witnesses(parts), faults)
 
 
 @dataclass(frozen=True)
@@ -308,92 +179,7 @@ def _disagree(part: DomainEnergy, other: DomainEnergy) -> bool:
     return abs(part.joules - other.joules) > AGREEMENT_SHARE * max(part.joules, other.joules) + slack
 
 
-def _window(
-    before: Count | None,
-    after: Count | None,
-    span: tuple[float, float],
-    faults: Iterable[Fault],
-    rhythms: Sequence[Rhythm],
-) -> DomainEnergy:
-    count, seconds = after or before, span[1] - span[0]
-    assert count is not None
-    covered = after.covered_seconds - before.covered_seconds if before and after else 0.0
-    coverage = min(1.0, max(0.0, covered / seconds)) if seconds > 0 else 1.0
-    reason = _why_unknown(before, after) or _why_too_little(before, after, coverage, seconds)
-    part = DomainEnergy(
-        count.domain,
-        count.device,
-        count.source,
-        count.kind,
-        count.witness,
-        None,
-        coverage,
-        reason,
-        model=count.model,
-        boundary=count.boundary,
-    )
-    if reason or before is None or after is None or before.joules is None or after.joules is None:
-        return part
-    bounds = Bounds(
-        after.joules - before.joules,
-        min(before.low_factor, after.low_factor),
-        max(before.high_factor, after.high_factor),
-        before.edge_joules + after.edge_joules,
-        after.sampling_joules - before.sampling_joules,
-        _stake(count, faults),
-        None if after.paces is None else Shown(after.paces, before.pace, after.pace, *span, rhythms),
-        _modelled(before, after),
-    )
-    edge = max(before.edge_joules, after.edge_joules)  # stale at the start adds, stale at the end takes away
-    return replace(part, joules=bounds.joules, edge_joules=edge, bounds=bounds)
-
-
-def _modelled(before: Count, after: Count) -> tuple[float, float] | None:
-    """Return the least and the most that a model says of a window."""
-    if before.bounds_joules is None or after.bounds_joules is None:
-        return None
-    least, most = (
-        late - early for early, late in zip(before.bounds_joules, after.bounds_joules, strict=True)
-    )
-    return least, most
-
-
-def _stake(count: Count, faults: Iterable[Fault]) -> float | None:
-    """Add up what the window's faults may have hidden from this count (they never add any)."""
-    own = [fault.joules_at_stake for fault in faults if fault.concerns(count.source, count.device)]
-    known = [joules for joules in own if joules is not None]
-    return sum(known) if len(known) == len(own) else None
-
-
-def _why_unknown(before: Count | None, after: Count | None) -> str | None:
-    if before is None or after is None:
-        return f"not read at the {'start' if before is None else 'end'} of the window"
-    if before.joules is None:
-        return before.reason
-    if after.joules is None:
-        return f"{after.reason}{_partial(before.joules, after.last_joules)}"
-    if after.joules < before.joules:
-        return f"the count went back from {before.joules:.3f} to {after.joules:.3f} J"
-    return None
-
-
-def _why_too_little(before: Count | None, after: Count | None, coverage: float, seconds: float) -> str | None:
-    """Say what was counted where most of the window was not seen: no figure, but at least so much."""
-    if coverage >= KNOWN_SHARE or (1 - coverage) * seconds <= JITTER_SECONDS:
-        return None
-    assert before is not None
-    assert after is not None
-    counted = (after.joules or 0.0) - (before.joules or 0.0)
-    return f"only {coverage:.0%} of the window was seen: at least {counted:.1f} J"
-
-
-def _partial(before_joules: float, last_joules: float | None) -> str:
-    if last_joules is None or last_joules < before_joules:
-        return ""
-    return f"; {last_joules - before_joules:.3f} J had been counted in this window by then"
-
-
-def _with_witnesses(parts: Iterable[DomainEnergy]) -> tuple[DomainEnergy, ...]:
+def choose_headline(parts: Iterable[DomainEnergy]) -> tuple[DomainEnergy, ...]:
     """Choose one source per thing: measured before modelled, ours before CodeCarbon's, counters first.
 
     All are of one boundary. The choice never looks at the figures: a source that became unknown is not

@@ -9,23 +9,21 @@ count as unseen: the values are a sample of a correlated series. What came up to
 evidence, too: a beat can look like rest for seconds. Only where power jumps from one level to another and
 stays there, both levels have been seen, and the jump hides a step of itself.
 
-*Where the period of the work is told* the looks can be placed in it. Their places say how much longer than
-its due each moment of the work was looked at, and so how wrong their mean can be for work with one rise and
-one fall per period: 0.75 of the swing where the period is the step, next to nothing where they do not keep
-step. What changes slower than that has been seen, and chance is left with what changes from one look to the
-next.
+*Where the period of the work is told* (`aliasing.py`) it is known how unevenly the looks meet the work. What
+changes slower than the work repeats itself has been seen, and chance is left with what changes from one look
+to the next.
 """
 
 from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from operator import mul
 
+from energy.reading.aliasing import NEAR_SHARE, is_apart, worst_unevenness
 from energy.statistics import error_of_mean, error_of_systematic_mean
 
 MOST_KEPT = 65_536  # half a megabyte per sensor: nearly two hours at ten values a second, then in pairs
@@ -34,13 +32,7 @@ CONTEXT = 600  # values that a short window is judged by: a minute of most senso
 LEVEL_LENGTH = 20  # values: a level lasts at least so long
 LEVEL_SIGMAS = 3.0  # two levels are so many standard deviations apart
 TOLD_SHARE = 0.9  # of a window whose work is known
-SAME_PERIOD = 0.01  # periods that differ by less are one, and keep step with the sensor together
-APART = 0.15  # of a period of the work that a step must be from whole ones, or slow changes may be beats
-SMALL = 5  # multiples and fractions of the step that the work is said to keep step with
-MOST_LOOKS = 3_000
-PLACES = 200  # of the work's period that are looked at
 ALIASED_SHARE = 0.09
-STILL_SHARE = 0.02  # values that differ by less, as a share of their mean, show nothing of the work
 
 
 @dataclass(frozen=True)
@@ -123,15 +115,14 @@ def judge(
     if step is None or share is None:
         return Slip(_chance_of_unknown_work(paces, first, last, seconds))
     told = _by_period(rhythms, start_seconds, end_seconds)
-    if sum(told.values()) >= TOLD_SHARE * seconds and all(_is_apart(period, step) for period in told):
+    if sum(told.values()) >= TOLD_SHARE * seconds and all(is_apart(period, step) for period in told):
         chance = error_of_systematic_mean(values, share) * seconds
     else:
         chance = _chance_of_unknown_work(paces, first, last, seconds)
     mean, swing = math.fsum(values) / len(values), max(values) - min(values)
     too_much, too_little, aliased = 0.0, 0.0, False
     for period, together in told.items():
-        wanders = _wanders(values, period * len(values) / seconds)
-        uneven, dark = _worst_unevenness(period, step, share, together, wanders)
+        uneven, dark = worst_unevenness(period, step, share, together, values)
         if dark:  # what was never met may be anything
             too_much += uneven * mean * together
             too_little += uneven * max(0.0, paces.most_watts - mean) * together
@@ -139,34 +130,6 @@ def judge(
         else:
             chance += uneven * swing * together
     return Slip(chance, too_much, too_little, aliased)
-
-
-def unevenness(period_seconds: float, step_seconds: float, share: float, looks: int) -> tuple[float, bool]:
-    """Return how unevenly so many looks meet the moments of the work, and whether they never meet some.
-
-    The first figure is the greatest error of their mean, as a share of the swing, for work that is high
-    during one stretch of its period, whichever, and low in the rest.
-
-    >>> uneven, dark = unevenness(0.1, 0.1, 0.25, 600)
-    >>> round(uneven, 6), dark
-    (0.75, True)
-    """
-    width = share * step_seconds / period_seconds
-    part = width % 1.0  # whole periods are seen evenly
-    if part == 0.0:
-        return 0.0, False
-    starts = sorted((look * step_seconds / period_seconds) % 1.0 for look in range(looks))
-    widest = max(later - earlier for earlier, later in pairwise([*starts, starts[0] + 1]))
-    twice = [start - 1 for start in starts] + starts
-    sums = [0.0, *accumulate(twice)]
-
-    def seen(place: float) -> float:
-        """Return the share of all looking that fell on the period from 0 to `place`, but for a constant."""
-        over, begun = bisect_left(twice, place - part), bisect_left(twice, place)
-        return (over * part + (begun - over) * place - (sums[begun] - sums[over])) / (looks * part)
-
-    excess = [seen(place / PLACES) - place / PLACES for place in range(PLACES + 1)]
-    return (max(excess) - min(excess)) * part / width, width < 1 and widest > part
 
 
 def without_jumps(values: Sequence[float]) -> tuple[Sequence[float], dict[int, float]]:
@@ -214,48 +177,9 @@ def _by_period(rhythms: Iterable[Rhythm], start_seconds: float, end_seconds: flo
         together = min(end_seconds, rhythm.end_seconds) - max(start_seconds, rhythm.start_seconds)
         if together > 0:
             period = rhythm.period_seconds
-            same = next((known for known in found if abs(period / known - 1) <= SAME_PERIOD), period)
+            same = next((known for known in found if abs(period / known - 1) <= NEAR_SHARE), period)
             found[same] = found.get(same, 0.0) + together
     return found
-
-
-def _is_apart(period_seconds: float, step_seconds: float) -> bool:
-    """Say whether one look after another meets another moment of the work."""
-    periods = step_seconds / period_seconds
-    return periods < 0.5 or abs(periods - round(periods)) >= APART
-
-
-def _worst_unevenness(
-    period: float, step: float, share: float, seconds: float, wanders: bool
-) -> tuple[float, bool]:
-    """Return the unevenness at this period; if it is within 1 % of a lock, as if it were one.
-
-    Batches that take a little more or less lose step by themselves. If the work is seen to wander so, only the
-    locks are left in which no look takes less than a batch, since the values of those may show nothing.
-    """
-    looks = min(MOST_LOOKS, max(1, round(seconds / step)))
-    blind = [step / few for few in range(1, SMALL + 1)]
-    seen = [] if wanders else [period, *(step * few for few in range(2, SMALL + 1))]
-    near = [lock for lock in (*seen, *blind) if abs(period / lock - 1) <= SAME_PERIOD]
-    return max((unevenness(each, step, share, looks) for each in near), default=(0.0, False))
-
-
-def _wanders(values: Sequence[float], period: float) -> bool:
-    """Say whether work that repeats itself every `period` values has lost its step after half of the values."""
-    half = len(values) // 2
-    if half < LEVEL_LENGTH:
-        return False
-    # Of the lags around the middle, the one that comes nearest to a whole number of periods.
-    lag = min(
-        range(half - LEVEL_LENGTH // 2, half + 1), key=lambda lag: abs(lag / period - round(lag / period))
-    )
-    mean = math.fsum(values) / len(values)
-    deviations = [value - mean for value in values]
-    early, late = deviations[:-lag], deviations[lag:]
-    spread = math.sqrt(sum(map(mul, early, early)) * sum(map(mul, late, late)))
-    if spread <= (STILL_SHARE * mean) ** 2 * len(early):
-        return False
-    return bool(sum(map(mul, early, late)) < spread / 2)
 
 
 def _means(values: Sequence[float], each: int) -> array[float]:
