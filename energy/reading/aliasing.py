@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from operator import mul
 
 NEAR_SHARE = 0.01  # a period within 1 % of a small multiple or fraction of the step is said to keep step
 SMALL = 5
 MOST_LOOKS = 3_000
+LOCK_LOOKS, LOCK_SHARE = 200, 0.09
 PLACES = 200  # of the period that are looked at
 APART = 0.15  # of a period that a step must be from whole ones, or slow changes may be beats
 SEARCHED = 20  # lags that one is chosen from
@@ -33,10 +35,22 @@ def is_apart(period_seconds: float, step_seconds: float) -> bool:
     return periods < 0.5 or abs(periods - round(periods)) >= APART
 
 
-def worst_unevenness(
-    period: float, step: float, share: float, seconds: float, values: Sequence[float]
-) -> tuple[float, bool]:
-    """Return `unevenness` for looks during so many seconds; within 1 % of a lock, as if it were one.
+@dataclass(frozen=True)
+class Alias:
+    """How wrong the mean of the looks may be because they meet the work unevenly.
+
+    swing_share: by so much of the work's swing.
+    is_dark: some moments of the work are never met, so that its swing is not known either.
+    is_lock: more looks would not help much: 200 of them still hide 9 % of the swing.
+    """
+
+    swing_share: float
+    is_dark: bool
+    is_lock: bool
+
+
+def find_alias(period: float, step: float, share: float, seconds: float, values: Sequence[float]) -> Alias:
+    """Return what the looks of so many seconds may hide; within 1 % of a lock, as if the work were in it.
 
     Batches that take a little more or less lose step by themselves. If the values show that, only the locks
     are left in which no look takes less than a batch: their values may show nothing.
@@ -54,7 +68,10 @@ def worst_unevenness(
     seen = [period, *(step * few for few in range(2, SMALL + 1))]
     locks = blind if wanders(values, period / each, step / each) else [*seen, *blind]
     near = [lock for lock in locks if abs(period / lock - 1) <= NEAR_SHARE]
-    return max((unevenness(lock, step, share, looks) for lock in near), default=(0.0, False))
+    hidden, dark = max((unevenness(lock, step, share, looks) for lock in near), default=(0.0, False))
+    many = max(looks, LOCK_LOOKS)
+    is_lock = any(unevenness(lock, step, share, many)[0] > LOCK_SHARE for lock in near)
+    return Alias(hidden, dark, is_lock)
 
 
 def unevenness(period: float, step: float, share: float, looks: int) -> tuple[float, bool]:

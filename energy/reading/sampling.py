@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from operator import mul
 
-from energy.reading.aliasing import NEAR_SHARE, is_apart, worst_unevenness
+from energy.reading.aliasing import NEAR_SHARE, find_alias, is_apart
 from energy.statistics import error_of_mean, error_of_systematic_mean
 
 MOST_KEPT = 65_536  # half a megabyte per sensor: nearly two hours at ten values a second, then in pairs
@@ -32,7 +32,6 @@ CONTEXT = 600  # values that a short window is judged by: a minute of most senso
 LEVEL_LENGTH = 20  # values: a level lasts at least so long
 LEVEL_SIGMAS = 3.0  # two levels are so many standard deviations apart
 TOLD_SHARE = 0.9  # of a window whose work is known
-ALIASED_SHARE = 0.09
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Slip:
 
     joules: by chance, either way (95 %).
     too_much, too_little: how much more or less it may have shown because it kept step with the work (J).
-    aliased: whether it kept step so that more than 9 % of the work's swing may be hidden.
+    aliased: whether it kept step so that more looks would not help.
     """
 
     joules: float = 0.0
@@ -122,13 +121,14 @@ def judge(
     mean, swing = math.fsum(values) / len(values), max(values) - min(values)
     too_much, too_little, aliased = 0.0, 0.0, False
     for period, together in told.items():
-        uneven, dark = worst_unevenness(period, step, share, together, values)
-        if dark:  # what was never met may be anything
-            too_much += uneven * mean * together
-            too_little += uneven * max(0.0, paces.most_watts - mean) * together
-            aliased = aliased or uneven > ALIASED_SHARE
+        alias = find_alias(period, step, share, together, values)
+        aliased = aliased or alias.is_lock
+        hidden = alias.swing_share * together
+        if alias.is_dark:  # what was never met may be anything
+            too_much += hidden * mean
+            too_little += hidden * max(0.0, paces.most_watts - mean)
         else:
-            chance += uneven * swing * together
+            chance += hidden * swing
     return Slip(chance, too_much, too_little, aliased)
 
 
@@ -161,13 +161,21 @@ def without_jumps(values: Sequence[float]) -> tuple[Sequence[float], dict[int, f
 
 
 def _chance_of_unknown_work(paces: Paces, first: int, last: int, seconds: float) -> float:
-    values = paces.between(first, last)
+    """Return how much may have slipped by chance (J), the work being anything."""
+    number = len(paces.between(first, last))
     context = paces.between(min(first, last - CONTEXT), last)
     level, jumps = without_jumps(context)
-    inside = [abs(jump) for place, jump in jumps.items() if place >= len(context) - len(values)]
+    inside = [abs(jump) for place, jump in jumps.items() if place >= len(context) - number]
+    error = math.hypot(_error(level, number), math.fsum(inside) / number)
+    return min(error, _error(context, number)) * seconds
+
+
+def _error(context: Sequence[float], number: int) -> float:
+    """Return how wrong the mean of the last `number` of these values may be (W)."""
     each = math.ceil(len(context) / MOST_JUDGED)
-    error = error_of_mean(_means(level, each), max(1, len(values) // each))
-    return math.hypot(error, math.fsum(inside) / len(values)) * seconds
+    mean = math.fsum(context[len(context) - number :]) / number
+    farthest = max(max(context) - mean, mean - min(context))  # no mean is farther away than all it is made of
+    return min(farthest, error_of_mean(_means(context, each), max(1, number // each)))
 
 
 def _by_period(rhythms: Iterable[Rhythm], start_seconds: float, end_seconds: float) -> dict[float, float]:

@@ -120,5 +120,4 @@ OTHERS = {
     ),
     "random, 40 ms": _random(0.04),
     "random, 0.4 s": _random(0.4),
-    "random, 4 s": _random(4.0),
 }

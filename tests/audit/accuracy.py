@@ -24,7 +24,7 @@ from tests.simulated.nvml import Library, preset_gpu
 from tests.simulated.sensors import PRESETS, START_SECONDS, drawn
 
 PAGE = Path(__file__).with_suffix(".md")
-DRAWS = 16
+DRAWS = 8
 MODULE_WATTS = 200.0  # what a superchip's CPU and memory draw beside its GPU
 LOADS = (*TRAININGS, *BEATS, *OTHERS)
 
@@ -58,6 +58,7 @@ class Cell:
 
     error: share of the truth by which the figure is wrong, but for the board's gain.
     stated: share of the figure that edges and sampling are stated to hide.
+    whole_error, half_band: the same with the gain.
     told: whether the time of a batch was told.
     """
 
@@ -68,6 +69,8 @@ class Cell:
     told: bool
     error: float
     stated: float
+    whole_error: float
+    half_band: float
     missed: bool
     notes: tuple[str, ...]
     invalid: tuple[str, ...]
@@ -111,6 +114,8 @@ def _measured(condition, preset, name, draw) -> Iterator[Cell]:
                 told,
                 abs(part.joules / sensor.gain - truth) / truth,
                 stated,
+                abs(part.joules - truth) / truth,
+                (part.band[1] - part.band[0]) / 2 / part.joules,
                 not part.band[0] <= truth <= part.band[1],
                 tuple(flag for flag in flags if flag in NOTES),
                 tuple(flag for flag in flags if flag not in NOTES),

@@ -179,7 +179,7 @@ class Gpu:
         """Look at the counter, and say whether it has moved since an instant at which all work had ended."""
         sensor = self._sensors[0]
         self._asked(sensor)
-        if self.counter.moved_seconds < since_seconds:
+        if self.counter.moved_seconds <= since_seconds:
             return False
         self.counter.rest()
         return True
