@@ -180,6 +180,13 @@ def pytest_energy_schedule(item: pytest.Item) -> Schedule | None:
     return Schedule(len(chosen.seeds), place, cost * len(chosen.seeds))
 
 
+def pytest_energy_sources(config: pytest.Config) -> list[Path]:
+    """Name what trains, evaluates and measures, and what --zoo adds to it."""
+    root, here = Path(__file__).parents[1], config.invocation_params.dir
+    added = [here / folder for folder in config.getoption("zoo")]
+    return [*(root / name for name in ("zoo", "fixtures", "benchmarks", "energy")), *added]
+
+
 def pytest_energy_leaves_out(config: pytest.Config, case: CaseSummary) -> bool:
     """Say which cases of a baseline this suite's own options leave out, so that they are not missed."""
     asked = config.getoption("technique")

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-import energy
 import zoo
 from benchmarks import reference
 from benchmarks.suite import Suite, measured_device
 from energy.measuring.figures import total_joules
-from energy.measuring.hardware import name_hardware, read_hardware
+from energy.measuring.hardware import read_hardware
 from energy.measuring.window import Window
 from energy.meters import Meter
-from energy.plugin import Plan, storage
+from energy.plugin import Plan, open_meters_of, storage
+from energy.records.fingerprint import name_hardware
 from energy.records.storage.store import Store, StoredCase
 
 TIMED_BATCHES = 3
@@ -38,9 +38,7 @@ class Planner:
     @staticmethod
     def open(suite: Suite, config: pytest.Config) -> Planner:
         """Open the meters that the run would use."""
-        meters = energy.open_meters(
-            config.getoption("energy_meters"), gpus=measured_device(suite.device).gpus
-        )
+        meters = open_meters_of(config, measured_device(suite.device))
         return Planner(suite, meters, name_hardware(read_hardware(meters)), Store(storage(config)))
 
     def plans(self, cases: Sequence[tuple[str, str]]) -> Iterator[Plan]:

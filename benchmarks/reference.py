@@ -29,7 +29,8 @@ def find_or_train(suite: Suite, run: Run, live: Live) -> Reference:
     if found := find(suite, run):
         return found
     live.say(
-        f"{CASE}: trained once for reference (-k leaves it out, and no stored run has it under equal keys)"
+        f"{CASE}: trained once for reference (-k leaves it out, and no stored run has it under equal keys"
+        f"{_explain_former(suite, run)})"
     )
     return _train(suite, run, live)
 
@@ -49,6 +50,17 @@ def find(suite: Suite, run: Run) -> Reference | None:
     if stored is not None:
         return _from(stored.record, f"stored: {stored.run.reference}")
     return None
+
+
+def _explain_former(suite: Suite, run: Run) -> str:
+    """Name the stored run that has U-Net under this hardware's former key, and say why it does not count."""
+    if (former := run.former_fingerprint) is None:
+        return ""
+    keys = suite.keys(former, suite.recipe(ARCH, TECHNIQUE))
+    stored = run.store.latest_case(CASE, keys, seeds=suite.budget.seeds)
+    if stored is None:
+        return ""
+    return f"; {stored.run.reference} is of before the hardware's key told the processor's instructions"
 
 
 def compare(case: Case, unet: Reference) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import energy
 import fixtures
 import zoo
+from benchmarks import work
 from energy.plugin import Case, Device
 from energy.records.keys import make_case_key, short_hash
 
@@ -173,7 +174,7 @@ def resolve_device(name: str) -> str:
 def measured_device(device: str) -> Device:
     """Tell the meters what the suite runs on: on a CPU no GPU counts."""
     if device == "cpu":
-        return Device(gpus=())
+        return Device(gpus=(), tells=work.TOLD)
     import torch
 
     # Without prefix: it may be a board's or a MIG instance's, and the meters try both.

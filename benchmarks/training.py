@@ -7,10 +7,10 @@ from collections.abc import Generator
 from contextlib import closing
 
 import zoo
-from benchmarks import overlays, progress
+from benchmarks import overlays, progress, work
 from benchmarks.source import digest_source
 from benchmarks.suite import TARGET_DICE, Suite
-from energy.plugin import Case, Live, Repeat
+from energy.plugin import COLLAPSED, Case, Live, Repeat
 
 NO_BRAIN = "the test part has no brain"
 
@@ -32,23 +32,35 @@ def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live
     case.explain(peak_gpu_mib="trained on the CPU", dice=NO_BRAIN, dice_slice=NO_BRAIN)
     # What is built once per process (kernels, thread pools) must not be billed to the case that comes first.
     zoo.warm_up(recipe, suite.slices)
+    slices = suite.slices
+    teller = work.Teller(case, recipe, slices.image_size, len(slices.train), len(slices.val))
     for seed in suite.seeds(case):
-        train_and_test(case, recipe, suite, seed, live)
+        train_and_test(case, recipe, suite, seed, live, teller)
 
 
-def train_and_test(case: Case, recipe: zoo.Recipe, suite: Suite, seed: int, live: Live) -> None:
+def train_and_test(
+    case: Case,
+    recipe: zoo.Recipe,
+    suite: Suite,
+    seed: int,
+    live: Live,
+    teller: work.Teller,
+) -> None:
     """Train one seed inside a window and test it outside; then the network goes, before the next seed."""
     # Closed here, not when the last reference to it goes: an interrupted training gives back what it holds.
     with case.window(seed) as repeat, closing(zoo.epochs(recipe, suite.slices, seed)) as steps:
-        trained = watch(steps, case, repeat, recipe, live)
+        trained = watch(steps, case, repeat, recipe, live, teller)
     scores = zoo.evaluate(trained.model, suite.slices.test, recipe)
     if suite.overlays is not None:
         overlays.save(suite.overlays, case.name, seed, trained.model, suite.slices.test, recipe)
     repeat.facts |= {
         "applied": trained.applied,
         "best_epoch": trained.best_epoch,
+        "collapsed": trained.collapsed,
         "dice_by_volume": scores.dice_by_volume,
     }
+    if trained.collapsed:
+        repeat.note(COLLAPSED)
     repeat.observe(
         dice=scores.dice,
         dice_slice=scores.dice_slice,
@@ -65,6 +77,7 @@ def watch(
     repeat: Repeat,
     recipe: zoo.Recipe,
     live: Live,
+    teller: work.Teller,
 ) -> zoo.Trained:
     """Drain the training loop; read the meters at the end of its setup and of each epoch."""
     repeat.facts["target_dice"] = TARGET_DICE
@@ -74,6 +87,7 @@ def watch(
         except StopIteration as end:
             trained: zoo.Trained = end.value
             return trained
+        teller.tell(step)
         if isinstance(step, zoo.Taught):
             repeat.facts["teacher"] = dataclasses.asdict(step)
             repeat.window.mark("teacher")
@@ -87,6 +101,7 @@ def watch(
             loss=step.loss,
             val_loss=step.val_loss,
             val_dice=step.val_dice,
+            val_found=step.val_found,
             lr=step.lr,
             slices=step.slices,
         )

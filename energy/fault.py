@@ -22,7 +22,8 @@ FLAGS: Mapping[str, str] = MappingProxyType(
     }
 )
 # Flags whose harm is in the figure's band already: they are told. With any other the figure cannot be used.
-NOTES = ("aliased", "collapsed", "low_coverage", "meters_disagree", "undersampled", "window_too_short")
+COLLAPSED = "collapsed"  # the network finds brain nowhere, or everywhere: it was measured, and learnt nothing
+NOTES = ("aliased", COLLAPSED, "low_coverage", "meters_disagree", "undersampled", "window_too_short")
 OPEN_ENDED = ("lost", "shared")  # faults that last from their instant on, if no length is given
 OF_THE_DEVICE = ("shared", "double", "throttled")  # whatever source reads it
 OF_THE_WINDOW = ("suspend", "clock_step", "paused")  # whatever was read

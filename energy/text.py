@@ -60,8 +60,10 @@ def format_factor(ratio: float) -> str:
     return f"{round(100 * (ratio - 1), 1):+g} %"
 
 
-def explain_unknown(kind: str, given: str, known: Iterable[str]) -> str:
-    """Say that `given` is no such `kind`, and which known names are nearest (all of them if none is near).
+def explain_unknown(kind: str, given: str, known: Iterable[str], shown: Sequence[str] | None = None) -> str:
+    """Say that `given` is no such `kind`, and which known names are nearest; if none is, those to be shown.
+
+    `shown` is all that are known, unless given.
 
     >>> explain_unknown("column", "dise", ["dice", "seconds"])
     "unknown column 'dise'; did you mean dice?"
@@ -70,7 +72,8 @@ def explain_unknown(kind: str, given: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(given, names, n=3, cutoff=0.5)
     if near:
         return f"unknown {kind} {given!r}; did you mean {' or '.join(near)}?"
-    return f"unknown {kind} {given!r}; there {'are' if len(names) > 1 else 'is'} {', '.join(names) or 'none'}"
+    rest = names if shown is None else shown
+    return f"unknown {kind} {given!r}; there {'are' if len(rest) > 1 else 'is'} {', '.join(rest) or 'none'}"
 
 
 def list_few(names: Sequence[str], most: int, separator: str = ", ") -> str:

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from zoo.availability import unavailable
     from zoo.device.runtime import has_native_bf16
     from zoo.evaluation import evaluate, predict
-    from zoo.size import macs_per_slice
+    from zoo.model.forward import recipe_in_epoch
+    from zoo.size import activation_bytes_per_slice, macs_per_slice
     from zoo.training.distilling import make_teachers_recipe
     from zoo.training.loop import epochs, train
     from zoo.training.warming import warm_up
@@ -46,6 +47,7 @@ __all__ = [
     "Setup",
     "Taught",
     "Trained",
+    "activation_bytes_per_slice",
     "add_folder",
     "architectures",
     "classifiers",
@@ -63,6 +65,7 @@ __all__ = [
     "networks",
     "predict",
     "recipe",
+    "recipe_in_epoch",
     "techniques",
     "train",
     "unavailable",
@@ -70,11 +73,13 @@ __all__ = [
 ]
 
 _WITH_TORCH = {
+    "activation_bytes_per_slice": "zoo.size",
     "epochs": "zoo.training.loop",
     "evaluate": "zoo.evaluation",
     "has_native_bf16": "zoo.device.runtime",
     "macs_per_slice": "zoo.size",
     "predict": "zoo.evaluation",
+    "recipe_in_epoch": "zoo.model.forward",
     "make_teachers_recipe": "zoo.training.distilling",
     "train": "zoo.training.loop",
     "unavailable": "zoo.availability",

@@ -44,6 +44,7 @@ class Epoch:
     loss: float  # mean over the training slices, by batch
     val_loss: float  # the same over the validation slices
     val_dice: float  # pooled over all validation slices; NaN if they show no brain
+    val_found: float  # share of all validation pixels that was found to be brain
     lr: float  # learning rate of this epoch
     seconds: float
     slices: int  # training slices that were used
@@ -59,6 +60,7 @@ class Trained:
     applied: dict[str, Any]  # what each choice really did: that of the set-up, and what only the end can tell
     seconds: float  # teacher, set-up and epochs, without what the caller did in between
     best_epoch: int  # the one with the lowest validation loss, of those that judged the network returned
+    collapsed: bool  # these weights find brain in no validation pixel, or in every one: nothing was learnt
     params: int
     macs_per_slice: int  # multiply-accumulates of one forward pass
     peak_gpu_mib: float | None  # allocated by torch; None on a CPU

@@ -12,6 +12,7 @@ from benchmarks.ladder.protocol import Result
 from benchmarks.source import digest_source
 from benchmarks.suite import Suite
 from energy.plugin import Live, Run
+from energy.records.validity import describe_collapse
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ def read_result(record: Mapping[str, Any]) -> Result:
     if record["status"] != "ok":
         error = record["error"]
         return Result(failed=f"{record['status']}: {error['type']}: {error['message']}")
+    if collapse := describe_collapse(record):  # its kilojoules bought nothing, so they rank nothing
+        return Result(failed=collapse)
     values = {name: tuple(record["metrics"][name]["values"]) for name in ("dice", "total_kj", "dice_per_kj")}
     told = [
         {reason.partition(":")[0]: reason for reason in facts["applied"]["without_effect"]}

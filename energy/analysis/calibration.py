@@ -46,7 +46,6 @@ from typing import Any
 from energy.records.metrics import METRICS
 
 SCHEMA = 1
-FILE = "noise.json"
 METRIC_NAMES = ("total_kj", "gpu_kj", "cpu_kj", "ram_kj", "seconds", "mean_watts")
 CONFIDENCE = 0.95
 POWER = 0.80  # Cohen's convention (Statistical Power Analysis, 2nd edition 1988, section 2.4)

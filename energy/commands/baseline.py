@@ -14,7 +14,7 @@ from pathlib import Path
 from energy.analysis.gates import baseline as baselines
 from energy.analysis.gates.baseline import Pin
 from energy.commands import UsageError
-from energy.commands._options import add_storage
+from energy.commands._options import add_storage, tell
 from energy.records.schema import RecordError
 from energy.records.storage.runfile import shorten_commit
 from energy.records.storage.store import Store
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked."""
-    results = Store(args.storage)
+    results = Store(args.storage, tell)
     if args.run is not None and args.action != "set":
         raise UsageError(f"baseline {args.action} takes no RUN, got {args.run!r}")
     if args.action == "show":

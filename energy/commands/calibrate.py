@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from energy.commands import UsageError
-from energy.commands._options import add_storage
+from energy.commands._options import add_storage, tell
+from energy.records.fingerprint import name_hardware
 from energy.records.storage.files import write_whole
+from energy.records.storage.fitted import FILE, find_laws
 from energy.records.storage.store import Store
 
 INTERRUPTED = 2  # as pytest has it
@@ -72,14 +74,18 @@ def _calibrate(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
     # Meters and statistics take a second to import; `--help` does without.
     from energy.analysis import calibration
     from energy.commands import _aa, _cpu_fit, _work
-    from energy.measuring.hardware import name_hardware, read_hardware
+    from energy.measuring.hardware import read_hardware
     from energy.meters import MeterUnavailable, open_meters, read
 
     try:
         order = calibration.draw_order(args.repeats, _aa.toss_coin)
-        meters = open_meters(args.meters)
+        # As a run would: by another law of the CPU the same work has other joules, and another key.
+        fitted, notes = find_laws(args.storage)
+        meters = open_meters(args.meters, fitted=fitted)
     except (MeterUnavailable, ValueError) as mistake:
         raise UsageError(str(mistake)) from mistake
+    for note in notes:
+        tell(note)
     with meters:
         if args.fit:
             _cpu_fit.check_counter(read(meters))
@@ -97,7 +103,7 @@ def _calibrate(args: argparse.Namespace) -> tuple[dict[str, Any], Path]:
         if args.fit:
             print("known work, to fit the CPU's power to it:", flush=True)
             found["cpu_power"] = _cpu_fit.fit_cpu(meters, seconds, args.known_work, _say)
-    path = folder / calibration.FILE
+    path = folder / FILE
     text = json.dumps(found, indent=1, allow_nan=False) + "\n"
     write_whole(path, text)
     return found, path

@@ -21,6 +21,7 @@ from energy.analysis.gates.judge import CONFIRMING, Judge
 from energy.analysis.gates.reference import is_pinned_somewhere
 from energy.commands import UsageError
 from energy.commands._options import add_gates, add_storage, tell
+from energy.records.fingerprint import name_before
 from energy.records.storage.runfile import list_records
 from energy.records.storage.store import Store
 from energy.records.summary import RunSummary, summarise_record, summarise_run
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the list, the comparison and the verdict; return the exit code."""
-    results = Store(args.storage)
+    results = Store(args.storage, tell)
     path = results.find(args.run)
     data = results.load(path)
     head, records = summarise_run(data, path), list_records(data)
@@ -59,7 +60,8 @@ def _judged(args: argparse.Namespace, results: Store, data: dict[str, Any], head
     judge = _judge(args, results, data, head)
     judge.check()
     if judge.is_asked:
-        if (why := judge.choose(str(head.fingerprint))) is not None:
+        former = name_before(data["energy"]["hardware"])
+        if (why := judge.choose(str(head.fingerprint), former)) is not None:
             tell(why)
         answer = judge.judge(head, _again(data, head))
         told, gated = judge.told, bool(judge.ranked)

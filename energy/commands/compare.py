@@ -67,8 +67,8 @@ def compared(
     from energy.analysis.compare.noise import read_calibrated
     from energy.analysis.gates.reference import find_earlier, find_side
 
-    results = Store(storage)
-    with results.index(tell) as index:
+    results = Store(storage, tell)
+    with results.index() as index:
         head = find_side(results, index, head_name)
         base = find_side(results, index, base_name, head.run.fingerprint)
         history, notes = find_earlier(results, index, [base, head], metrics)

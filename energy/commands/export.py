@@ -84,7 +84,7 @@ def _options(args: argparse.Namespace, exporter: ModuleType) -> dict[str, Any]:
 def _request(args: argparse.Namespace, options: Mapping[str, Any]) -> Request:
     from energy.exporters import Request
 
-    results = Store(args.storage)
+    results = Store(args.storage, tell)
     path = results.find(args.run)
     data = results.load(path)
     reference = f"{path.absolute().parent.name}/{path.stem}"

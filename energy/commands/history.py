@@ -68,15 +68,19 @@ def run(args: argparse.Namespace) -> int:
 
 def _columns(args: argparse.Namespace) -> list[list[Column]]:
     """Return the metric in all runs of each machine."""
-    results = Store(args.storage)
+    results = Store(args.storage, tell)
     fingerprints = list(dict.fromkeys(run.fingerprint for run in results.runs()))
     if not fingerprints:
         raise UsageError(f"no results in {args.storage}; run a benchmark first, or name another by --storage")
     if args.machine is not None and args.machine not in fingerprints:
         raise UsageError(explain_unknown("machine", args.machine, fingerprints))
-    with results.index(tell) as index:
+    with results.index() as index:
         found = [
-            [index.column(run.path, args.metric) for run in results.runs(name)]
+            [
+                one
+                for run in results.runs(name)
+                if (one := index.try_column(run.path, args.metric)) is not None
+            ]
             for name in fingerprints
             if args.machine in (None, name)
         ]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from energy.commands import UsageError
 from energy.commands._options import add_storage, tell
 from energy.records.schema import RecordError
 from energy.records.storage import journal
@@ -28,20 +27,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print one line per run that can be read; then 4, naming the files, if some cannot."""
-    results = Store(args.storage)
+    """Print one line per run that can be read, and name the files that cannot."""
+    results = Store(args.storage, tell)
     rows: list[Row] = []
-    problems = []
-    with results.index(tell) as index:
+    with results.index() as index:
         for describe in _sources(results, index):
             try:
                 rows += describe()
             except (RecordError, StoreError) as problem:
-                problems.append(str(problem))
+                tell(f"skipped {problem}")
         index.keep_only([run.path for run in results.runs()])
     print("\n".join(align_columns([TITLES, *rows])) if rows else f"no results in {args.storage}")
-    if problems:
-        raise UsageError("; ".join(problems))
     return 0
 
 

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from energy.commands import UsageError
-from energy.commands._options import add_storage
+from energy.commands._options import add_storage, tell
 from energy.records.storage.store import Store, check_name
 
 
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from energy.records.storage import merge as merging
     from energy.records.storage import runfile
 
-    store = Store(args.storage)
+    store = Store(args.storage, tell)
     try:
         if args.save is not None:
             check_name(args.save)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from energy.commands import UsageError
-from energy.commands._options import add_storage
+from energy.commands._options import add_storage, tell
 from energy.records.storage.runfile import list_records
 from energy.records.storage.store import Store
 from energy.report.terminal import table
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the run that was asked for."""
     columns, sort = _choices(args)
-    results = Store(args.storage)
+    results = Store(args.storage, tell)
     path = results.find(args.run)
     data = results.load(path)
     records = _selected(list_records(data), args.case, str(path))

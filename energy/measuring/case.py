@@ -8,10 +8,11 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
+from energy.fault import NOTES
 from energy.measuring import cooling
 from energy.measuring.cooling import Cooler, Cooling
 from energy.measuring.window import Window
-from energy.meters._meter import Meter
+from energy.meters._meter import Meter, Telling
 from energy.records.metrics import METRICS
 from energy.text import explain_unknown
 
@@ -28,11 +29,22 @@ class Repeat:
     observed: dict[str, float | None] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     cooling: Cooling | None = None
+    noted: set[str] = field(default_factory=set)
 
     def flags(self) -> tuple[str, ...]:
         """Name what speaks against this repeat, in alphabetical order."""
         warm = self.cooling is not None and not self.cooling.is_cool
-        return tuple(sorted({*self.window.flags(), *([cooling.FLAG] if warm else [])}))
+        return tuple(sorted({*self.window.flags(), *self.noted, *([cooling.FLAG] if warm else [])}))
+
+    def note(self, flag: str) -> None:
+        """Note what is to be known of this repeat and makes no figure of it unusable.
+
+        Raises:
+            ValueError: there is no note of that name.
+        """
+        if flag not in NOTES:
+            raise ValueError(explain_unknown("note", flag, NOTES))
+        self.noted.add(flag)
 
     def observe(self, **values: float | None) -> None:
         """Record figures by metric, each in its metric's unit: `observe(dice=0.91)`. None is unknown.
@@ -93,6 +105,21 @@ class Case:
             repeat = Repeat(window, seed, cooling=cooling)
             yield repeat
         self.repeats.append(repeat)
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """What the meters want to be told of the work that is measured; empty where they can do without."""
+        telling = (meter for meter in self.meters if isinstance(meter, Telling))
+        return frozenset(name for meter in telling for name in meter.wants)
+
+    def tell(self, **amounts: float) -> None:
+        """Tell how much of what is wanted was done since this was last told: `tell(macs_fp32=2.1e9)`.
+
+        Before the mark or the end of the window that it belongs to.
+        """
+        for meter in self.meters:
+            if isinstance(meter, Telling):
+                meter.tell(amounts)
 
     def begin(self) -> None:
         """Start the clock of the case itself, after what else the test had to do first."""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,18 +11,12 @@ import psutil
 
 from energy.measuring import machine
 from energy.meters import Meter, context, read
-from energy.meters.cpu_model.processor import Processor, find_level, read_processor
+from energy.meters.cpu_model.processor import Processor, read_processor
 from energy.meters.nvml.visible import NOT_SUPPORTED, load
 from energy.reading import DomainEnergy
 
 MIB = 2**20
 MILLIWATTS = 1000.0
-# Words of a processor's marketing name that tell nothing about it.
-NOISE = re.compile(
-    r"\((r|tm)\)|@.*|\b(amd|intel|apple|nvidia|cpu|gpu|processor|\d+-core|with .*)\b", re.IGNORECASE
-)
-# What describes a machine since the names of its processor's instructions are a part of its key.
-SINCE_INSTRUCTIONS = ("processor", "instructions", "boundary", "cpu_law")
 
 
 def describe_hardware(
@@ -78,29 +69,6 @@ def find_processor() -> Processor:
     return found if found.name else replace(found, name=platform.processor() or platform.machine())
 
 
-def name_hardware(hardware: Mapping[str, Any]) -> str:
-    """Name a hardware description: `h200-700w-3f2a`, `epyc-7763-2c-avx2-cpu-91bc`.
-
-    >>> cpu = {"cpu": "AMD EPYC 7763 64-Core Processor", "cores": 2, "instructions": ["avx", "avx2"]}
-    >>> name_hardware({"gpus": [], "meters": ["rapl"], **cpu})[:-4]
-    'epyc-7763-2c-avx2-cpu-'
-    """
-    text = json.dumps(hardware, sort_keys=True)
-    return f"{_readable(hardware)}-{hashlib.sha256(text.encode()).hexdigest()[:4]}"
-
-
-def name_before(hardware: Mapping[str, Any]) -> str | None:
-    """Return the name that this machine had before its key told the processor's instructions.
-
-    None where a description is of that time itself. Memory was CodeCarbon's model then, where it is ours now.
-    """
-    if not set(SINCE_INSTRUCTIONS) & set(hardware):
-        return None
-    before = {name: value for name, value in hardware.items() if name not in SINCE_INSTRUCTIONS}
-    meters = ("codecarbon_ram_model" if name == "ram_model" else name for name in hardware["meters"])
-    return name_hardware(before | {"meters": sorted(meters)})
-
-
 def _law(headline: Sequence[DomainEnergy]) -> dict[str, Any]:
     """Return what a modelled CPU is taken to draw: by another law the same work has other joules."""
     laws = [part.model["law"] for part in headline if part.model is not None and "law" in part.model]
@@ -151,24 +119,3 @@ def _ask(nvml: Any, question: Any, handle: Any) -> Any:
         if problem.value != NOT_SUPPORTED:
             raise
         return None
-
-
-def _readable(hardware: Mapping[str, Any]) -> str:
-    if not hardware["gpus"]:
-        level = find_level(hardware.get("instructions", ()))
-        words = (_slug(hardware["cpu"]), f"{hardware['cores']}c", level, "cpu")
-        return "-".join(word for word in words if word)
-    first, count = hardware["gpus"][0], len(hardware["gpus"])
-    limit = first.get("power_limit_watts")
-    parts = [
-        f"{count}x" if count > 1 else "",
-        _slug(first["name"]),
-        f"{round(limit)}w" if limit else "",
-        "mig" if first.get("mig") else "",
-    ]
-    return "-".join(part for part in parts if part)
-
-
-def _slug(text: str) -> str:
-    words = re.findall(r"[a-z0-9]+", NOISE.sub(" ", text).lower())
-    return "-".join(words[:3]) or "unknown"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from energy.measuring.case import Case
-from energy.records.repeats import Repeats, list_in_a_row, list_measured
+from energy.records.repeats import Repeats, identify_case, list_in_a_row, list_measured
 from energy.records.storage import journal
 from energy.records.storage.runfile import sort_as_collected
 
@@ -53,8 +53,8 @@ class Recorder:
             return f"no unfinished run in {self.journal}; starting a new one"
         self.id, self._earlier = unfinished.id, unfinished.records
         self._repeats, self._sequence = Repeats(unfinished.repeats), list_measured(unfinished.events)
-        ended = {done["case"] for done in self._earlier}
-        begun = {event["record"]["case"] for event in unfinished.repeats} - ended
+        ended = set(map(identify_case, self._earlier))
+        begun = {identify_case(event["record"]) for event in unfinished.repeats} - ended
         partly = f", some repeats of {len(begun)} more" if begun else ""
         return f"going on with run {self.id}, {len(self._earlier)} case(s) finished{partly}"
 
@@ -103,7 +103,7 @@ class Recorder:
             code: its digest.
             seeds: of all repeats: one that was trained alone is not the first of three.
         """
-        earlier = self._repeats.left_by_earlier(case.name, case.number, case.of)
+        earlier = self._repeats.left_by_earlier(case.node, case.name, case.number, case.of)
         if earlier is None or not _is_of(earlier, keys, code, seeds):
             return False
         whole = self._repeats.add(case.number, case.of, earlier)
@@ -111,9 +111,9 @@ class Recorder:
             self._keep_case(whole)
         return True
 
-    def parts(self, case: str) -> Mapping[int, Record]:
+    def parts(self, case: str, node: str | None = None) -> Mapping[int, Record]:
         """Return the records of the repeats of a case of which others are to come, by number from 1 on."""
-        return self._repeats.done.get(case, {})
+        return self._repeats.of_case(case, node)
 
     def measured(self) -> list[Record]:
         """Return what has been measured so far, then what the run has that this one repeats in part."""
@@ -126,9 +126,9 @@ class Recorder:
         resumed run goes on at the next repeat.
         """
         new = [*self.records, *self._repeats.cut_short()]
-        again = {record["case"] for record in new}
+        again = set(map(identify_case, new))
         earlier = (record for record in self._earlier if record["status"] == "ok")
-        kept = [*(record for record in earlier if record["case"] not in again), *new]
+        kept = [*(record for record in earlier if identify_case(record) not in again), *new]
         places = sort_as_collected([record["case"] for record in kept], self._collected)
         return [kept[place] for place in places]
 

@@ -17,11 +17,13 @@ from energy.measuring import cooling, record, saving
 from energy.measuring.case import Case
 from energy.measuring.cooling import Cooler
 from energy.measuring.figures import total_joules
-from energy.measuring.hardware import name_hardware, read_hardware
+from energy.measuring.hardware import read_hardware
 from energy.measuring.recorder import Recorder
 from energy.measuring.window import Window
 from energy.meters import Meters, close, open_meters
 from energy.records import schema
+from energy.records.fingerprint import name_before, name_hardware
+from energy.records.storage.fitted import find_laws
 from energy.records.storage.store import Store
 
 
@@ -32,10 +34,12 @@ class Device:
     Args:
         gpus: UUIDs of the GPUs whose energy counts; () for none, None for those CUDA_VISIBLE_DEVICES allows.
         synchronize: waits until the accelerator has done all queued work; None where nothing is queued.
+        tells: what the measured code will tell of its own work (`Case.tell`), such as "macs_fp32".
     """
 
     gpus: tuple[str, ...] | None = None
     synchronize: Callable[[], None] | None = None
+    tells: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,26 @@ class Settings:
     resume: bool
     grid_g_per_kwh: float | None
     command: str
+    cpu_watts: tuple[float, float] | None = None
+
+
+def open_run_meters(settings: Settings, device: Device, say: Callable[[str], None]) -> Meters:
+    """Open the meters of a run, with what is known of this machine's CPU.
+
+    Raises:
+        MeterUnavailable, ValueError: as `energy.open_meters`.
+    """
+    fitted, notes = find_laws(settings.storage)
+    for note in notes:
+        say(note)
+    return open_meters(
+        settings.meters,
+        device.gpus,
+        settings.outside,
+        cpu_watts=settings.cpu_watts,
+        fitted=fitted,
+        tells=device.tells,
+    )
 
 
 @dataclass
@@ -59,6 +83,7 @@ class Run:
     """A run in progress. `open` must be called before the first case, `close` after the last.
 
     What it has measured, its `recorder` keeps; `written` is its file in the results folder, or None.
+    `sources` are the folders of the code that is measured.
     """
 
     settings: Settings
@@ -72,6 +97,7 @@ class Run:
     written: Path | None = None
     started: str = field(default_factory=lambda: _now())
     pid: int = field(default_factory=os.getpid)
+    sources: tuple[Path, ...] = ()
 
     @property
     def is_ours(self) -> bool:
@@ -88,10 +114,15 @@ class Run:
         """The name of the hardware and its meters."""
         return name_hardware(self.hardware)
 
+    @property
+    def former_fingerprint(self) -> str | None:
+        """The name that it had before the processor's instructions were a part of it."""
+        return name_before(self.hardware)
+
     def open(self) -> None:
         """Open the meters, name the machine, prove that results can be written, measure idle power."""
         settings = self.settings
-        self.meters = open_meters(settings.meters, self.device.gpus, settings.outside)
+        self.meters = open_run_meters(settings, self.device, self.say)
         self.hardware, self.started = read_hardware(self.meters), _now()
         saving.prepare(self._saved_to(), self.fingerprint, settings.json_path)
         if settings.save:
@@ -160,6 +191,7 @@ class Run:
                 store=self._saved_to(),
                 name=settings.name,
                 json_path=settings.json_path,
+                sources=self.sources,
             )
         return self.written
 

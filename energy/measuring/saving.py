@@ -8,6 +8,7 @@ from typing import Any
 
 from energy.measuring.recorder import Recorder
 from energy.records.storage import runfile
+from energy.records.storage.commit import read_commit
 from energy.records.storage.files import prove_writable
 from energy.records.storage.runfile import StoreError
 from energy.records.storage.store import Store
@@ -44,12 +45,14 @@ def write(
     store: Store | None,
     name: str | None,
     json_path: Path | None,
+    sources: Sequence[Path] = (),
 ) -> Path | None:
     """Write the files of a run; return the one in the results folder, None if the run is not saved.
 
-    An unfinished run gets its files, too, but no end in the journal: `--energy-resume` goes on with it.
+    An unfinished run gets its files, too, but no end in the journal: `--energy-resume` goes on with it. Code
+    below `sources`, the folders of what was measured, that the named commit does not hold makes it dirty.
     """
-    run = runfile.as_pytest_benchmark(records, block)
+    run = runfile.as_pytest_benchmark(records, block, commit=read_commit(sources))
     written = None if store is None else store.write(run, name)
     if written is not None and block["finished"] is not None:
         recorder.end(written)

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from energy.fault import COLLAPSED
 from energy.measuring.case import Case, Repeat
-from energy.measuring.run import Device, Run
-from energy.meters import MeterUnavailable
+from energy.measuring.run import Device, Run, open_run_meters
+from energy.meters import Meters, MeterUnavailable
 from energy.plugin import dry_run, ending, hookspecs, options
 from energy.plugin.hookspecs import Plan, Schedule
 from energy.plugin.items import CASE, REPEAT, RUN, USAGE_ERROR, case_name, is_measured, open_run, storage
@@ -23,7 +24,20 @@ from energy.records.schema import RecordError
 from energy.records.storage.runfile import StoreError
 from energy.report.terminal import table
 
-__all__ = ["Case", "Device", "Live", "Place", "Plan", "Repeat", "Run", "Schedule", "open_run", "storage"]
+__all__ = [
+    "COLLAPSED",
+    "Case",
+    "Device",
+    "Live",
+    "Place",
+    "Plan",
+    "Repeat",
+    "Run",
+    "Schedule",
+    "open_meters_of",
+    "open_run",
+    "storage",
+]
 
 # Gates, the order of measuring and its limit have their own hooks, after those here.
 pytest_plugins = ("energy.plugin.gating", "energy.plugin.scheduling", "energy.plugin.energy_limit")
@@ -67,7 +81,8 @@ def energy_run(request: pytest.FixtureRequest, energy_device: Device) -> Run:
         pytest.fail(
             "cases that run side by side share their joules: leave out pytest-xdist's -n", pytrace=False
         )
-    run = Run(options.read_settings(config), energy_device, Live(config).say)
+    sources = tuple(folder for own in config.hook.pytest_energy_sources(config=config) for folder in own)
+    run = Run(options.read_settings(config), energy_device, Live(config).say, sources=sources)
     try:
         run.open()
     except (MeterUnavailable, StoreError, RecordError, ValueError) as mistake:
@@ -147,6 +162,11 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
     finally:
         if (run := open_run(session.config)) is not None:
             run.close(ended=ending.came_to_its_end(session))
+
+
+def open_meters_of(config: pytest.Config, device: Device) -> Meters:
+    """Open the meters that the run would use, to predict what it will cost."""
+    return open_run_meters(options.read_settings(config), device, Live(config).say)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

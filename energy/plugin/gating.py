@@ -151,7 +151,7 @@ def pytest_energy_opened(config: pytest.Config, run: Run) -> None:
     """Decide before the first training whether there is anything to compare with."""
     judge = config.stash[JUDGE]
     try:
-        why = judge.choose(run.fingerprint)
+        why = judge.choose(run.fingerprint, run.former_fingerprint)
     except (StoreError, RecordError, ValueError) as mistake:
         pytest.exit(f"joulebench: {mistake}", returncode=USAGE_ERROR)
     if why is not None and judge.strict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -53,6 +54,11 @@ def pytest_energy_plan(config: pytest.Config, items: Sequence[pytest.Item]) -> I
 @pytest.hookspec
 def pytest_energy_opened(config: pytest.Config, run: Run) -> None:
     """Do what must be done once the meters are open, before anything is measured."""
+
+
+@pytest.hookspec
+def pytest_energy_sources(config: pytest.Config) -> Sequence[Path] | None:
+    """Name the folders of the code that is measured: a new file below them is in no commit."""
 
 
 @pytest.hookspec(firstresult=True)

@@ -14,6 +14,7 @@ from energy.plugin.items import path_from_here, storage
 from energy.records.storage.store import check_name
 from energy.report.terminal import table
 
+MOST_WATTS = 100_000.0
 FOLDERS = re.compile(r"(?<![\w.])(?:/[^/\s]+)*/(?=[^/\s])")
 
 
@@ -32,6 +33,11 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="SOURCE",
         help="a meter of the whole machine: the file that its logger writes, or '!COMMAND' that prints watts "
         "(words before it: 'accuracy=0.1%% tz=UTC spl.txt', see METERS.md)",
+    )
+    option(
+        "--energy-cpu-watts",
+        metavar="IDLE,FULL",
+        help="watts of all processors of this machine, idle and at full load, where no counter shows them",
     )
     option("--energy-storage", metavar="DIR", help="folder of the results (default: results/ of the project)")
     option("--energy-save", metavar="NAME", help="save the run as NNNN_NAME.json")
@@ -73,8 +79,24 @@ def read_settings(config: pytest.Config) -> Settings:
         resume=option("energy_resume"),
         grid_g_per_kwh=_grid_g_per_kwh(config.getini("energy_grid_g_per_kwh")),
         # Records are shared: of a path only its last part goes into them.
+        cpu_watts=_cpu_watts(option("energy_cpu_watts")),
         command=shlex.join(["pytest", *(FOLDERS.sub("", word) for word in sys.argv[1:])]),
     )
+
+
+def _cpu_watts(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        idle, full = map(float, text.split(","))
+    except ValueError:
+        idle = full = math.nan
+    if not (0 < idle < full < MOST_WATTS):
+        raise ValueError(
+            f"--energy-cpu-watts {text}: expected the watts of all processors of this machine, when idle and "
+            "at full load, such as 12,95"
+        )
+    return idle, full
 
 
 def _grid_g_per_kwh(text: str) -> float | None:

@@ -186,7 +186,7 @@ def _ends_the_case(item: pytest.Item, number: int, reports: Sequence[pytest.Test
 def _part(item: pytest.Item, number: int) -> dict[str, Any] | None:
     """Return the record of a repeat while others of its case are to come."""
     run = item.config.stash.get(RUN, None)
-    return None if run is None else run.recorder.parts(case_name(item)).get(number)
+    return None if run is None else run.recorder.parts(case_name(item), item.nodeid).get(number)
 
 
 def _log(item: pytest.Item, reports: Sequence[pytest.TestReport]) -> None:

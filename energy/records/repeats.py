@@ -18,10 +18,19 @@ from energy.records.provenance import find_boundary
 from energy.records.validity import list_flags, make_validity
 
 Record = dict[str, Any]
+Identity = tuple[str | None, str, str]
 
 # What every repeat of a case says of itself in the same words.
 NOT_ALWAYS = "this source was not there in every repeat"
-SAME = ("schema", "case", "task", "arch", "technique", "budget", "keys", "recipe", "data", "code")
+SAME = ("schema", "case", "task", "node", "arch", "technique", "budget", "keys", "recipe", "data", "code")
+
+
+def identify_case(record: Mapping[str, Any]) -> Identity:
+    """Return what tells a case from all others of a run: its test, where it is one, beside task and name.
+
+    Two files of a project may have a test of one name.
+    """
+    return record.get("node"), record["task"], record["case"]
 
 
 def combine_repeats(parts: Sequence[Record]) -> dict[str, Any]:
@@ -170,44 +179,52 @@ class Repeats:
     """
 
     before: Sequence[Mapping[str, Any]] = ()
-    done: dict[str, dict[int, Record]] = field(default_factory=dict)
-    expected: dict[str, int] = field(default_factory=dict)
+    done: dict[Identity, dict[int, Record]] = field(default_factory=dict)
+    expected: dict[Identity, int] = field(default_factory=dict)
 
     def add(self, number: int, of: int, part: Record) -> Record | None:
         """Add a repeat; return the case's record if this was the last of it, or if it failed."""
-        parts = self.done.setdefault(part["case"], {})
-        parts[number], self.expected[part["case"]] = part, of
+        own = identify_case(part)
+        parts = self.done.setdefault(own, {})
+        parts[number], self.expected[own] = part, of
         if part["status"] == "ok" and len(parts) < of:
             return None
-        del self.done[part["case"]]
+        del self.done[own]
         return combine_repeats([parts[each] for each in sorted(parts)])
 
     def cut_short(self) -> list[Record]:
         """Return the records of the cases whose other repeats never came."""
         return [
-            cut_case_short([parts[number] for number in sorted(parts)], self.expected[case])
-            for case, parts in self.done.items()
+            cut_case_short([parts[number] for number in sorted(parts)], self.expected[own])
+            for own, parts in self.done.items()
         ]
 
-    def left_by_earlier(self, case: str, number: int, of: int) -> Record | None:
+    def left_by_earlier(self, node: str | None, case: str, number: int, of: int) -> Record | None:
         """Return the good record that the resumed run left of a repeat."""
         for event in self.before:
             part: Record = event["record"]
-            place = (part["case"], event["number"], event["of"], part["status"])
-            if place == (case, number, of, "ok"):
+            place = (part.get("node"), part["case"], event["number"], event["of"], part["status"])
+            if place == (node, case, number, of, "ok"):
                 return part
         return None
+
+    def of_case(self, case: str, node: str | None = None) -> Mapping[int, Record]:
+        """Return the repeats of a case that wait for others, by number; `node` says of which test."""
+        for (own, _, name), parts in self.done.items():
+            if name == case and node in (None, own):
+                return parts
+        return {}
 
 
 def list_measured(events: Iterable[Mapping[str, Any]]) -> list[tuple[str, int]]:
     """Return what the events of a journal say was measured one after another: (case, repeat from 1 on)."""
     found: list[tuple[str, int]] = []
-    in_repeats: set[str] = set()
+    in_repeats: set[Identity] = set()
     for event in events:
         if event["event"] == "repeat":
             found.append((event["record"]["case"], event["number"]))
-            in_repeats.add(event["record"]["case"])
-        elif event["event"] == "case" and event["record"]["case"] not in in_repeats:
+            in_repeats.add(identify_case(event["record"]))
+        elif event["event"] == "case" and identify_case(event["record"]) not in in_repeats:
             found += list_in_a_row(event["record"])
     return found
 

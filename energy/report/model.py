@@ -14,7 +14,7 @@ from typing import Any
 
 from energy.analysis.history.series import Series
 from energy.records.metrics import METRICS
-from energy.records.validity import list_objections
+from energy.records.validity import describe_collapse, list_objections
 from energy.report import words
 from energy.report.groups import Entry, Group
 
@@ -71,6 +71,7 @@ class Point:
         technique: technique or a+b; empty where a case has none.
         status: ok, diverged, oom, error, interrupted.
         against: what speaks against the record, in words; empty where nothing does.
+        collapse: how many of its repeats learnt nothing, in words; empty where all did.
         figures: the metrics that are known, by name. A failed case has none.
         told_epochs: of each repeat, as the record has them.
         parts: what the total is made of; empty where a part is unknown.
@@ -83,6 +84,7 @@ class Point:
     technique: str
     status: str = "ok"
     against: str = ""
+    collapse: str = ""
     figures: Mapping[str, Figure] = field(default_factory=dict)
     told_epochs: Sequence[Sequence[Mapping[str, Any]]] = ()
     parts: tuple[Part, ...] = ()
@@ -198,6 +200,7 @@ def _point(entry: Entry) -> Point:
         technique=label(record["technique"] or ""),
         status=record["status"],
         against=label(", ".join(list_objections(record)), 200),
+        collapse=label(describe_collapse(whole)),
         figures=dict(_figures(record["metrics"])) if record["status"] == "ok" else {},
         told_epochs=whole.get("epochs") or (),
         parts=tuple(_parts(whole["domains"])) if record["status"] == "ok" else (),

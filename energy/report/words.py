@@ -44,7 +44,8 @@ def slim(record: Mapping[str, Any], longest_name: int = LONGEST_NAME) -> dict[st
         },
         "reference": reference and {name: _clipped(reference[name]) for name in ("case", "origin")},
         "setup": [
-            {"applied": {"without_effect": _without_effect(repeat)}} for repeat in _list(record.get("setup"))
+            {"applied": {"without_effect": _without_effect(repeat)}, "collapsed": _is_collapsed(repeat)}
+            for repeat in _list(record.get("setup"))
         ],
     }
 
@@ -71,6 +72,10 @@ def _without_effect(repeat: Any) -> list[str]:
     applied = repeat.get("applied") if isinstance(repeat, Mapping) else None
     choices = applied.get("without_effect") if isinstance(applied, Mapping) else None
     return [clipped(choice) for choice in _list(choices) if isinstance(choice, str)]
+
+
+def _is_collapsed(repeat: Any) -> bool:
+    return isinstance(repeat, Mapping) and repeat.get("collapsed") is True
 
 
 def _list(value: Any) -> list[Any]:

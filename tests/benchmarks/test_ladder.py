@@ -232,8 +232,16 @@ def test_a_choice_is_without_effect_if_it_had_none_with_any_seed():
     metrics = {name: {"values": [1.0, 1.0]} for name in ("dice", "total_kj", "dice_per_kj")}
     idle, acted = "swa: averages 1 of 4 epochs", "plateau: never lowered the rate"
     record = {"status": "ok", "metrics": metrics, "setup": [seed(acted, idle), seed(idle)]}
+    record["validity"] = {"ok": True, "invalid": [], "notes": []}
 
     assert rungs.read_result(record).without_effect == (idle,)
+
+
+def test_a_rung_that_collapsed_ranks_nothing():
+    facts = [{"collapsed": True, "applied": {"without_effect": []}}] * 2
+    record = {"status": "ok", "metrics": {}, "setup": facts, "validity": {"notes": ["collapsed"]}}
+
+    assert rungs.read_result(record) == Result(failed="2 of 2 collapsed")
 
 
 def test_a_dry_run_predicts_each_technique_of_the_ladder_alone():

@@ -7,11 +7,11 @@ import pytest
 from energy.measuring import machine, record
 from energy.measuring.case import Case, Repeat
 from energy.measuring.figures import measured
-from energy.measuring.hardware import name_hardware
 from energy.measuring.machine import State
 from energy.measuring.window import Mark, Window
 from energy.reading import Count, Fault, Reading
 from energy.records import provenance
+from energy.records.fingerprint import name_hardware
 
 SETUP_SECONDS, EPOCH_SECONDS = 10.0, 20.0
 CPU_WATTS, RAM_WATTS, SETUP_CPU_WATTS = 30.0, 5.0, 50.0

@@ -87,8 +87,9 @@ def test_a_repeat_is_taken_over_under_equal_seeds_only(begun, path, seeds, is_re
     begun.keep(one_repeat(), number=1, of=3)
 
     going_on = resumed(path)
+    asked = Case("unet-baseline", [], node=one_repeat()["node"], number=1, of=3)
 
-    assert going_on.reuse_repeat(Case("unet-baseline", [], number=1, of=3), KEYS, None, seeds) == is_reused
+    assert going_on.reuse_repeat(asked, KEYS, None, seeds) == is_reused
     assert set(going_on.parts("unet-baseline")) == ({1} if is_reused else set())
 
 
@@ -128,3 +129,23 @@ def test_what_is_measured_once_more_can_refer_to_what_a_resumed_run_had_finished
     again = going_on.again()
 
     assert [kept["case"] for kept in again.measured()] == ["unet-baseline", "a"]
+
+
+def test_two_tests_of_one_name_are_two_cases(begun, path):
+    """Two files of a project may have a test of one name; a resumed run keeps both."""
+    first, second = (record(node=f"{folder}/test_x.py::test_x") for folder in "ab")
+    begun.keep(first)
+    begun.keep(second)
+
+    going_on = resumed(path)
+    going_on.keep(second)
+
+    assert [one["node"] for one in going_on.whole_run()] == [first["node"], second["node"]]
+
+
+def test_repeats_of_two_tests_of_one_name_are_not_mixed(path, begun):
+    for number in (1, 2):
+        for folder in "ab":
+            part = one_repeat() | {"node": f"{folder}/test_x.py::test_x"}
+            whole = begun.keep(part, number, 2)
+            assert (len(whole["epochs"]), whole["node"]) == (number, part["node"])

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from energy.measuring.hardware import name_hardware, read_hardware
+from energy.measuring.hardware import read_hardware
 from energy.meters import amd
 from energy.meters._meter import MeterUnavailable
 from energy.meters.amd.visible import resolve
+from energy.records.fingerprint import name_hardware
 from tests.simulated.amd import (
     DRIVER_NOT_LOADED,
     NO_PERMISSION,

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from energy.meters.cpu_model.cpus import quota_cpus, visible_cpus
-from energy.meters.cpu_model.processor import Processor, find_level, read_processor
+from energy.meters.cpu_model.processor import Processor, read_processor
+from energy.records.fingerprint import find_level
 
 X86 = """processor\t: {cpu}
 vendor_id\t: AuthenticAMD

@@ -271,7 +271,7 @@ def test_where_the_index_cannot_be_written_the_files_are_read_and_the_user_is_to
     (store.root / ".index").write_text("a file where the folder should be")
     told = []
 
-    with store.index(told.append) as whole:
+    with Store(store.root, told.append).index() as whole:
         found = [whole.summary(stored.path) for stored in store.runs()]
 
     assert found == [from_file(stored.path) for stored in store.runs()]
@@ -300,7 +300,7 @@ def test_beside_an_index_that_can_only_be_read_a_changed_file_is_read_each_time(
     os.utime(changed, ns=(10**18, 10**18))
     before, told = database(read_only).read_bytes(), []
 
-    with read_only.index(told.append) as whole:
+    with Store(read_only.root, told.append).index() as whole:
         found = [whole.summary(path) for path in (changed, *others, changed)]
 
     assert found == [from_file(path) for path in (changed, *others, changed)]
@@ -316,7 +316,7 @@ def test_an_index_that_another_process_holds_does_not_stop_anybody(store, monkey
     with closing(sqlite3.connect(database(store), isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
 
-        with store.index(told.append) as whole:
+        with Store(store.root, told.append).index() as whole:
             found = [whole.summary(stored.path) for stored in store.runs()]
 
     assert found == [from_file(stored.path) for stored in store.runs()]
@@ -330,7 +330,7 @@ from pathlib import Path
 from energy.records.storage.store import Store
 from energy.records.summary import summarise_run
 store = Store(Path(sys.argv[1]))
-with store.index(print) as whole:
+with store.index() as whole:
     for stored in store.runs() * 3:
         assert whole.summary(stored.path) == summarise_run(json.loads(stored.path.read_bytes()), stored.path)
 """

@@ -91,10 +91,37 @@ def test_validation_says_what_numpy_says_of_the_returned_model(data):
     assert trained.epochs[0].val_dice == pytest.approx(2 * (found & true).sum() / (found.sum() + true.sum()))
 
 
+@pytest.mark.parametrize(
+    ("bias", "found", "collapsed"), [(-9.0, 0.0, True), (9.0, 1.0, True), (None, None, False)]
+)
+def test_weights_that_find_brain_nowhere_or_everywhere_have_collapsed(
+    data, monkeypatch, bias, found, collapsed
+):
+    """At a rate this small the weights stay as they are."""
+
+    def create(*_, **__):
+        made = torch.nn.Conv2d(1, 1, 1)
+        torch.nn.init.constant_(made.weight, 0.0 if bias is not None else 1.0)
+        torch.nn.init.constant_(made.bias, bias or 0.0)
+        return made
+
+    monkeypatch.setattr("zoo.model.build.create_network", create)
+    trained = zoo.train(small_recipe(epochs=1, learning_rate=1e-12), data)
+
+    assert trained.collapsed == collapsed
+    assert found in (None, trained.epochs[0].val_found)
+
+
+def test_without_brain_in_the_validation_part_nobody_can_say_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("zoo.training.loop._validate", lambda *_: (0.5, math.nan, 0.0))
+
+    assert not zoo.train(small_recipe(epochs=1), slices(tmp_path)).collapsed
+
+
 def test_an_epoch_s_loss_weighs_batches_by_their_slices(tmp_path, monkeypatch):
     data = slices(tmp_path, train=6)
     said = iter([0.25, 1.0])
-    monkeypatch.setattr(training, "_validate", lambda *_: (0.5, 0.5))
+    monkeypatch.setattr(training, "_validate", lambda *_: (0.5, 0.5, 0.5))
     monkeypatch.setattr(training.Learner, "step", lambda learner, image, mask: torch.tensor(next(said)))
 
     trained = zoo.train(small_recipe(epochs=1), data)
@@ -168,7 +195,7 @@ def test_a_loss_that_is_no_number_names_its_epoch_and_step(tmp_path, data, part,
 
 def test_divergence_names_the_step_where_it_began(data, monkeypatch):
     said = iter([0.5, 0.5, 0.5, math.inf])
-    monkeypatch.setattr(training, "_validate", lambda *_: (0.5, 0.5))
+    monkeypatch.setattr(training, "_validate", lambda *_: (0.5, 0.5, 0.5))
     monkeypatch.setattr(training.Learner, "step", lambda learner, image, mask: torch.tensor(next(said)))
 
     with pytest.raises(zoo.Diverged, match="training loss of epoch 2 is inf at step 2 of 2"):

@@ -79,7 +79,7 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Taught | Setup
                 best, progress = None, (number, math.inf)
             rate = learner.learning_rate
             loss, slices = _train(learner, feed, number)
-            val_loss, val_dice = _validate(learner, feed, number)
+            val_loss, val_dice, val_found = _validate(learner, feed, number)
             learner.end_epoch(val_loss)
             better = best is None or val_loss < best.val_loss
             if better:
@@ -87,7 +87,7 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Taught | Setup
                     name: value.to("cpu", copy=True) for name, value in learner.judged.state_dict().items()
                 }
             seconds = time.perf_counter() - started
-            history.append(Epoch(number, loss, val_loss, val_dice, rate, seconds, slices))
+            history.append(Epoch(number, loss, val_loss, val_dice, val_found, rate, seconds, slices))
             best = history[-1] if better else best
             yield history[-1]
 
@@ -105,6 +105,7 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Taught | Setup
         applied=account | learner.applied() | account_end(recipe, history, account["without_effect"]),
         seconds=taught + setup.seconds + sum(epoch.seconds for epoch in history),
         best_epoch=best.number,
+        collapsed=best.val_found in (0.0, 1.0) and not math.isnan(best.val_dice),
         params=params,
         macs_per_slice=learner.macs_per_slice(side_seen(recipe, data.image_size)),
         peak_gpu_mib=gpu_peak_mib(recipe),
@@ -131,16 +132,20 @@ def _train(learner: Learner, feed: Feed, epoch: int) -> tuple[float, int]:
     return _mean(losses, sizes, f"training loss of epoch {epoch}"), sum(sizes)
 
 
-def _validate(learner: Learner, feed: Feed, epoch: int) -> tuple[float, float]:
+def _validate(learner: Learner, feed: Feed, epoch: int) -> tuple[float, float, float]:
+    """Return loss, Dice, and which share of all pixels was found to be brain."""
     learner.begin_validation(feed)
-    losses, pixels = [], []
+    losses, pixels, seen = [], [], 0
     with feed.val() as batches:
         for image_NCHW, mask_NCHW in batches:
             loss, logits_NCHW = learner.judge(image_NCHW, mask_NCHW)
             losses.append(loss)
             pixels.append(count_pixels(logits_NCHW, mask_NCHW))
+            seen += mask_NCHW.numel()
     sizes = [len(batch) for batch in pixels]
-    return _mean(losses, sizes, f"validation loss of epoch {epoch}"), pool_dice(torch.cat(pixels))
+    counts = torch.cat(pixels)
+    loss = _mean(losses, sizes, f"validation loss of epoch {epoch}")
+    return loss, pool_dice(counts), int(counts[:, 1].sum()) / seen
 
 
 def _mean(losses: list[Tensor], sizes: list[int], what: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,9 @@ from energy.records.summary import CaseSummary, RunSummary
 from energy.text import list_few
 
 KEYS_DIFFER = "keys differ: "
+# The name of a machine without a GPU, before and since it tells the processor's instructions.
+CPU_BEFORE = re.compile(r"(.+-\d+c)-cpu-[0-9a-f]{4}")
+CPU_SINCE = re.compile(r"(.+-\d+c)-\w+-cpu-[0-9a-f]{4}")
 AMBIGUOUS = "several cases have this name, and nothing tells which of them is which"
 
 
@@ -85,7 +89,8 @@ def find_refusal(base: RunSummary, head: RunSummary, matched: Sequence[Matched])
     code. (A plain pytest-benchmark file names none of this.)
     """
     if base.fingerprint and head.fingerprint and base.fingerprint != head.fingerprint:
-        return f"other hardware or meters: {base.fingerprint} in the base, {head.fingerprint} in the head"
+        other = f"other hardware or meters: {base.fingerprint} in the base, {head.fingerprint} in the head"
+        return f"{other}{_explain_form(base.fingerprint, head.fingerprint)}"
     for pair in filter(lambda one: one.is_comparable, matched):
         before, after = pair.base and pair.base.kind, pair.head and pair.head.kind
         if before and after and before != after:
@@ -95,6 +100,20 @@ def find_refusal(base: RunSummary, head: RunSummary, matched: Sequence[Matched])
             what = f"joules of another boundary: {before} in the base, {after} in the head"
             return f"{what} (first: {pair.case}); measure the base again"
     return None
+
+
+def _explain_form(one: str, other: str) -> str:
+    """Say of two names of a processor that one tells its instructions and the other is of before they did.
+
+    >>> _explain_form("epyc-2c-cpu-12c8", "epyc-2c-avx2-cpu-91bc")[:47]
+    '; the first is of before keys told the processo'
+    >>> _explain_form("epyc-2c-cpu-12c8", "xeon-2c-avx2-cpu-91bc")
+    ''
+    """
+    before, since = CPU_BEFORE.fullmatch(one), CPU_SINCE.fullmatch(other)
+    if before is None or since is None or before[1] != since[1]:
+        return ""
+    return "; the first is of before keys told the processor's instructions: measure it again"
 
 
 def refuse_all(matched: Sequence[Matched], why: str) -> list[Matched]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from energy.analysis import calibration
 from energy.analysis.compare.result import Noise
 from energy.analysis.compare.values import Identity, Pair, Scale, find_known
+from energy.records.storage.fitted import FILE
 from energy.records.summary import RunSummary
 from energy.statistics import Spread, measure_spread, p_noisier, pool_spreads, reject_by_holm
 
@@ -139,7 +140,7 @@ def read_calibrated(folder: Path) -> dict[str, Noise]:
     Raises:
         ValueError: the file is there and cannot be used; names the file.
     """
-    path = folder / calibration.FILE
+    path = folder / FILE
     if not path.is_file():
         return {}
     try:

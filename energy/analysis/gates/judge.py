@@ -18,6 +18,7 @@ from energy.analysis.gates.config import Project
 from energy.analysis.gates.exit_codes import Finding
 from energy.analysis.gates.reference import Base, find_base, find_earlier, find_newest_base, find_usual_base
 from energy.analysis.gates.selection import Selection
+from energy.records.storage.fitted import FILE
 from energy.records.storage.index import Index
 from energy.records.storage.store import Store
 from energy.records.summary import CaseSummary, RunSummary
@@ -27,6 +28,9 @@ BARE = ""  # --energy-compare without a REF
 THIS_RUN = "this run"
 CONFIRMING = "the confirming run"
 MOST_NAMED = 5
+# Of a name that this hardware had earlier.
+OF_BEFORE = "named before its key told the processor's instructions, which decide what runs"
+REMEDY = "measure again and pin that (baseline set {name})"
 
 
 @dataclass(frozen=True)
@@ -200,8 +204,12 @@ class Judge:
         if self.confirms and not self.ranked:
             raise GateError("--energy-confirm: no gate gives an alarm; add --energy-fail, e.g. total_kj:5%")
 
-    def choose(self, fingerprint: str) -> str | None:
+    def choose(self, fingerprint: str, former: str | None = None) -> str | None:
         """Choose what the run is compared with; return why there is nothing that it can be, or None.
+
+        Args:
+            fingerprint: of this hardware.
+            former: what it was called while its key told less; None: the same, or unknown.
 
         Raises:
             StoreError: there is nothing of the name that was given.
@@ -215,14 +223,21 @@ class Judge:
             history, notes = find_earlier(self.store, index, [base.side]) if base is not None else ([], ())
         calibrated = noise.read_calibrated(self.store.root / fingerprint)
         warned = (base.warning,) if base is not None and base.warning else ()
+        if not calibrated and former is not None and (self.store.root / former / FILE).is_file():
+            notes = (*notes, f"the noise of {former} is not used: {OF_BEFORE}; run calibrate again")
         self.known = Known(base, tuple(history), calibrated, (*warned, *notes))
         if base is None:
             name = self.reference or self.project.baseline
             others = baselines.name_elsewhere(self.store.root, name)
-            return f"no baseline {name!r} for this hardware ({fingerprint}); {others}"
+            known = former is not None and bool(baselines.list_pins(self.store.root, former))
+            told = f"; {former} is this hardware, {OF_BEFORE}; {REMEDY.format(name=name)}" if known else ""
+            return f"no baseline {name!r} for this hardware ({fingerprint}); {others}{told}"
         if base.run.fingerprint not in (None, fingerprint):
+            name = self.reference or self.project.baseline
+            same = base.run.fingerprint == former
+            told = f": the same hardware, {OF_BEFORE}; {REMEDY.format(name=name)}" if same else ""
             of_other = f"of other hardware or meters, {base.run.fingerprint}"
-            return f"{base.told} is {of_other}; this is {fingerprint}"
+            return f"{base.told} is {of_other}; this is {fingerprint}{told}"
         if not {case.case for case in base.run.cases} & set(self.cases):
             return f"{base.told} has none of the cases of this run"
         return None

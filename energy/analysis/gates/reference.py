@@ -149,7 +149,10 @@ def _find_by_glob(results: Store, index: Index, name: str, fingerprint: str | No
         fitting = results.matching(name, fingerprint)
     if len(fitting) < 2 or len({run.fingerprint for run in fitting}) > 1:
         return _as_side(index.summary(results.find(name)))  # one run, or the error that says what is wrong
-    return pool_runs([index.summary(run.path) for run in fitting])
+    found = [known for run in fitting if (known := index.try_summary(run.path)) is not None]
+    if not found:
+        raise StoreError(f"none of the {len(fitting)} runs that fit {name!r} can be read; list says why")
+    return pool_runs(found) if len(found) > 1 else _as_side(found[0])
 
 
 def _find_twice(runs: Sequence[RunSummary]) -> str | None:
@@ -232,8 +235,10 @@ def find_newest_base(
         name: the baseline that was looked for in vain.
     """
     for run in reversed(results.runs(fingerprint)):
-        known = index.summary(run.path)
-        if not known.finished or not any(case.case in cases and case.status == "ok" for case in known.cases):
+        known = index.try_summary(run.path)
+        if known is None or not known.finished:
+            continue
+        if not any(case.case in cases and case.status == "ok" for case in known.cases):
             continue
         data = read_run(run.path)
         if not blocks(data.get("energy", {}).get("gated", {}).get("exit_code", 0)):

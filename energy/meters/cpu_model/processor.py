@@ -10,7 +10,7 @@ Sources: proc(5); Intel SDM vol. 2A, CPUID leaf 1 (family, model, stepping; the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,18 +21,6 @@ INSTRUCTIONS = (
     "avx", "avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16",
     "amx_fp16", "asimd", "asimddp", "i8mm", "bf16", "sve", "sve2", "svei8mm", "svebf16",
 )  # fmt: skip
-# What a machine's name says of them, the most telling first.
-LEVELS = {
-    "amx_bf16": "amx",
-    "avx512_bf16": "avx512bf16",
-    "avx512f": "avx512",
-    "avx2": "avx2",
-    "avx": "avx",
-    "svebf16": "svebf16",
-    "sve": "sve",
-    "bf16": "neonbf16",
-    "asimd": "neon",
-}
 # arch/arm64/kernel/cpuinfo.c and x86 use other words for the same things.
 FIELDS = {
     "vendor": ("vendor_id", "CPU implementer"),
@@ -97,15 +85,6 @@ def read_processor(cpuinfo: Path = CPUINFO) -> Processor:
         instructions=tuple(name for name in INSTRUCTIONS if name in flags),
         threads_per_core=_threads_per_core(first),
     )
-
-
-def find_level(instructions: Collection[str]) -> str:
-    """Name the widest vector instructions in a word; "" where none is known.
-
-    >>> find_level(["avx", "avx2", "avx512f", "avx512_bf16"]), find_level([])
-    ('avx512bf16', '')
-    """
-    return next((word for name, word in LEVELS.items() if name in instructions), "")
 
 
 def _field(first: Mapping[str, str], what: str) -> str | None:

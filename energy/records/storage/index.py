@@ -23,13 +23,15 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from energy import fault
 from energy.records import keys, migration, provenance, summary, validity
-from energy.records.schema import check_run
+from energy.records.schema import RecordError, check_run
 from energy.records.storage.runfile import StoreError, read_run
 from energy.records.summary import CaseSummary, Column, RunSummary, Values, pack_values, summarise_run
+
+T = TypeVar("T")
 
 FOLDER = ".index"
 FILE = "summaries.sqlite"
@@ -45,7 +47,7 @@ _HEAD = tuple(field.name for field in dataclasses.fields(RunSummary) if field.na
 _FACTS = tuple(field.name for field in dataclasses.fields(CaseSummary) if field.name != "values")
 
 
-def _tell_nobody(text: str) -> None:
+def tell_nobody(text: str) -> None:
     """Say nothing."""
 
 
@@ -54,10 +56,11 @@ class Index:
 
     Args:
         root: the results folder.
-        say: is told, once each, that the index cannot be kept, and that reading takes long.
+        say: is told, once each, that the index cannot be kept, that reading takes long, and of files that
+            cannot be used.
     """
 
-    def __init__(self, root: Path, say: Callable[[str], None] = _tell_nobody) -> None:
+    def __init__(self, root: Path, say: Callable[[str], None] = tell_nobody) -> None:
         self._prefix = os.path.join(os.path.abspath(root), "")  # noqa: PTH100, PTH118 (10 times as fast)
         self._path = Path(self._prefix, FOLDER, FILE)
         self._say = say
@@ -65,6 +68,7 @@ class Index:
         self._reads = self._writes = True
         self._reading_seconds = 0.0
         self._cases: dict[str, CaseSummary] = {}
+        self._skipped: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -92,6 +96,24 @@ class Index:
         """Return one metric of all cases of a run file; raises as `summary`."""
         run, figures = self._find(path, [metric])
         return Column(run, run.cases, *pack_values(figures.get(metric, [()] * len(run.cases))))
+
+    def try_summary(self, path: Path, metrics: Sequence[str] | None = None) -> RunSummary | None:
+        """Return the summary of a file that nobody named; None for one that cannot be used, which is told."""
+        return self._try(lambda: self.summary(path, metrics))
+
+    def try_column(self, path: Path, metric: str) -> Column | None:
+        """Return one metric of a file that nobody named; None for one that cannot be used, which is told."""
+        return self._try(lambda: self.column(path, metric))
+
+    def _try(self, read: Callable[[], T]) -> T | None:
+        """Read one of many files: a damaged one, or one of a newer version, must not keep from the others."""
+        try:
+            return read()
+        except (RecordError, StoreError) as problem:
+            if str(problem) not in self._skipped:
+                self._skipped.add(str(problem))
+                self._say(f"skipped {problem}")
+            return None
 
     def add(self, path: Path) -> None:
         """Take up a run file that this process has just written, under a name that nobody writes again."""

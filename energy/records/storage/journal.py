@@ -166,15 +166,20 @@ def _read_events(path: Path, lines: list[bytes], torn: tuple[int, ...]) -> Itera
         yield event
 
 
+def _identify(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Tell a case from others as `identify_case` does, of a record that is not validated yet."""
+    return record.get("node"), record.get("task"), record.get("case")
+
+
 def _gather_run(path: Path, name: str, events: list[dict[str, Any]]) -> JournalRun:
     """Gather the events of one run."""
     start = next((event for event in events if event["event"] == "start"), None)
     if start is None:
         raise RecordError(f"{path}: run {name} has no start; the file is not whole")
     cases = (event["record"] for event in events if event["event"] == "case")
-    records = {(record.get("task"), record.get("case")): record for record in cases}
+    records = {_identify(record): record for record in cases}
     repeats = {
-        (event["record"].get("task"), event["record"].get("case"), event.get("number")): event
+        (*_identify(event["record"]), event.get("number")): event
         for event in events
         if event["event"] == "repeat"
     }

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from energy.records.schema import RecordError, check_run, to_json
 from energy.records.storage.files import prove_writable, write_whole
-from energy.records.storage.index import Index
+from energy.records.storage.index import Index, tell_nobody
 from energy.records.storage.runfile import StoreError, list_records, read_run, shorten_commit
 from energy.records.summary import RunSummary
 from energy.text import explain_unknown
 
 JOURNAL = "journal.jsonl"
+MOST_NAMED = 8
 
 # What a run leaves beside its run files, and nobody wants to commit.
 _IGNORE = f"# Crash insurance; what it holds is in the run files once a run has ended.\n{JOURNAL}\n.*.tmp\n"
@@ -54,9 +55,15 @@ class StoredCase:
 
 @dataclass(frozen=True)
 class Store:
-    """Keep the run files of all machines under one root folder."""
+    """Keep the run files of all machines under one root folder.
+
+    Args:
+        root: the folder.
+        say: is told what is wrong with files that nobody named, and with the index.
+    """
 
     root: Path
+    say: Callable[[str], None] = tell_nobody
 
     def prepare(self, fingerprint: str) -> Path:
         """Create the machine's folder and prove that it can be written. Call before anything is measured.
@@ -141,22 +148,47 @@ class Store:
                 f"no results in {self.root}; run a benchmark first, or name another by --storage"
             )
         if reference is None:
-            newest_of_each = {run.fingerprint: run for run in runs}.values()
-            with self.index() as index:
-                # The file's own time would be that of the checkout.
-                return max(newest_of_each, key=lambda run: index.summary(run.path, ()).datetime).path
+            return self._find_newest(runs)
         matches = self.matching(reference)
         if not matches:
             known = sorted({name for run in runs for name in _list_names(run)})
-            raise StoreError(f"{explain_unknown('run', reference, known)}; searched in {self.root}")
+            shown = [run.reference for run in runs[-MOST_NAMED:]]
+            raise StoreError(f"{explain_unknown('run', reference, known, shown)}; searched in {self.root}")
         if len({run.fingerprint for run in matches}) > 1:
             choices = ", ".join(run.reference for run in matches)
             raise StoreError(f"run {reference!r} means several runs: {choices}; say which")
         return matches[-1].path
 
-    def index(self, *say: Callable[[str], None]) -> Index:
-        """Return the index of the run files, to be used in a `with`; `say` is told what is wrong with it."""
-        return Index(self.root, *say)
+    def _find_newest(self, runs: Sequence[RunFile]) -> Path:
+        """Return the file of the newest run of all machines; others that cannot be read are told.
+
+        Raises:
+            RecordError, StoreError: none can be read; or the last one of that machine cannot, and it may be
+                the one that was meant.
+        """
+        newest: dict[str, RunSummary] = {}
+        problems: dict[str, Exception] = {}  # of the last file of a machine
+        with self.index() as index:
+            for run in reversed(runs):
+                if run.fingerprint in newest:
+                    continue
+                try:
+                    # The file's own time would be that of the checkout.
+                    newest[run.fingerprint] = index.summary(run.path, ())
+                except (RecordError, StoreError) as problem:
+                    problems.setdefault(run.fingerprint, problem)
+        if not newest:
+            raise problems[runs[-1].fingerprint]
+        found = max(newest.values(), key=lambda run: run.datetime).path
+        if found.parent.name in problems:
+            raise problems[found.parent.name]
+        for skipped in problems.values():
+            self.say(f"skipped {skipped}")
+        return found
+
+    def index(self) -> Index:
+        """Return the index of the run files, to be used in a `with`."""
+        return Index(self.root, self.say)
 
     def summary(self, path: Path) -> RunSummary:
         """Return what a comparison needs of a run file, from the index if that has it.
@@ -190,22 +222,21 @@ class Store:
     ) -> StoredCase | None:
         """Return the newest record of `case` with status ok whose keys all equal `keys`, or None.
 
+        A file that cannot be used is passed over: `list` names it.
+
         Args:
             case: its name.
             keys: all of them.
             task: of the case.
             code: its digest, which must be equal, too; None if any will do.
             seeds: each of which it must have; it may have more.
-
-        Raises:
-            RecordError: a file on the way is not valid.
-            StoreError: one cannot be read.
         """
         wanted = {"case": case, "task": task, "status": "ok", "keys": dict(keys)}
         wanted |= {} if code is None else {"code": code}
         with self.index() as index:
             for run in reversed(self.runs()):
-                for number, known in enumerate(index.summary(run.path, metrics=()).cases):
+                found = index.try_summary(run.path, metrics=())
+                for number, known in enumerate(() if found is None else found.cases):
                     if _fits(vars(known), wanted) and set(seeds) <= set(known.seeds):
                         return StoredCase(list_records(self.load(run.path))[number], run)
         return None

@@ -11,7 +11,14 @@ LONGEST = 34
 
 
 def short_names(points: Sequence[Point]) -> list[str]:
-    """Name points by what tells them apart: the network, the technique, or both."""
+    """Name points by what tells them apart: the network, the technique, or both; and those that collapsed."""
+    names = _distinct_names(points)
+    return [
+        f"{name} (collapsed)" if point.collapse else name for name, point in zip(names, points, strict=True)
+    ]
+
+
+def _distinct_names(points: Sequence[Point]) -> list[str]:
     others = [point for point in points if not point.is_reference]
     if len({point.technique for point in others}) == 1 and others[0].arch:
         return distinct([point.arch or point.case for point in points])

@@ -42,7 +42,7 @@ def row(panel: Panel, point: Point, metrics: Sequence[str], *more: str) -> tuple
     cells = (text for figure in figures for text in _cells(figure))
     repeats = max((len(figure.values) for figure in figures if figure), default=0)
     return (
-        panel.machine, panel.kind or UNKNOWN, point.case, *cells, str(repeats), point.against or GOOD, *more,
+        panel.machine, panel.kind or UNKNOWN, point.case, *cells, str(repeats), _record(point), *more,
     )  # fmt: skip
 
 
@@ -61,4 +61,10 @@ def telling(point: Point, metrics: Sequence[str]) -> str:
     """Say in one line what a mark stands for: shown to a pointer that rests on it."""
     figures = (f"{title(metric)} {number(point.mean(metric))}" for metric in metrics)
     against = f"; invalid: {point.against}" if point.against else ""
-    return f"{point.case}: {', '.join(figures)}{against}"
+    collapse = f"; {point.collapse}" if point.collapse else ""
+    return f"{point.case}: {', '.join(figures)}{against}{collapse}"
+
+
+def _record(point: Point) -> str:
+    """Say what speaks against a record, and what is to be known of it."""
+    return "; ".join(filter(None, (point.against or GOOD, point.collapse)))

@@ -7,7 +7,7 @@ from typing import Any
 
 from energy.records import provenance
 from energy.records.metrics import METRICS
-from energy.records.validity import describe_validity
+from energy.records.validity import describe_collapse, describe_validity
 from energy.report.terminal import caption
 from energy.text import align_columns, column_widths, explain_unknown, format_number, format_plus_minus
 
@@ -30,6 +30,9 @@ TITLES = {
 WORDS = ("case", "status", "meter", "validity")
 
 UNKNOWN = "–"
+WHAT_COLLAPSED_MEANS = (
+    "collapsed: the weights that were kept find brain in no pixel of the validation part, or in every one"
+)
 
 # Counted, not measured: every digit is right.
 _COUNTS = ("params", "macs_per_slice")
@@ -149,6 +152,8 @@ def _validity(record: Record, notes: Notes) -> str:
         return UNKNOWN
     text = describe_validity(record)
     word = text.partition(":")[0].partition(";")[0]
+    if word == "ok" and (collapse := describe_collapse(record)):
+        return f"{collapse} {notes.mark(WHAT_COLLAPSED_MEANS)}"
     return word if text == word else f"{word} {notes.mark(text)}"
 
 
