@@ -35,9 +35,10 @@ def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live
     case.explain(sensitivity=NO_BRAIN, precision=NOTHING_FOUND)
     # What is built once per process (kernels, thread pools) must not be billed to the case that comes first.
     zoo.warm_up(recipe, suite.slices)
-    per_slice = work.count_per_slice(case, recipe, suite.slices.image_size)
+    slices = suite.slices
+    teller = work.Teller(case, recipe, slices.image_size, len(slices.train), len(slices.val))
     for seed in suite.seeds(case):
-        train_and_test(case, recipe, suite, seed, live, per_slice)
+        train_and_test(case, recipe, suite, seed, live, teller)
 
 
 def train_and_test(
@@ -46,14 +47,12 @@ def train_and_test(
     suite: Suite,
     seed: int,
     live: Live,
-    per_slice: work.Work,
+    teller: work.Teller,
 ) -> None:
     """Train one seed inside a window and test it outside; then the network goes, before the next seed."""
     # Closed here, not when the last reference to it goes: an interrupted training gives back what it holds.
     with case.window(seed) as repeat, closing(zoo.epochs(recipe, suite.slices, seed)) as steps:
-        trained = watch(
-            steps, case, repeat, recipe, live, work.Teller(case, per_slice, len(suite.slices.val))
-        )
+        trained = watch(steps, case, repeat, recipe, live, teller)
     scores = zoo.evaluate(trained.model, suite.slices.test, recipe)
     if suite.overlays is not None:
         overlays.save(suite.overlays, case.name, seed, trained.model, suite.slices.test, recipe)
@@ -94,6 +93,7 @@ def watch(
         except StopIteration as end:
             trained: zoo.Trained = end.value
             return trained
+        teller.tell(step)
         if isinstance(step, zoo.Taught):
             repeat.facts["teacher"] = dataclasses.asdict(step)
             repeat.window.mark("teacher")
@@ -101,7 +101,6 @@ def watch(
         if isinstance(step, zoo.Setup):
             repeat.window.mark("setup")
             continue
-        teller.tell(step)
         spent = repeat.window.mark(
             "epoch",
             epoch=step.number,

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from energy.meters._meter import Diagnosis
 
 
+BOUNDARIES = {
+    "process": "what this process tree caused, since all of it is modelled; where a counter (RAPL, NVML) "
+    "sees any of it, a total is of the machine",
+    "machine": "what the box drew, whoever caused it, since a counter sees a part of it; where all is "
+    "modelled, a total is of the process",
+}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     add_storage(parser)
@@ -24,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     # Opening every meter takes a second and their libraries; no other command needs it.
     from energy import meters
 
-    print("\n".join(report(meters.diagnose(), args.storage)))
+    print("\n".join([*report(meters.diagnose(), args.storage), "", *_boundary()]))
     return 0
 
 
@@ -49,6 +57,19 @@ def _meters(found: Sequence[Diagnosis]) -> Iterator[str]:
         if not meter.works:
             yield _line(meter, width)
             yield from (f"  {'':{width}}    {line}" for line in _remedy(meter))
+
+
+def _boundary() -> Iterator[str]:
+    """Yield what a total would be of here, by opening the meters that work."""
+    from energy.meters import MeterUnavailable, open_meters, read
+
+    try:
+        with open_meters() as meters:
+            now = read(meters)
+    except MeterUnavailable:
+        return  # that no meter works has been said above
+    found = (now - now).boundary
+    yield f"a total here is of the {found}: {BOUNDARIES[str(found)]}"
 
 
 def _line(meter: Diagnosis, width: int) -> str:

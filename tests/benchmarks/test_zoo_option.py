@@ -45,6 +45,9 @@ def test_an_added_network_is_trained_with_an_added_technique_and_compared_with_u
         for case in json.loads(path.read_text())["benchmarks"]
     }
 
+    commit = json.loads(path.read_text())["commit_info"]
+    has_commit = commit["id"] != "unversioned"
+    assert ("lab/architectures/lab_net.py" in commit.get("uncommitted", ())) == has_commit
     assert set(records) == {"unet-baseline", "lab_net-lab_rate"}
     record = records["lab_net-lab_rate"]
     assert record["metrics"]["params"]["mean"] == 10

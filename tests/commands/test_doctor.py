@@ -9,9 +9,11 @@ import pytest
 from energy.__main__ import main
 from energy.commands import doctor
 from energy.measuring import machine
+from energy.meters import Meters, MeterUnavailable
 from energy.meters._meter import Diagnosis
 from energy.meters._watch import clocks
 from energy.meters._watch.claims import Claims
+from energy.reading import Count
 
 RAPL = Diagnosis(
     "rapl", False, "/sys/class/powercap: Permission denied", "sudo chmod -R a+r /sys/class/powercap"
@@ -176,3 +178,50 @@ def test_help_says_what_the_command_is_for(argument, capsys):
 
     assert left.value.code == 0
     assert "Say which meters work" in capsys.readouterr().out
+
+
+class Fixed:
+    """A meter of a CPU and of memory, measured or modelled."""
+
+    name, slow, closed, period_seconds = "fixed", False, False, None
+
+    def __init__(self, kind):
+        self.pid, self.kind = os.getpid(), kind
+
+    def counts(self):
+        boundaries = ("machine",) if self.kind == "measured" else ("process", "machine")
+        return tuple(
+            Count(domain, "machine", "x", self.kind, 1.0, 0.0, boundary=boundary)
+            for domain in ("cpu", "ram")
+            for boundary in boundaries
+        )
+
+    def faults(self):
+        return ()
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("modelled", "a total here is of the process: what this process tree caused"),
+        ("measured", "a total here is of the machine: what the box drew"),
+    ],
+)
+def test_what_a_total_would_be_of_is_one_sentence(monkeypatch, kind, sentence):
+    monkeypatch.setattr("energy.meters.open_meters", lambda: Meters([Fixed(kind)]))
+
+    (line,) = doctor._boundary()
+
+    assert line.startswith(sentence)
+
+
+def test_where_no_meter_works_there_is_no_total_to_speak_of(monkeypatch):
+    def none():
+        raise MeterUnavailable("No meter works here.", "")
+
+    monkeypatch.setattr("energy.meters.open_meters", none)
+
+    assert list(doctor._boundary()) == []

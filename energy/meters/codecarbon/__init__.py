@@ -31,12 +31,13 @@ MEASURE_SECONDS = 30.0  # in RAPL mode it must measure at least once per wrap; 6
 
 # The truth as a multiple of what is reported. CPU load: formula over RAPL was 0.23 to 1.95 in the sweeps that
 # CodeCarbon published (its repository, data/hardware/cpu_load_profiling: EPYC 8024P, Xeon E3-1240v2, 2 x
-# E5-2620v3). A CPU that it does not know is taken for 4 W per thread; processors on sale draw 2 to 8. RAM: no
-# sweep was published; a module draws about 1 W idle and 5 W busy, and the number of modules is a guess.
+# E5-2620v3). A CPU that it does not know is taken for 4 W per thread; processors on sale draw 2 to 8. RAM:
+# 5 W for each module that it guesses; what is installed draws 0.05 to 0.4 W per GB (ram_model.py), so of the
+# 20 W that it has for 24 GB a sixteenth to a half.
 CPU_LOAD = (0.5, 4.4)
 UNKNOWN_CPU = (0.25, 8.8)
 CONSTANT = (0.2, 2.2)  # half the TDP, whatever the load
-RAM = (0.2, 2.0)
+RAM = (0.05, 2.0)
 COUNTER = (0.9, 1.1)  # as in rapl.py
 NVIDIA = (1 / 1.05, 1 / 0.95)  # as in _gpu.py
 WATTS_PER_UNKNOWN_THREAD = 4  # codecarbon/core/cpu.py, DEFAULT_POWER_PER_CORE

@@ -3,10 +3,9 @@
 It has two figures, which are never added:
 
 - `process`: what this process tree did, and the idle power of the CPUs that it may use. A worker that lives
-for
-  half a second counts like any other, and a stopped process is billed the idle share only. Held to a slice of
-  the machine (affinity, quota) it has that slice's share of the idle power; whether the rest of the machine
-  was awake for it alone, nobody can tell, so its band reaches up to all of it.
+  for half a second counts like any other, and a stopped process is billed the idle share only. Held to a
+  slice of the machine (affinity, quota) it has that slice's share of the idle power; whether the rest of the
+  machine was awake for it alone, nobody can tell, so its band reaches up to all of it.
 - `machine`: what all programs did on all CPUs, and the idle power of all of them.
 
 It stays a model: its band is a factor of 8 and more, and every parameter is in the record. Where the law

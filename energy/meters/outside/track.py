@@ -73,6 +73,11 @@ class Track:
         return self._joules[-1] if self._joules else None
 
     @property
+    def newest(self) -> float | None:
+        """The last value (W, or J of a counter); None without one."""
+        return self._value if self._seconds else None
+
+    @property
     def period_seconds(self) -> float:
         """The median time between samples lately; 0 if there were less than two."""
         return statistics.median(self._periods) if self._periods else 0.0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from energy.analysis import calibration
-from energy.text import align_columns, format_number
+from energy.text import align_columns, format_factor, format_number
 
 TITLES = (
     "metric",
@@ -39,6 +39,28 @@ def format_noise(found: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield from _conditions(found)
     yield from _advice(found)
+    yield from format_laws(found)
+
+
+def format_laws(found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the laws of the CPU that were fitted, with their bands, and why others were not."""
+    block = found.get("cpu_power")
+    if block is None:
+        return
+    yield ""
+    yield "laws of this processor's power, for where no counter of it can be read:"
+    for law in block["laws"]:
+        low, idle, high = law["idle_watts_per_thread"]
+        per = (f"{each[1]:.3g} J per {name}" for name, each in law["joules_per"].items())
+        known = next((each for each in ((low, idle, high), *law["joules_per"].values()) if each[1]), None)
+        band = "" if known is None else f"; the truth within {_band(known)}"
+        yield f"  {law['source']}: {idle:.3g} W idle per thread, {', '.join(per)}{band}"
+    for source, why in block["unfitted"].items():
+        yield f"  {source}: not fitted: {why}"
+
+
+def _band(ends: Sequence[float]) -> str:
+    return f"{format_factor(ends[0] / ends[1])} … {format_factor(ends[2] / ends[1])}"
 
 
 def _in_words(noise: Mapping[str, Any], what: str) -> Iterator[str]:
