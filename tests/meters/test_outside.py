@@ -216,7 +216,7 @@ def test_a_coarse_counter_is_uncertain_by_its_step(tmp_path, digits):
 
 @pytest.mark.parametrize("watts", [0.4, 100.0])
 def test_a_witness_whose_edges_exceed_its_value_is_unknown_and_never_0(tmp_path, watts):
-    """A counter of whole Wh over ten seconds: it has not moved, or by a step of more than these ten seconds."""
+    """A counter of whole Wh over ten seconds: it has not moved, or by a step that is more than theirs."""
     lines = [f"{stamp(900 + i)},{5000 + int(i * watts / 3600)}" for i in range(101)]
     meter = open_file(written(tmp_path, "time,wh", *lines))
 
