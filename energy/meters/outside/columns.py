@@ -29,7 +29,10 @@ TIME = words_of(
     "time timestamp stamp date datetime ts epoch unix unixtime elapsed zeit datum uhrzeit zeitstempel heure "
     "fecha changed updated seen at ctime"
 )
-NO_TIME = words_of("total start end run running remaining up on off minute today zone offset")
+NO_TIME = words_of(
+    "total start end run running remaining up on off minute today zone offset uptime runtime "
+    "downtime lifetime"
+)
 TIME_ALONE = words_of("t ts s sec secs seconds ms utc")
 SECONDS = {"ms": 1e-3, "msec": 1e-3, "us": 1e-6, "\u00b5s": 1e-6, "min": 60.0, "minutes": 60.0, "h": 3600.0}
 DAY = re.compile(r"\d+[-/.]\d+[-/.]\d+\.?")
@@ -64,7 +67,8 @@ class Column:
     @property
     def text(self) -> str:
         """The column as its log names it, with the unit where the name does not have it."""
-        return self.name if self.quantity.unit in words(self.name) else f"{self.name} in {self.quantity.unit}"
+        is_told = self.quantity.unit.lower() in (word.lower() for word in words(self.name))
+        return self.name if is_told else f"{self.name} in {self.quantity.unit}"
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,11 @@ class Columns:
     temperature: str | None = None
     only: tuple[str, str] | None = None
     comma: bool = False
+
+    @property
+    def since_start(self) -> bool:
+        """Whether 00:01:30 is a minute and a half since the start, and no time of day."""
+        return any({"elapsed", "relative", "duration"} & set(words(name.lower())) for name in self.times)
 
     @property
     def held(self) -> bool:
@@ -173,7 +182,8 @@ def is_time(name: str) -> bool:
     found = [word.lower() for word in words(name)]
     if not found or NO_TIME & set(found) or name[0].isdigit():
         return False
-    return bool(TIME & {found[0], found[-1]}) or "".join(found) in TIME_ALONE
+    known = TIME & {found[0], found[-1]} or found[-1].endswith(("time", "stamp", "zeit"))
+    return bool(known) or "".join(found) in TIME_ALONE or "yyyy" in name.lower()
 
 
 def find_times(row: Row) -> tuple[str, ...]:
@@ -238,16 +248,25 @@ def _whole(found: Sequence[Column]) -> tuple[Column, ...]:
             f"{found[0].name!r} is of a part of the machine, and an outside meter must see all of it; "
             f"if it does, say so: value='{found[0].name}'"
         )
-    return tuple(column for kind in (WATTS, JOULES) if (column := _best(whole, kind)))
+    chosen: list[Column] = []
+    problems: list[ValueError] = []
+    for kind in (WATTS, JOULES):
+        try:
+            chosen += _best(whole, kind)
+        except ValueError as problem:  # that leaves the other kind
+            problems.append(problem)
+    if not chosen:
+        raise problems[0]
+    return tuple(chosen)
 
 
-def _best(columns: Sequence[Column], kind: str) -> Column | None:
+def _best(columns: Sequence[Column], kind: str) -> list[Column]:
     ranked = sorted((one for one in columns if one.quantity.kind == kind), key=lambda one: one.quantity.rank)
     best = [column for column in ranked if column.quantity.rank == ranked[0].quantity.rank]
     if len(best) > 1:
         names = _listed(one.name for one in best)
         raise ValueError(f"{len(best)} columns hold {kind}: {names}; say which: value='{best[0].name}'")
-    return best[0] if best else None
+    return best
 
 
 def _quantity(name: str, cell: object) -> Quantity | None:

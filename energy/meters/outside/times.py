@@ -66,9 +66,10 @@ def is_stamp(text: str) -> bool:
 class Stamps:
     """How one log writes its times: found out from its newest line, and kept to."""
 
-    def __init__(self, zone: tzinfo | None, scale: float) -> None:
+    def __init__(self, zone: tzinfo | None, scale: float, *, since_start: bool = False) -> None:
         self.how = "none yet"
-        self._zone, self._scale = zone, scale
+        self.near = True  # whether the newest line was written just before it came
+        self._zone, self._scale, self._since_start = zone, scale, since_start
         self._meant: set[str] = set()
         self._start = 0.0  # wall clock when a log of elapsed seconds began
 
@@ -83,11 +84,12 @@ class Stamps:
         Raises:
             ValueError: no meaning of it is near now.
         """
-        found = instants(newest, now, self._zone, self._scale)
+        found = self._instants(newest, now)
         late = {
             how: [now - wall for wall in walls if wall <= now + AHEAD_SECONDS] for how, walls in found.items()
         }
         near = {how: min(abs(one) for one in walls) for how, walls in late.items() if walls}
+        self.near = any(one <= NEAR_SECONDS for one in near.values())
         if len(found) > 1:
             near = {how: one for how, one in near.items() if one <= NEAR_SECONDS}
             if not near:
@@ -109,11 +111,18 @@ class Stamps:
         Raises:
             ValueError: it is no time, or one of another kind than before.
         """
-        found = instants(given, now, self._zone, self._scale)
+        found = self._instants(given, now)
         meant = [walls for how, walls in found.items() if how in self._meant]
         if not meant:
             raise ValueError(f"time is {given!r} ({', '.join(found)}), expected {self.how} as before")
         return {wall + (self._start if self.elapsed else 0.0) for walls in meant for wall in walls}
+
+    def _instants(self, given: object, now: float) -> dict[str, set[float]]:
+        clock = CLOCK.fullmatch(str(given).strip()) if self._since_start else None
+        if clock is None:
+            return instants(given, now, self._zone, self._scale)
+        hours, minutes, seconds, part, _ = clock.groups()
+        return {ELAPSED: {3600.0 * int(hours) + 60.0 * int(minutes) + float(f"{seconds or 0}.{part or 0}")}}
 
 
 def _is_digits(given: object) -> bool:
