@@ -202,7 +202,9 @@ class Outside(OwnedMeter):
             resolution_seconds=track.period_seconds,
             reason=reason,
             last_joules=track.last_joules if reason else None,
-            sampling_joules=point.sampling_joules,
+            sampling_joules=point.rounding_joules,
+            paces=track.paces,
+            pace=point.samples,
         )
 
     def _why_unknown(self, seconds: float) -> str:
