@@ -8,11 +8,13 @@ from contextlib import closing
 
 import zoo
 from benchmarks import overlays, progress, work
+from benchmarks.scan import score_scans
 from benchmarks.source import digest_source
 from benchmarks.suite import TARGET_DICE, Suite
 from energy.plugin import COLLAPSED, Case, Live, Repeat
 
 NO_BRAIN = "the test part has no brain"
+NOTHING_FOUND = "in a test volume nothing was found, or the test part has no brain"
 
 
 def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live: Live) -> None:
@@ -30,6 +32,7 @@ def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live
         data=suite.slices.summary,
     )
     case.explain(peak_gpu_mib="trained on the CPU", dice=NO_BRAIN, dice_slice=NO_BRAIN)
+    case.explain(sensitivity=NO_BRAIN, precision=NOTHING_FOUND)
     # What is built once per process (kernels, thread pools) must not be billed to the case that comes first.
     zoo.warm_up(recipe, suite.slices)
     slices = suite.slices
@@ -65,6 +68,9 @@ def train_and_test(
         dice=scores.dice,
         dice_slice=scores.dice_slice,
         dice_batch=scores.dice_batch,
+        sensitivity=scores.sensitivity,
+        precision=scores.precision,
+        **score_scans(case, trained.model, suite.slices.test, recipe),
         params=trained.params,
         macs_per_slice=trained.macs_per_slice,
         peak_gpu_mib=trained.peak_gpu_mib,

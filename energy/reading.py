@@ -53,7 +53,7 @@ class Count:
     witness: never a headline figure, only a second opinion.
     last_joules: where the count stood when it became unknown.
     sampling_joules: cumulative; how much may have slipped between the samples that `joules` was made from at
-        most, where `paces` do not tell.
+        most, beside what `paces` tell.
     paces: all power that the sensor has shown, if it may miss some.
     pace: how many values of `paces` there were at this instant.
     model: the parameters of a modelled count.
@@ -337,6 +337,9 @@ def _window(
         None if after.paces is None else Shown(after.paces, before.pace, after.pace, *span, rhythms),
         _modelled(before, after),
     )
+    if count.witness and bounds.edges_joules > bounds.joules:
+        edges = f"its edges ({bounds.edges_joules:.1f} J) exceed its value ({bounds.joules:.1f} J)"
+        return replace(part, reason=f"{edges}: the window is too short for it")
     edge = max(before.edge_joules, after.edge_joules)  # stale at the start adds, stale at the end takes away
     return replace(part, joules=bounds.joules, edge_joules=edge, bounds=bounds)
 

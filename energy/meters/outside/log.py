@@ -111,7 +111,7 @@ class Log:
             "period_seconds": self.track.period_seconds,
             "late_seconds": None if last is None else self._clock() - last,
         }
-        return state | ({"temperature_c": self._celsius} if self.format.columns.temperature else {})
+        return state | ({"logged_temperature_c": self._celsius} if self.format.columns.temperature else {})
 
     def _detect(self, deadline: float) -> list[Line]:
         """Wait for the lines that tell the format; return those that hold samples."""
