@@ -66,6 +66,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATH",
         help="run the networks of PATH/architectures and the techniques of PATH/techniques, too",
     )
+    option("--label", metavar="N[,M]", help="labels of the masks that are brain (default: 1, of a dseg any)")
     option(
         "--skip-bad", action="store_true", help="leave out files that cannot be read; the record lists them"
     )
@@ -82,6 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
         for folder in (*zoo.find_installed_folders(), *config.getoption("zoo")):
             added.enter_context(zoo.add_folder(config.invocation_params.dir / folder))
         chosen = budget(config)
+        brain_labels(config.getoption("label"))
         for arch, technique in itertools.product(architectures(config), techniques(config)):
             zoo.recipe(arch, technique, epochs=chosen.epochs, batch_size=chosen.batch_size)
         for technique in ladder_options.order(config):
@@ -116,6 +118,14 @@ def seeds(text: str) -> tuple[int, ...]:
             f"--seeds {text}: the same seed twice is the same training twice; give different ones"
         )
     return found
+
+
+def brain_labels(text: str | None) -> tuple[int, ...] | None:
+    """Read `2` or `1,3`; ValueError for anything else."""
+    parts = [] if text is None else text.split(",")
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
+        raise ValueError(f"--label {text}: expected whole numbers above 0, with commas: --label 1,3")
+    return tuple(sorted({int(part) for part in parts})) or None
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -213,7 +223,10 @@ def make_suite(config: pytest.Config) -> Suite:
     chosen = budget(config)
     device = resolve_device(config.getoption("device"))
     slices = fixtures.load(
-        config.getoption("slices"), chosen.image_size, skip_bad=config.getoption("skip_bad")
+        config.getoption("slices"),
+        chosen.image_size,
+        skip_bad=config.getoption("skip_bad"),
+        label=brain_labels(config.getoption("label")),
     )
     asked = config.getoption("save_overlays")
     return Suite(
