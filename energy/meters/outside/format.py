@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
-from energy.meters.outside.columns import Column, Columns, Row, Sample, choose, is_time
+from energy.meters.outside.columns import Column, Columns, Row, Sample, choose
 from energy.meters.outside.foreign import refuse
 from energy.meters.outside.options import Options
 from energy.meters.outside.quantity import WATTS, Quantity, meaning, number, unit
-from energy.meters.outside.times import is_stamp
+from energy.meters.outside.times import is_stamp, is_time
 
 T = TypeVar("T")
 
