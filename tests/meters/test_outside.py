@@ -642,7 +642,7 @@ def test_without_a_source_there_is_no_outside_meter():
             ["time,volts,amps"],
             "no column is a power (power, W, kW ...) or an energy (Wh, kWh, J): 'volts', 'amps'",
         ),
-        (["watts,volts"], "'watts,volts' is no format of a power log"),
+        (["watts,volts"], "no column is a time (time, timestamp, date ...): 'watts', 'volts'"),
         (["100.0", "101.0"], "'100.0' has no time"),
         (["{", "}"], "is not JSON"),
         (["\x7fELF\x00\x01"], "is no format of a power log"),

@@ -20,6 +20,7 @@ from energy.sampling import Paces
 GAP_PERIODS, GAP_SECONDS = 3.0, 5.0  # samples further apart say nothing about the time between them
 HOLD_SECONDS = 300.0  # without a change: then nobody can tell a constant power from a dead logger
 PERIODS_REMEMBERED = 99
+MOST_FALLS = 0.05  # of its samples; a counter begins anew once in a long while
 
 Note = Callable[[str, float, float, float | None, str], None]  # kind, start, end, joules at stake, reason
 
@@ -56,6 +57,7 @@ class Track:
         self._resolution = float("inf")  # the finest digit seen, in watts or joules
         self._step = 0.0  # of a counter that moves less often than it is logged
         self._value = 0.0  # the last one
+        self._falls = 0
         self._lapsed = False  # since the last sample the device could not be read
         self._before_reset: tuple[float, float] | None = None  # when, and what the counter showed
         # One entry per sample: when, its watts, and cumulative joules, seconds covered, joules that the last
@@ -82,6 +84,11 @@ class Track:
     def newest(self) -> float | None:
         """The last value (W, or J of a counter); None without one."""
         return self._value if self._seconds else None
+
+    @property
+    def falls_often(self) -> bool:
+        """Whether it goes down again and again, as no counter does."""
+        return self._falls > MOST_FALLS * len(self._seconds)
 
     @property
     def period_seconds(self) -> float:
@@ -164,6 +171,7 @@ class Track:
             self.greatest_watts = max(self.greatest_watts or 0.0, delta / elapsed)
             self._append(seconds, delta / elapsed, delta, elapsed, 0.0)
         else:
+            self._falls += delta < 0
             stake = None if self.greatest_watts is None else self.greatest_watts * elapsed
             reason = f"the counter went from {self._value:.3f} to {value:.3f} J, which no draw explains"
             self._note("reset", start, seconds, stake, reason)
