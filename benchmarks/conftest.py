@@ -16,6 +16,7 @@ import fixtures
 import zoo
 import zoo.device.power_limit
 from benchmarks import loads, overlays, reference
+from benchmarks.data import describe_briefly, read_labels
 from benchmarks.ladder import options as ladder_options
 from benchmarks.ladder import table as ladder_table
 from benchmarks.planner import Planner
@@ -83,7 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
         for folder in (*zoo.find_installed_folders(), *config.getoption("zoo")):
             added.enter_context(zoo.add_folder(config.invocation_params.dir / folder))
         chosen = budget(config)
-        brain_labels(config.getoption("label"))
+        read_labels(config.getoption("label"))
         for arch, technique in itertools.product(architectures(config), techniques(config)):
             zoo.recipe(arch, technique, epochs=chosen.epochs, batch_size=chosen.batch_size)
         for technique in ladder_options.order(config):
@@ -118,14 +119,6 @@ def seeds(text: str) -> tuple[int, ...]:
             f"--seeds {text}: the same seed twice is the same training twice; give different ones"
         )
     return found
-
-
-def brain_labels(text: str | None) -> tuple[int, ...] | None:
-    """Read `2` or `1,3`; ValueError for anything else."""
-    parts = [] if text is None else text.split(",")
-    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
-        raise ValueError(f"--label {text}: expected whole numbers above 0, with commas: --label 1,3")
-    return tuple(sorted({int(part) for part in parts})) or None
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -210,6 +203,8 @@ def suite(request: pytest.FixtureRequest) -> Suite:
     """What the user asked for, with the data read; a mistake ends the run before anything is trained."""
     try:
         made = make_suite(request.config)
+        for line in describe_briefly(made.slices):
+            Live(request.config).say(line)
         for uuid in zoo.device.power_limit.undo_leftovers() if made.device != "cpu" else ():
             Live(request.config).say(
                 f"{uuid}: a run that was killed had left its power limit lowered; undone"
@@ -226,7 +221,7 @@ def make_suite(config: pytest.Config) -> Suite:
         config.getoption("slices"),
         chosen.image_size,
         skip_bad=config.getoption("skip_bad"),
-        label=brain_labels(config.getoption("label")),
+        label=read_labels(config.getoption("label")),
     )
     asked = config.getoption("save_overlays")
     return Suite(
