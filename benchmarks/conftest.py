@@ -16,6 +16,7 @@ import fixtures
 import zoo
 import zoo.device.power_limit
 from benchmarks import loads, overlays, reference
+from benchmarks.data import describe_briefly, read_labels
 from benchmarks.ladder import options as ladder_options
 from benchmarks.ladder import table as ladder_table
 from benchmarks.planner import Planner
@@ -66,6 +67,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATH",
         help="run the networks of PATH/architectures and the techniques of PATH/techniques, too",
     )
+    option("--label", metavar="N[,M]", help="labels of the masks that are brain (default: 1, of a dseg any)")
     option(
         "--skip-bad", action="store_true", help="leave out files that cannot be read; the record lists them"
     )
@@ -82,6 +84,7 @@ def pytest_configure(config: pytest.Config) -> None:
         for folder in (*zoo.find_installed_folders(), *config.getoption("zoo")):
             added.enter_context(zoo.add_folder(config.invocation_params.dir / folder))
         chosen = budget(config)
+        read_labels(config.getoption("label"))
         for arch, technique in itertools.product(architectures(config), techniques(config)):
             zoo.recipe(arch, technique, epochs=chosen.epochs, batch_size=chosen.batch_size)
         for technique in ladder_options.order(config):
@@ -200,6 +203,8 @@ def suite(request: pytest.FixtureRequest) -> Suite:
     """What the user asked for, with the data read; a mistake ends the run before anything is trained."""
     try:
         made = make_suite(request.config)
+        for line in describe_briefly(made.slices):
+            Live(request.config).say(line)
         for uuid in zoo.device.power_limit.undo_leftovers() if made.device != "cpu" else ():
             Live(request.config).say(
                 f"{uuid}: a run that was killed had left its power limit lowered; undone"
@@ -213,7 +218,10 @@ def make_suite(config: pytest.Config) -> Suite:
     chosen = budget(config)
     device = resolve_device(config.getoption("device"))
     slices = fixtures.load(
-        config.getoption("slices"), chosen.image_size, skip_bad=config.getoption("skip_bad")
+        config.getoption("slices"),
+        chosen.image_size,
+        skip_bad=config.getoption("skip_bad"),
+        label=read_labels(config.getoption("label")),
     )
     asked = config.getoption("save_overlays")
     return Suite(

@@ -8,11 +8,13 @@ from contextlib import closing
 
 import zoo
 from benchmarks import overlays, progress, work
+from benchmarks.scan import score_scans
 from benchmarks.source import digest_source
 from benchmarks.suite import TARGET_DICE, Suite
 from energy.plugin import COLLAPSED, Case, Live, Repeat
 
 NO_BRAIN = "the test part has no brain"
+NOTHING_FOUND = "in a test volume nothing was found, or the test part has no brain"
 
 
 def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live: Live) -> None:
@@ -30,11 +32,13 @@ def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live
         data=suite.slices.summary,
     )
     case.explain(peak_gpu_mib="trained on the CPU", dice=NO_BRAIN, dice_slice=NO_BRAIN)
+    case.explain(sensitivity=NO_BRAIN, precision=NOTHING_FOUND)
     # What is built once per process (kernels, thread pools) must not be billed to the case that comes first.
     zoo.warm_up(recipe, suite.slices)
-    per_slice = work.count_per_slice(case, recipe, suite.slices.image_size)
+    slices = suite.slices
+    teller = work.Teller(case, recipe, slices.image_size, len(slices.train), len(slices.val))
     for seed in suite.seeds(case):
-        train_and_test(case, recipe, suite, seed, live, per_slice)
+        train_and_test(case, recipe, suite, seed, live, teller)
 
 
 def train_and_test(
@@ -43,14 +47,12 @@ def train_and_test(
     suite: Suite,
     seed: int,
     live: Live,
-    per_slice: work.Work,
+    teller: work.Teller,
 ) -> None:
     """Train one seed inside a window and test it outside; then the network goes, before the next seed."""
     # Closed here, not when the last reference to it goes: an interrupted training gives back what it holds.
     with case.window(seed) as repeat, closing(zoo.epochs(recipe, suite.slices, seed)) as steps:
-        trained = watch(
-            steps, case, repeat, recipe, live, work.Teller(case, per_slice, len(suite.slices.val))
-        )
+        trained = watch(steps, case, repeat, recipe, live, teller)
     scores = zoo.evaluate(trained.model, suite.slices.test, recipe)
     if suite.overlays is not None:
         overlays.save(suite.overlays, case.name, seed, trained.model, suite.slices.test, recipe)
@@ -66,6 +68,9 @@ def train_and_test(
         dice=scores.dice,
         dice_slice=scores.dice_slice,
         dice_batch=scores.dice_batch,
+        sensitivity=scores.sensitivity,
+        precision=scores.precision,
+        **score_scans(case, trained.model, suite.slices.test, recipe),
         params=trained.params,
         macs_per_slice=trained.macs_per_slice,
         peak_gpu_mib=trained.peak_gpu_mib,
@@ -88,6 +93,7 @@ def watch(
         except StopIteration as end:
             trained: zoo.Trained = end.value
             return trained
+        teller.tell(step)
         if isinstance(step, zoo.Taught):
             repeat.facts["teacher"] = dataclasses.asdict(step)
             repeat.window.mark("teacher")
@@ -95,7 +101,6 @@ def watch(
         if isinstance(step, zoo.Setup):
             repeat.window.mark("setup")
             continue
-        teller.tell(step)
         spent = repeat.window.mark(
             "epoch",
             epoch=step.number,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from zoo.availability import unavailable
     from zoo.device.runtime import has_native_bf16
     from zoo.evaluation import evaluate, predict
+    from zoo.model.forward import recipe_in_epoch
     from zoo.size import activation_bytes_per_slice, macs_per_slice
     from zoo.training.distilling import make_teachers_recipe
     from zoo.training.loop import epochs, train
@@ -64,6 +65,7 @@ __all__ = [
     "networks",
     "predict",
     "recipe",
+    "recipe_in_epoch",
     "techniques",
     "train",
     "unavailable",
@@ -77,6 +79,7 @@ _WITH_TORCH = {
     "has_native_bf16": "zoo.device.runtime",
     "macs_per_slice": "zoo.size",
     "predict": "zoo.evaluation",
+    "recipe_in_epoch": "zoo.model.forward",
     "make_teachers_recipe": "zoo.training.distilling",
     "train": "zoo.training.loop",
     "unavailable": "zoo.availability",

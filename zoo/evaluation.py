@@ -96,13 +96,22 @@ def score_slices(slices: Tensor, volumes: Sequence[str], batch_size: int) -> Sco
     for row, volume in enumerate(volumes):
         rows.setdefault(volume, []).append(row)
     by_volume = {volume: pool_dice(slices[of_volume]) for volume, of_volume in rows.items()}
+    counts = [slices[of_volume].sum(0).tolist() for of_volume in rows.values()]
     batches = [(pool_dice(batch), len(batch)) for batch in slices.split(batch_size)]
     return Scores(
         dice=_mean_known(by_volume.values()),
         dice_slice=_mean_known(pool_dice(row[None]) for row in slices),
         dice_batch=sum(0.0 if math.isnan(dice) else dice * size for dice, size in batches) / len(slices),
         dice_by_volume=by_volume,
+        sensitivity=_mean_share(counts, 2),
+        precision=_mean_share(counts, 1),
     )
+
+
+def _mean_share(volumes: Sequence[list[int]], of: int) -> float:
+    """Return found and true as a share of found (1) or true (2), mean over the volumes that have brain."""
+    shares = [row[0] / row[of] if row[of] else math.nan for row in volumes if row[2]]
+    return sum(shares) / len(shares) if shares else math.nan
 
 
 def _mean_known(values: Iterable[float]) -> float:

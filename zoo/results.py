@@ -76,3 +76,5 @@ class Scores:
     dice_slice: float  # mean over slices that show brain
     dice_batch: float  # pooled over each batch, then mean weighted by batch size; depends on the batch size
     dice_by_volume: dict[str, float]  # NaN for a volume without brain
+    sensitivity: float  # share of the brain that was found, mean over the volumes that have brain
+    precision: float  # share of what was found that is brain, mean over these; NaN if nothing is found in one

@@ -6,7 +6,7 @@ import math
 
 from energy.measuring.case import Repeat
 from energy.measuring.window import Mark, Window
-from energy.reading import Energy
+from energy.reading import DomainEnergy, Energy
 from energy.records.metrics import JOULES_PER_KJ, NO_GRID
 
 JOULES_PER_KWH = 3.6e6
@@ -43,7 +43,8 @@ def measured(repeat: Repeat, idle_watts: float | None, grid_g_per_kwh: float | N
     }
     outside = [part for part in energy.domains if part.source.startswith("outside_")]
     if outside:
-        row["outside_kj"] = _scaled((outside[0].joules, outside[0].reason), 1 / JOULES_PER_KJ)
+        surest = min(outside, key=_relative_width)
+        row["outside_kj"] = _scaled((surest.joules, surest.reason), 1 / JOULES_PER_KJ)
     if _epochs(repeat):
         row |= _per_epoch(repeat)
     row |= {name: _observed(value) for name, value in repeat.observed.items()}
@@ -98,6 +99,11 @@ def _part(energy: Energy, domain: str) -> Cell:
         if part.joules is None:
             return None, part.reason
     return sum(part.joules for part in found if part.joules is not None), None
+
+
+def _relative_width(part: DomainEnergy) -> float:
+    """Return how wide the band of a figure is, as a share of it; infinite if the figure is unknown."""
+    return math.inf if part.band is None or not part.joules else (part.band[1] - part.band[0]) / part.joules
 
 
 def _codecarbon(energy: Energy) -> Cell:

@@ -24,6 +24,7 @@ from energy.meters import Meters, close, open_meters
 from energy.records import schema
 from energy.records.fingerprint import name_before, name_hardware
 from energy.records.storage.fitted import find_laws
+from energy.records.storage.index import telling_once
 from energy.records.storage.store import Store
 
 
@@ -104,10 +105,10 @@ class Run:
         """Whether this process began the run; a forked child measures and writes nothing."""
         return os.getpid() == self.pid
 
-    @property
+    @functools.cached_property
     def store(self) -> Store:
-        """The results folder."""
-        return Store(self.settings.storage)
+        """The results folder; what is wrong in it is said once."""
+        return Store(self.settings.storage, telling_once(self.say))
 
     @property
     def fingerprint(self) -> str:

@@ -90,11 +90,14 @@ class RamModel(OwnedMeter):
     def _sample(self) -> None:
         """Add what was held since the last look: the mean of then and now, or either of them."""
         now, gib = self._clock(), self._resident()
-        seconds = now - self._last_seconds
-        least, most = self._last_gib, gib
-        between = (min(least[0], most[0]), (least[1] + most[1]) / 2, max(least[2], most[2]))
-        low, middle, high = (held + seconds * each for held, each in zip(self._held, between, strict=True))
-        self._held, self._last_seconds, self._last_gib = (low, middle, high), now, gib
+        seconds, then = now - self._last_seconds, self._last_gib
+        low, middle, high = self._held
+        self._held = (
+            low + seconds * min(then[0], gib[0]),
+            middle + seconds * (then[1] + gib[1]) / 2,
+            high + seconds * max(then[2], gib[2]),
+        )
+        self._last_seconds, self._last_gib = now, gib
 
     def _release(self) -> None:
         if self._tree is not None:

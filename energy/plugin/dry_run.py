@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from energy.plugin.hookspecs import Plan
+from energy.text import format_number
 
 
 def show(config: pytest.Config, items: Sequence[pytest.Item]) -> None:
@@ -32,5 +33,5 @@ def _sum(plans: Sequence[Plan]) -> Plan:
 
 def _line(plan: Plan) -> str:
     minutes = f"{'–':>6}" if plan.seconds is None else f"{plan.seconds / 60:6.1f}"
-    kj = f"{'–':>8}" if plan.kj is None else f"{plan.kj:8.2f}"
+    kj = f"{'–':>8}" if plan.kj is None else f"{format_number(plan.kj):>8}"
     return f"{minutes} min {kj} kJ  {plan.name}  ({plan.basis})"

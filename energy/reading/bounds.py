@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from energy.reading.sampling import Paces, Rhythm, Slip, judge
@@ -27,7 +27,7 @@ class Bounds:
 
     low_factor, high_factor: the truth lies between these multiples (gain or model error).
     edges_joules: how much the two ends of the window may be stale by, together.
-    slipped_joules: how much may have slipped between two samples at most.
+    slipped_joules: how much may have slipped between two samples at most, beside what `shown` tells.
     stake_joules: what the window's faults may have hidden, which only adds; None if nobody can say.
     shown: what the sensor has shown, if it may have missed some.
     modelled: the least and the most joules, where a model says so itself and not by factors.
@@ -51,9 +51,10 @@ class Bounds:
         if self.shown is None:
             return Slip(self.slipped_joules)
         shown = self.shown
-        return judge(
+        slip = judge(
             shown.paces, shown.first, shown.last, shown.start_seconds, shown.end_seconds, shown.rhythms
         )
+        return replace(slip, joules=slip.joules + self.slipped_joules)
 
     @cached_property
     def band(self) -> tuple[float, float] | None:

@@ -30,7 +30,7 @@ class Count:
     witness: never a headline figure, only a second opinion.
     last_joules: where the count stood when it became unknown.
     sampling_joules: cumulative; how much may have slipped between the samples that `joules` was made from at
-        most, where `paces` do not tell.
+        most, beside what `paces` tell.
     paces: all power that the sensor has shown, if it may miss some.
     pace: how many values of `paces` there were at this instant.
     model: the parameters of a modelled count.

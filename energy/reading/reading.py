@@ -106,6 +106,9 @@ def _window(
         None if after.paces is None else Shown(after.paces, before.pace, after.pace, *span, rhythms),
         _modelled(before, after),
     )
+    if count.witness and bounds.edges_joules > bounds.joules:
+        edges = f"its edges ({bounds.edges_joules:.1f} J) exceed its value ({bounds.joules:.1f} J)"
+        return replace(part, reason=f"{edges}: the window is too short for it")
     edge = max(before.edge_joules, after.edge_joules)  # stale at the start adds, stale at the end takes away
     return replace(part, joules=bounds.joules, edge_joules=edge, bounds=bounds)
 

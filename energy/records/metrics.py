@@ -30,6 +30,12 @@ _ALL = (
     Metric("dice", "1", "higher", "Dice pooled over a test volume's slices, mean over volumes; logits > 0"),
     Metric("dice_slice", "1", "higher", "mean Dice over the test slices that contain brain"),
     Metric("dice_batch", "1", "higher", "micro-Dice of each test batch, averaged; depends on its size"),
+    Metric(
+        "dice_native", "1", "higher", "Dice of masks scaled back to the grid of their files, over volumes"
+    ),
+    Metric("hd95_mm", "mm", "lower", "95th percentile of the surfaces' distance on that grid, over volumes"),
+    Metric("sensitivity", "1", "higher", "share of a test volume's brain that was found, mean over volumes"),
+    Metric("precision", "1", "higher", "share of what was found that is brain, mean over test volumes"),
     Metric("dice_loss_vs_unet_pct", "%", "lower", "100 (U-Net's Dice - Dice) / U-Net's Dice, paired by seed"),
     Metric("total_kj", "kJ", "lower", "energy of GPU, CPU and RAM over the training window"),
     Metric("kj_per_epoch", "kJ", "lower", "energy of a steady epoch; one-off cost is in setup_kj"),

@@ -239,6 +239,22 @@ def test_an_outside_meter_is_a_figure_of_its_own_and_no_part_of_the_total():
     assert row["total_kj"][0] == pytest.approx(2.65)
 
 
+@pytest.mark.parametrize(("step_joules", "expected"), [(3.6, 4.4), (3600.0, 4.2)])
+def test_of_an_outside_meter_s_watts_and_its_counter_the_surer_is_the_figure(step_joules, expected):
+    """A counter of thousandths of a Wh is surer than samples of power; one of whole Wh is not."""
+    repeat = training(epochs=3)
+    for name, share in (("first", 0.0), ("last", 1.0)):
+        before = getattr(repeat.window, name)
+        made = {"kind": "measured", "covered_seconds": before.seconds, "witness": True}
+        power = Count("machine", "plug.csv", "outside_power", joules=4200 * share, edge_joules=30.0, **made)
+        counter = Count(
+            "machine", "plug.csv", "outside_counter", joules=4400 * share, edge_joules=step_joules / 2, **made
+        )
+        setattr(repeat.window, name, replace(before, counts=(*before.counts, power, counter)))
+
+    assert measured(repeat, None, None)["outside_kj"] == (pytest.approx(expected), None)
+
+
 def test_parts_that_draw_more_than_the_whole_machine_disagree_with_it():
     repeat = training(epochs=3)
     for name, joules in (("first", 0.0), ("last", 2000.0)):

@@ -140,7 +140,9 @@ def work(queue, seconds):
 """
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize(
+    "method", ["fork", *(pytest.param(name, marks=pytest.mark.slow) for name in ("spawn", "forkserver"))]
+)
 def test_workers_emit_no_record_and_their_cpu_time_is_counted_once(tmp_path, method):
     """Loader workers as torch starts them, rebuilt each epoch; their joules come from their CPU seconds."""
     project = Foreign(tmp_path, WORKERS.format(method=method), WITH_A_COUNTER)
@@ -247,6 +249,7 @@ def test_sorting(energy):
 """
 
 
+@pytest.mark.slow
 def test_a_home_that_cannot_be_written_does_no_harm(tmp_path):
     project = Foreign(tmp_path, SORTS)
     home = tmp_path / "home"
@@ -294,6 +297,7 @@ def test_a_run_needs_no_socket_and_speaks_to_nobody(tmp_path, conftest):
     assert project.records()["test_sorting"]["status"] == "ok"
 
 
+@pytest.mark.slow
 def test_a_temporary_folder_that_cannot_be_written_leaves_the_claims_unknown_and_says_why(tmp_path):
     project = Foreign(
         tmp_path, SORTS, f"{WITH_A_COUNTER}\nenergy.meters._watch.claims.FOLDER = Path('/dev/null/claims')\n"

@@ -210,6 +210,8 @@ FITTED = [
         (("instructions", "llc_misses"), "cpu_pmu_model"),
         (("macs_fp32", "macs_bf16", "bytes_moved"), "cpu_work_model"),
         (("macs_fp32", "bytes_moved"), "cpu_seconds_model"),
+        # In a type that the law does not know, work were free.
+        (("macs_fp32", "macs_bf16", "macs_int8", "bytes_moved"), "cpu_seconds_model"),
         (("instructions", "llc_misses", "macs_fp32", "macs_bf16", "bytes_moved"), "cpu_pmu_model"),
     ],
 )

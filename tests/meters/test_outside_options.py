@@ -96,11 +96,12 @@ def test_a_stated_accuracy_is_the_band_of_a_steady_load(tmp_path):
 
 @pytest.mark.parametrize(("name", "cell", "celsius"), [("room", "21.5", 21.5), ("Ambient (F)", "68.0", 20.0)])
 def test_a_temperature_beside_the_power_is_in_the_state_of_the_meter(tmp_path, name, cell, celsius):
+    """Under a name of its own: what warms a room is no GPU that must cool before the next case."""
     path = write(tmp_path / "plug.csv", [f"time,watts,{name}", f"2026-08-01T12:00:00Z,100,{cell}"])
     meter = open_at(f"temperature='{name}' {path}", NOON + 1.0)
 
-    assert meter.context()["plug.csv"]["temperature_c"] == pytest.approx(celsius)
-    assert "temperature_c" not in open_at(path, NOON + 1.0).context()["plug.csv"]
+    assert meter.context()["plug.csv"]["logged_temperature_c"] == pytest.approx(celsius)
+    assert "logged_temperature_c" not in open_at(path, NOON + 1.0).context()["plug.csv"]
 
 
 def test_a_column_that_is_not_there_is_refused_with_those_that_are(tmp_path):

@@ -54,13 +54,13 @@ def test_packages_and_their_dram_count_and_nothing_that_overlaps_them(tmp_path):
 
     energy, _ = measure(machine, meter, 20.0)
 
-    assert {(part.domain, part.device): round(part.joules) for part in energy.domains} == {
+    assert {(part.domain, part.device): round(part.joules) for part in energy.headline()} == {
         ("cpu", "package-1"): 2000,
         ("cpu", "package-0"): 1200,
         ("ram", "package-1/dram"): 240,
         ("ram", "package-0/dram"): 160,
     }
-    assert len(meter.counts()) == 4
+    assert [part.device for part in energy.domains if part.witness] == ["psys"]
 
 
 def test_an_mmio_package_without_a_twin_counts(tmp_path):
@@ -226,6 +226,37 @@ def test_a_counter_that_stands_still_is_unknown_not_zero(tmp_path):
 
     assert energy.joules() is None
     assert "stood still" in energy.headline()[0].reason
+
+
+@pytest.mark.parametrize("watts", [40.0, 4000.0])
+def test_psys_is_a_witness_of_the_platform_and_never_a_part_of_the_total(tmp_path, watts):
+    machine = Machine(Constant(20.0))
+    zones = [Zone("intel-rapl:0", "package-0"), Zone("intel-rapl:1", "psys", Constant(watts))]
+    _, meter = metered(tmp_path, machine, *zones)
+
+    energy, truth = measure(machine, meter, 60.0)
+
+    (psys,) = [part for part in energy.domains if part.domain == "platform"]
+    assert (psys.device, psys.witness, psys.kind) == ("psys", True, "measured")
+    assert psys.joules == pytest.approx(watts * 60.0, rel=1e-3)
+    assert energy.joules() == pytest.approx(truth, rel=1e-3)
+
+
+def test_a_psys_that_was_left_closed_takes_no_package_away(tmp_path, monkeypatch):
+    import os
+
+    machine, genuine = Machine(Constant(20.0)), os.open
+    tree = Powercap(tmp_path, machine, [Zone("intel-rapl:0", "package-0"), Zone("intel-rapl:1", "psys")])
+
+    def closed(path, flags, *more, **named):
+        if str(path).endswith("intel-rapl:1/energy_uj"):
+            raise PermissionError(13, "Permission denied")
+        return genuine(path, flags, *more, **named)
+
+    monkeypatch.setattr("energy.meters.rapl.zones.os.open", closed)
+    meter = rapl.open(root=tmp_path, clock=tree.now, sleep=tree.sleep)
+
+    assert [count.domain for count in meter.counts()] == ["cpu"]
 
 
 def test_psys_alone_is_no_package(tmp_path):

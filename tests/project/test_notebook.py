@@ -21,6 +21,7 @@ def test_a_notebook_holds_no_output(notebook):
     assert all(cell.outputs == [] and cell.execution_count is None for cell in cells)
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_from_top_to_bottom(notebook):
     place = {"metadata": {"path": str(NOTEBOOKS[0].parent)}}
 

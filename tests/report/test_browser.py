@@ -154,6 +154,7 @@ def test_the_page_opens_without_an_error_and_without_a_request(opened, report):
     assert page.evaluate("document.cookie") == ""
 
 
+@pytest.mark.slow
 def test_every_chart_is_drawn(opened, results):
     page = opened()
 
@@ -170,6 +171,7 @@ def test_every_chart_is_drawn(opened, results):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.slow
 def test_text_in_charts_stands_out_from_the_page(opened, scheme):
     page = opened(color_scheme=scheme)
 
@@ -289,6 +291,7 @@ def figures_of(table, number):
     )
 
 
+@pytest.mark.slow
 def test_without_javascript_all_tables_and_charts_are_there(opened):
     with_scripts, without = opened(), opened(java_script_enabled=False)
 
@@ -323,6 +326,7 @@ def test_axe_finds_no_violation(opened, viewport, scheme):
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
+@pytest.mark.slow
 def test_no_page_is_wider_than_the_screen(opened, width):
     page = opened()
     page.set_viewport_size({"width": width, "height": 800})
@@ -352,6 +356,7 @@ def test_paper_has_all_rows_and_no_controls(opened):
     assert not page.locator("nav").is_visible()
 
 
+@pytest.mark.slow
 def test_interactive_charts_replace_the_images_without_a_request(opened, reports):
     path = reports[1]
     page = opened(path)
@@ -365,6 +370,7 @@ def test_interactive_charts_replace_the_images_without_a_request(opened, reports
     assert shown(page, ".chart > svg") == 0
 
 
+@pytest.mark.slow
 def test_the_served_page_follows_the_run(opened, tmp_path):
     path = tmp_path / "epyc-2c-cpu-91bc" / "journal.jsonl"
     begin(path)
@@ -397,6 +403,7 @@ def hostile(case):
     return bad
 
 
+@pytest.mark.slow
 def test_hostile_records_are_text_and_nothing_else(opened, tmp_path, capsys):
     error = {"type": HOSTILE, "message": HOSTILE, "seconds": 1.0}
     data = run([hostile("a"), hostile("b"), failed("c") | {"error": error}, record("m" * 1_000_000)])

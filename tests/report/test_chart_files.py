@@ -206,6 +206,7 @@ def test_a_chart_is_the_same_file_each_time(tmp_path):
     assert [made[0][1][:8], made[0][3][:8]] == [b"\x89PNG\r\n\x1a\n"] * 2
 
 
+@pytest.mark.slow
 def test_charts_drawn_by_several_processes_are_those_of_one_to_the_byte(drawn, pages):
     with _workers.together(2) as each:
         assert dict(zip(pages, each(_render.svg, drawn), strict=True)) == pages

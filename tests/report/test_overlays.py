@@ -154,6 +154,7 @@ def written(save):
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 @pytest.mark.parametrize("damage", [b"\xff" * 5, b"\0" * 3, b"{", b"("])
+@pytest.mark.slow
 def test_bytes_that_were_overwritten_anywhere_are_no_more_than_a_reason(tmp_path, save, damage):
     whole = written(save)
     path = tmp_path / "a-b.npz"

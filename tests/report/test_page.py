@@ -96,6 +96,7 @@ def test_the_same_results_make_the_same_page_byte_for_byte(store, report):
 @pytest.mark.parametrize(
     ("more", "processes", "here"), [(0, 2, False), (1, 2, True), (0, 1, True)], ids=["many", "few", "alone"]
 )
+@pytest.mark.slow
 def test_many_results_are_drawn_by_other_processes_if_the_caller_has_some(
     store, monkeypatch, more, processes, here
 ):

@@ -51,9 +51,11 @@ class Ramp:
     seconds: float
 
     def watts(self, seconds):
-        return self.low + (self.high - self.low) * min(1.0, seconds / self.seconds)
+        return self.low + (self.high - self.low) * min(1.0, max(0.0, seconds / self.seconds))
 
     def joules(self, seconds):
+        if seconds < 0:
+            return self.low * seconds
         rising = min(seconds, self.seconds)
         return (
             self.low * rising

@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import zoo
 from benchmarks.training import watch
+from benchmarks.work import Teller
 from tests.networks import count, weightless
 from tests.simulated.tiny_slices import losses, small_recipe
 from zoo._registry import load_network, side_to_pad_to
@@ -446,13 +447,14 @@ def test_the_validation_loss_stays_that_of_the_masks_alone(data):
 
 
 def test_the_suite_reads_the_meters_when_the_teacher_is_trained(data):
-    marks, case = [], SimpleNamespace(name="squeeze_unet-distill")
+    marks, case = [], SimpleNamespace(name="squeeze_unet-distill", wanted=frozenset())
     window = SimpleNamespace(mark=lambda kind, **facts: marks.append((kind, facts)), so_far=lambda: None)
     repeat = SimpleNamespace(window=window, facts={}, seed=0)
     live = SimpleNamespace(progress=lambda *_: None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("benchmarks.training.progress.line", lambda *_: "")
-        watch(zoo.epochs(student(epochs=1), data), case, repeat, student(), live)
+        teller = Teller(case, student(), data.image_size, len(data.train), len(data.val))
+        watch(zoo.epochs(student(epochs=1), data), case, repeat, student(), live, teller)
 
     assert [kind for kind, _ in marks] == ["teacher", "setup", "epoch"]
     assert "val_dice" not in marks[0][1]  # the teacher's Dice is not what the case has reached

@@ -77,6 +77,14 @@ def test_where_there_is_no_brain_dice_is_unknown():
     assert found.dice_batch == 0  # the study's convention
 
 
+def test_sensitivity_and_precision_are_shares_of_each_volume():
+    """Of a 1 of 3 brain pixels is found and nothing else; of c all; b has no brain."""
+    found = zoo.evaluate(nn.Identity(), EXAMPLE, RECIPE)
+
+    assert found.sensitivity == pytest.approx((1 / 3 + 1) / 2)
+    assert found.precision == 1
+
+
 def test_a_volume_without_brain_is_in_no_mean_whatever_was_found_in_it():
     logits, masks = [row(1, 1, 0, 0), row(1, 1, 1, 1)], [row(1, 0, 0, 0), row(0, 0, 0, 0)]
     found = zoo.evaluate(nn.Identity(), split(logits, masks, ["a", "b"]), RECIPE)

@@ -168,6 +168,7 @@ def copy_weights(ours: Layers, theirs: Layers) -> None:
 
 @pytest.mark.parametrize("name", TWINS)
 @torch.no_grad()
+@pytest.mark.slow
 def test_a_network_computes_what_pytorchcvs_does_with_the_same_weights(name):
     torch.manual_seed(0)
     twin = TWINS[name]

@@ -94,6 +94,7 @@ def test_an_extra_is_its_librarys_network(name):
 
 @every_small_extra
 @torch.no_grad()
+@pytest.mark.slow
 def test_an_extras_logits_have_the_size_of_the_input(name):
     model = weightless(name, in_channels=3, classes=2).eval()
 
@@ -116,6 +117,7 @@ def test_a_slice_that_is_too_small_is_refused_with_the_size_that_the_pipeline_pa
 
 
 @every_small_extra
+@pytest.mark.slow
 def test_an_extra_trains_in_bf16_with_channels_last_at_the_smallest_size_that_the_pipeline_gives_it(name):
     side = side_to_pad_to(name, 1)
     model = fresh(name).to(memory_format=torch.channels_last)
@@ -141,6 +143,7 @@ def test_every_parameter_of_an_extra_receives_a_gradient_by_deterministic_algori
 
 @every_small_extra
 @torch.no_grad()
+@pytest.mark.slow
 def test_an_extra_segments_a_slice_alone_as_among_others_and_after_loading(name):
     model, other, images, saved = fresh(name).eval(), fresh(name, seed=1).eval(), noise(2), io.BytesIO()
     torch.save(model.state_dict(), saved)
@@ -174,6 +177,7 @@ def test_pretrained_weights_that_cannot_be_had_are_named_with_what_to_do(tmp_pat
 @pytest.mark.parametrize(
     ("options", "networks"), [((), zoo.architectures()), (("--extras",), zoo.networks())]
 )
+@pytest.mark.slow
 def test_the_suite_runs_the_extras_only_when_asked(options, networks):
     found = subprocess.run(
         [sys.executable, "-m", "pytest", "benchmarks", "--collect-only", "-q", "-k", "baseline", *options],
@@ -206,6 +210,7 @@ def test_a_classifier_gives_one_logit_per_slice_and_a_gradient_to_every_paramete
 
 @every_classifier
 @torch.no_grad()
+@pytest.mark.slow
 def test_a_classifier_takes_any_size_channels_and_classes(name):
     model = zoo.create_classifier(name, image_size=96, in_channels=3, classes=4).eval()
 

@@ -79,6 +79,7 @@ def most_values_in_a_map(graph: nn.Module) -> int:
     return max(counts)
 
 
+@pytest.mark.slow
 def test_until_the_rounding_begins_the_losses_are_the_baselines(data, trained):
     plain = losses(zoo.train(small_recipe("baseline", epochs=EPOCHS), data))
     rounded = losses(trained)

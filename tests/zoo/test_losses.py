@@ -153,6 +153,7 @@ def test_a_training_learns_from_the_technique_s_loss_and_validates_with_it(techn
 
 @pytest.mark.usefixtures("small_network")
 @pytest.mark.parametrize("technique", TECHNIQUES[:-1])
+@pytest.mark.slow
 def test_a_network_learns_discs_by_every_loss(technique, data):
     wanted = small_recipe(technique, loading="device", epochs=60, learning_rate=0.03)
     trained = zoo.train(wanted, data)

@@ -56,6 +56,7 @@ def test_a_size_that_does_not_fit_is_refused_with_the_size_to_pad_to(name):
         weightless(name)(torch.zeros(1, 1, 250, 65, device="meta"))
 
 
+@pytest.mark.slow
 def test_the_smallest_size_that_the_pipeline_pads_to_can_be_trained_on(name, model):
     multiple = load_network(name).MULTIPLE
     logits = step(model, noise(2, multiple))
@@ -67,6 +68,7 @@ def test_the_smallest_size_that_the_pipeline_pads_to_can_be_trained_on(name, mod
         model(torch.zeros(2, 1, multiple, multiple // 2))
 
 
+@pytest.mark.slow
 def test_fresh_logits_have_both_signs_and_every_parameter_receives_a_gradient(name, model):
     """A sigmoid at the end would leave no negative logits.
 
@@ -106,6 +108,7 @@ def test_the_channels_may_come_last_in_memory(built, model):
     assert all(grad.isfinite().all() for grad in gradients(other).values())
 
 
+@pytest.mark.slow
 def test_a_single_slice_can_be_trained_on(model):
     """At 64 pixels no network is left with a single place, for which a batch of one has no statistics."""
     logits = step(model, noise(1))
@@ -114,6 +117,7 @@ def test_a_single_slice_can_be_trained_on(model):
     assert all(grad.isfinite().all() for grad in gradients(model).values())
 
 
+@pytest.mark.slow
 def test_constant_slices_give_finite_logits_and_gradients(model):
     """An empty slice is constant: a variance of 0 must not be divided by, neither a batch's nor a slice's."""
     images = noise(3, 32)

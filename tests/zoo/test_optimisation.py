@@ -518,6 +518,7 @@ def test_swa_trains_as_the_baseline_in_every_epoch(data, monkeypatch, others):
 
 
 @DRAWING
+@pytest.mark.slow
 def test_new_statistics_change_nothing_of_the_training_of_schedule_free(data, monkeypatch, others):
     """The same training without them is judged otherwise, and learns the same."""
     monkeypatch.setattr("zoo.model.build.create_network", with_dropout)

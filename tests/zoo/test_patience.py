@@ -46,6 +46,7 @@ def test_the_patience_of_a_training_for_integers_begins_when_rounding_does(data,
 
 
 @pytest.mark.parametrize("technique", ["baseline", "progressive_resize", "prune_unstructured", "int8_qat"])
+@pytest.mark.slow
 def test_a_patience_is_said_to_be_too_long_in_just_those_trainings_that_it_cannot_shorten(
     tmp_path, monkeypatch, unexported, technique
 ):

@@ -377,6 +377,7 @@ def test_all_passes_of_a_training_are_compiled_before_it_and_anew_for_each_seed(
         assert (told["breaks"], told["graphs_in_training"]) == (0, 0)
 
 
+@pytest.mark.slow
 def test_growing_slices_are_compiled_at_every_size_before_the_training(tmp_path, monkeypatch):
     monkeypatch.setattr(compiling, "BACKEND", "eager")
     size = 40  # which is padded to 48, as its three quarters, 30, are to 32
@@ -587,6 +588,7 @@ def test_fp8_rounds_both_factors_of_a_linear_layer_and_leaves_convolutions(monke
 @pytest.mark.parametrize(
     "technique", ["bf16_weights", "channels_last", "compile", "activation_checkpointing"]
 )
+@pytest.mark.slow
 def test_a_technique_warms_up_repeats_and_speaks_json(data, technique, native_bf16, monkeypatch):
     monkeypatch.setattr(compiling, "BACKEND", "aot_eager")
     monkeypatch.setattr("zoo.model.build.create_network", staged)

@@ -123,6 +123,7 @@ def test_what_the_study_kept_composes(one, other):
 
 
 @pytest.mark.parametrize("one", SINGLE)
+@pytest.mark.slow
 def test_techniques_compose_in_any_order_or_are_refused_in_any(one):
     for other in SINGLE[SINGLE.index(one) + 1 :]:
         both = composed(f"{one}+{other}")

@@ -236,6 +236,7 @@ def test_the_setup_s_seconds_hold_the_cache_and_the_search(data, monkeypatch):
     assert setup.seconds > setup.applied["loading"]["fill_seconds"] + 0.3
 
 
+@pytest.mark.slow
 def test_a_training_is_silent(data, native_bf16, capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

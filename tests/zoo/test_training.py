@@ -161,6 +161,7 @@ def test_the_same_seed_gives_identical_losses(data, native_bf16, technique):
 
 
 @pytest.mark.parametrize("persistent", [False, True])
+@pytest.mark.slow
 def test_the_same_seed_gives_identical_losses_with_workers_and_augmentation(data, persistent):
     wanted = small_recipe("augment", epochs=2, workers=2, persistent_workers=persistent)
 

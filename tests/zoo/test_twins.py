@@ -34,6 +34,7 @@ def shake(model: nn.Module) -> None:
 
 @pytest.mark.parametrize("name", TWINS)
 @torch.no_grad()
+@pytest.mark.slow
 def test_a_network_computes_what_its_paper_says_with_the_same_weights(name):
     torch.manual_seed(0)
     model = zoo.create(name, in_channels=3, classes=2).eval().double()

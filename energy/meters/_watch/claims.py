@@ -1,10 +1,8 @@
 """Say which devices these meters bill, and notice who else on this machine bills them, too.
 
-    claims = Claims(billed(counts))      # when the meters are opened
-    Sampler(meters, watches=[(claims.look, PERIOD_SECONDS)])
-    claims.look_if_changed()             # at each reading: microseconds if nothing changed
-    claims.faults()                      # one "double" per other opener and device
-    claims.close()                       # when the meters are closed
+    claims = Claims(billed(counts))
+    claims.look(), claims.look_if_changed()   # every second, and at each reading
+    claims.faults()                           # one "double" per other opener and device
 
 Nobody is kept from anything: a claim is a file in a folder that all users share, held with flock(2), which
 the kernel releases when its owner dies, however it dies. It gets its name when it is locked and written; a
@@ -155,10 +153,9 @@ class Claims:
                 _close(self._open)
 
     def before_fork(self) -> None:
-        """Do nothing: a lock needs no preparation."""
+        """Do nothing: the claim is held all the while."""
 
-    def after_fork_in_parent(self) -> None:
-        """Do nothing: the claim is still held."""
+    after_fork_in_parent = before_fork
 
     def after_fork_in_child(self) -> None:
         """Let go of the parent's files, or a child that outlives it would go on claiming."""

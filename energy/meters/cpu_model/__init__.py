@@ -3,10 +3,9 @@
 It has two figures, which are never added:
 
 - `process`: what this process tree did, and the idle power of the CPUs that it may use. A worker that lives
-for
-  half a second counts like any other, and a stopped process is billed the idle share only. Held to a slice of
-  the machine (affinity, quota) it has that slice's share of the idle power; whether the rest of the machine
-  was awake for it alone, nobody can tell, so its band reaches up to all of it.
+  for half a second counts like any other, and a stopped process is billed the idle share only. Held to a
+  slice of the machine (affinity, quota) it has that slice's share of the idle power; whether the rest of the
+  machine was awake for it alone, nobody can tell, so its band reaches up to all of it.
 - `machine`: what all programs did on all CPUs, and the idle power of all of them.
 
 It stays a model: its band is a factor of 8 and more, and every parameter is in the record. Where the law
@@ -198,19 +197,19 @@ class CpuModel(OwnedMeter):
         )
         # Own time is exact; a descendant's user and system time are each cut to whole ticks.
         steps = 2 * TICK_SECONDS * (len(self._signs.tree.pids()) - 1)
-        per_second = self.laws.own.joules_per[CPU_SECONDS][1]
-        return tuple(
-            template.at(
-                joules=joules[1],
-                bounds_joules=(joules[0], joules[2]),
-                covered_seconds=seconds,
-                edge_joules=per_second * step,
-                resolution_seconds=TICK_SECONDS if step else 0.0,
-                reason=None,
-            )
-            for template, joules, step in zip(
-                self._templates, (process, everyone), (steps, STEP_SECONDS), strict=True
-            )
+        first, second = self._templates
+        return self._count(first, process, seconds, steps), self._count(
+            second, everyone, seconds, STEP_SECONDS
+        )
+
+    def _count(self, template: Count, joules: Ends, seconds: float, step: float) -> Count:
+        return template.at(
+            joules=joules[1],
+            bounds_joules=(joules[0], joules[2]),
+            covered_seconds=seconds,
+            edge_joules=self.laws.own.joules_per[CPU_SECONDS][1] * step,
+            resolution_seconds=TICK_SECONDS if step else 0.0,
+            reason=None,
         )
 
     def _unknown(self, template: Count, reason: str) -> Count:

@@ -48,10 +48,15 @@ class Law:
             signals: what was done meanwhile, in units of `joules_per`.
         """
         low, middle, high = (
-            threads[end] * seconds * self.idle_watts[end]
-            + sum(each[end] * signals[name] for name, each in self.joules_per.items())
-            for end in range(3)
+            each * seconds * watts for each, watts in zip(threads, self.idle_watts, strict=True)
         )
+        for name, joules in self.joules_per.items():
+            amount = signals[name]
+            low, middle, high = (
+                low + joules[0] * amount,
+                middle + joules[1] * amount,
+                high + joules[2] * amount,
+            )
         return min(low, middle), middle, max(middle, high)
 
     def as_json(self) -> dict[str, Any]:

@@ -7,8 +7,8 @@ In this order:
 3. on a machine that is no virtual one, the rated power of the processor, if CodeCarbon's table has it;
 4. the servers of its generation, measured by SPECpower_ssj2008 (`processors.csv`).
 
-**Rated power.** Fitted to the RAPL sweeps that CodeCarbon published (its repository,
-codecarbon/data/hardware/ cpu_load_profiling, 2025-01-14, MIT): load from 0 to 100 %, on all cores and on
+**Rated power.** Fitted to the RAPL sweeps that CodeCarbon published (its repository, folder
+codecarbon/data/hardware/cpu_load_profiling, 2025-01-14, MIT): load from 0 to 100 %, on all cores and on
 some, of an EPYC 8024P, a Xeon E3-1240 v2 and two Xeon E5-2620 v3; 64 operating points. Energy over duration
 is used, as their power column lags. Their Threadripper is left out: its dies mirror one counter (codecarbon
 issue 1274).
@@ -36,7 +36,7 @@ from typing import Any
 
 from energy.meters.codecarbon.tracker import silence
 from energy.meters.cpu_model import table
-from energy.meters.cpu_model.law import COUNTED, CPU_SECONDS, Ends, Law, from_watts, read_law
+from energy.meters.cpu_model.law import COUNTED, CPU_SECONDS, MACS, Ends, Law, from_watts, read_law
 from energy.meters.cpu_model.processor import Processor
 
 SOURCE = "cpu_seconds_model"
@@ -47,8 +47,7 @@ BUSY_FACTOR = 0.570
 FIT_BAND = (0.4, 3.25)
 # RAPL over the straight line between a machine's own idle and full power, at the extremes of the sweeps.
 SHAPE = (0.47, 1.0, 1.9)
-# The processors' part of what the wall shows, at least, in the middle and at most, when idle and at full
-# load.
+# The processors' part of what the wall shows, at least, in the middle and at most: idle, and at full load.
 IDLE_SHARE = (0.24, 0.4, 1.0)
 FULL_SHARE = (0.45, 0.75, 1.2)
 # A CPU of a virtual machine may be a core whose threads all belong to it.
@@ -85,11 +84,20 @@ def choose_law(
 def _find_fitted(
     processor: Processor, fitted: Sequence[Mapping[str, Any]], signals: Collection[str]
 ) -> Law | None:
-    """Return the law of this processor that knows most of what it did."""
+    """Return the law of this processor that knows most of what it did.
+
+    A law of what is told must know all data types that may be told: else work in the others were free.
+    """
     laws = [
         read_law(law) for each in fitted if each["processor"] == processor.as_key() for law in each["laws"]
     ]
-    known = [law for law in laws if law.joules_per.keys() <= set(signals)]
+    products = {name for name in signals if name.startswith(MACS)}
+    known = [
+        law
+        for law in laws
+        if law.joules_per.keys() <= set(signals)
+        and not 0 < len(products & law.joules_per.keys()) < len(products)
+    ]
     return max(known, key=_knowledge, default=None)
 
 

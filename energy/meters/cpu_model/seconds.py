@@ -77,6 +77,7 @@ class Tree:
         self._living: dict[int, Living] = {}  # parents before their children
         self._strangers: set[int] = set()
         self._loadavg = os.open(proc / "loadavg", os.O_RDONLY)
+        self._root = -1  # the root's file, once its memory was asked for
         self._latest = b""
         self._total = self._gone = 0.0
         self._short_since: float | None = None
@@ -95,7 +96,9 @@ class Tree:
         """Return how much memory the root holds, and each descendant that lives; shared pages are in each."""
         if self._living or self._has_children():
             self._discover()
-        sizes = [_read_stat(self._proc / str(self._pid) / "stat").resident_bytes]
+        if self._root < 0:
+            self._root = os.open(self._proc / str(self._pid) / "stat", os.O_RDONLY)
+        sizes = [_stat(self._root).resident_bytes]
         for process in self._living.values():
             with suppress(ProcessLookupError):  # it has ended, and holds nothing
                 sizes.append(_stat(process.descriptor).resident_bytes)
@@ -110,9 +113,10 @@ class Tree:
         for process in self._living.values():
             os.close(process.descriptor)
         self._living = {}
-        if self._loadavg >= 0:
-            os.close(self._loadavg)
-            self._loadavg = -1
+        for descriptor in (self._loadavg, self._root):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._loadavg = self._root = -1
 
     def _sum(self) -> tuple[float, bool]:
         """Add up parents before children, so that one that dies meanwhile is missed rather than doubled."""
@@ -181,15 +185,9 @@ class Tree:
 
 def _stat(descriptor: int) -> Stat:
     """Read what the kernel says of a process; ProcessLookupError if it has ended."""
-    return _parse_stat(os.pread(descriptor, 1024, 0))
-
-
-def _read_stat(path: Path) -> Stat:
-    return _parse_stat(path.read_bytes())
-
-
-def _parse_stat(text: bytes) -> Stat:
-    fields = text.rsplit(b")", 1)[-1].split()  # its name may hold blanks and brackets
+    fields = (
+        os.pread(descriptor, 1024, 0).rsplit(b")", 1)[-1].split()
+    )  # its name may hold blanks and brackets
     if not fields:
         raise ProcessLookupError
     return Stat(int(fields[1]), sum(map(int, fields[11:15])) * TICK_SECONDS, int(fields[21]) * PAGE_BYTES)

@@ -129,6 +129,16 @@ class Outside(OwnedMeter):
         period = 0.0 if self._log.format.columns.held else PATIENCE_PERIODS * self._log.track.period_seconds
         return min(MOST_PATIENCE_SECONDS, max(PATIENCE_SECONDS, period + self._log.late_seconds))
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What the log holds: watts, joules or both."""
+        return tuple(self._log.tracks)
+
+    def newest(self, kind: str) -> float | None:
+        """Return the newest value (W, or J of a counter); None if there is none yet."""
+        with self._lock:
+            return self._log.tracks[kind].newest
+
     def counts(self) -> tuple[Count, ...]:
         """Return the joules until now: unknown, unless the log has come this far already."""
         with self._lock:
@@ -192,7 +202,9 @@ class Outside(OwnedMeter):
             resolution_seconds=track.period_seconds,
             reason=reason,
             last_joules=track.last_joules if reason else None,
-            sampling_joules=point.sampling_joules,
+            sampling_joules=point.rounding_joules,
+            paces=track.paces,
+            pace=point.samples,
         )
 
     def _why_unknown(self, seconds: float) -> str:

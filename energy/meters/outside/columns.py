@@ -20,20 +20,11 @@ from energy.meters.outside.quantity import (
     words,
     words_of,
 )
-from energy.meters.outside.times import ELAPSED, instants
+from energy.meters.outside.times import find_times, unit_seconds
 
 Row = Mapping[str, object]  # names and cells; the cells are None where there is but a header
 
 MAX_WATTS = 200_000.0  # more than a rack draws: a sample above it is no sample, a counter's jump no energy
-TIME = words_of(
-    "time timestamp stamp date datetime ts epoch unix unixtime elapsed zeit datum uhrzeit zeitstempel heure "
-    "fecha changed updated seen at ctime"
-)
-NO_TIME = words_of("total start end run running remaining up on off minute today zone offset")
-TIME_ALONE = words_of("t ts s sec secs seconds ms utc")
-SECONDS = {"ms": 1e-3, "msec": 1e-3, "us": 1e-6, "\u00b5s": 1e-6, "min": 60.0, "minutes": 60.0, "h": 3600.0}
-DAY = re.compile(r"\d+[-/.]\d+[-/.]\d+\.?")
-CLOCK = re.compile(r"\d+:\d+(:\d+([.,]\d+)?)?( ?[ap]\.?m\.?)?", re.IGNORECASE)
 LABELS = words_of("entity_id entity field _field sensor metric name series topic")
 NO_READING = words_of("unavailable unknown offline none null")
 TAPO = frozenset(("current_power", "today_energy", "month_energy"))  # whose watts are milliwatts
@@ -64,7 +55,8 @@ class Column:
     @property
     def text(self) -> str:
         """The column as its log names it, with the unit where the name does not have it."""
-        return self.name if self.quantity.unit in words(self.name) else f"{self.name} in {self.quantity.unit}"
+        is_told = self.quantity.unit.lower() in (word.lower() for word in words(self.name))
+        return self.name if is_told else f"{self.name} in {self.quantity.unit}"
 
 
 @dataclass(frozen=True)
@@ -83,6 +75,11 @@ class Columns:
     temperature: str | None = None
     only: tuple[str, str] | None = None
     comma: bool = False
+
+    @property
+    def since_start(self) -> bool:
+        """Whether 00:01:30 is a minute and a half since the start, and no time of day."""
+        return any({"elapsed", "relative", "duration"} & set(words(name.lower())) for name in self.times)
 
     @property
     def held(self) -> bool:
@@ -165,56 +162,7 @@ def choose(rows: Sequence[Row], options: Options, *, timed: bool) -> Columns:
     values, only = _find_values(rest, options, held=Columns(times, ()).held)
     comma = any(isinstance(cell, str) and COMMA.fullmatch(cell) for row in rest for cell in row.values())
     temperature = _named(rows[0], options.temperature) if options.temperature else None
-    return Columns(times, values, _seconds(times), temperature, only, comma)
-
-
-def is_time(name: str) -> bool:
-    """Say whether a name is that of a time."""
-    found = [word.lower() for word in words(name)]
-    if not found or NO_TIME & set(found) or name[0].isdigit():
-        return False
-    return bool(TIME & {found[0], found[-1]}) or "".join(found) in TIME_ALONE
-
-
-def find_times(row: Row) -> tuple[str, ...]:
-    """Return the column of the time, or those of the date and the time of day; the clearest of several."""
-    cells = {name: None if cell is None else str(cell).strip() for name, cell in row.items() if is_time(name)}
-    if any(cells.values()):
-        days = [name for name, cell in cells.items() if cell and DAY.fullmatch(cell)]
-        clocks = [name for name, cell in cells.items() if cell and CLOCK.fullmatch(cell)]
-    else:
-        days = [
-            name
-            for name in cells
-            if [word.lower() for word in words(name)] in (["date"], ["datum"], ["fecha"])
-        ]
-        clocks = [name for name in cells if name not in days] if days else []
-    ranks = {name: _clearness(row[name]) for name in cells if name not in days and name not in clocks}
-    whole = [
-        name
-        for name, rank in ranks.items()
-        if rank is not None and rank == min(one for one in ranks.values() if one is not None)
-    ]
-    if whole:
-        return (whole[0],)
-    return (days[0], clocks[0]) if days and clocks else tuple((days or clocks)[:1])
-
-
-def _clearness(cell: object) -> int | None:
-    """Return 0 for one instant, 1 if its zone is unknown, 2 for seconds since a start; None for no time."""
-    if cell is None:
-        return 0
-    try:
-        ways = instants(cell, 0.0)
-    except ValueError:
-        return None
-    return 2 if ELAPSED in ways else int(len(ways) > 1)
-
-
-def _seconds(times: Iterable[str]) -> float:
-    return next(
-        (SECONDS[word.lower()] for name in times for word in words(name) if word.lower() in SECONDS), 1.0
-    )
+    return Columns(times, values, unit_seconds(times), temperature, only, comma)
 
 
 def _find_values(
@@ -238,16 +186,25 @@ def _whole(found: Sequence[Column]) -> tuple[Column, ...]:
             f"{found[0].name!r} is of a part of the machine, and an outside meter must see all of it; "
             f"if it does, say so: value='{found[0].name}'"
         )
-    return tuple(column for kind in (WATTS, JOULES) if (column := _best(whole, kind)))
+    chosen: list[Column] = []
+    problems: list[ValueError] = []
+    for kind in (WATTS, JOULES):
+        try:
+            chosen += _best(whole, kind)
+        except ValueError as problem:  # that leaves the other kind
+            problems.append(problem)
+    if not chosen:
+        raise problems[0]
+    return tuple(chosen)
 
 
-def _best(columns: Sequence[Column], kind: str) -> Column | None:
+def _best(columns: Sequence[Column], kind: str) -> list[Column]:
     ranked = sorted((one for one in columns if one.quantity.kind == kind), key=lambda one: one.quantity.rank)
     best = [column for column in ranked if column.quantity.rank == ranked[0].quantity.rank]
     if len(best) > 1:
         names = _listed(one.name for one in best)
         raise ValueError(f"{len(best)} columns hold {kind}: {names}; say which: value='{best[0].name}'")
-    return best[0] if best else None
+    return best
 
 
 def _quantity(name: str, cell: object) -> Quantity | None:

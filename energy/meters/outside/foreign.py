@@ -6,31 +6,32 @@ import re
 from collections.abc import Sequence
 
 # What its output has in its first lines, its name, what it measures, and what to do.
+NVML, RAPL, AMD = "the meter nvml reads them", "the meter rapl reads them", "the meter amd reads them"
+APPLE, CODECARBON = "the meter apple reads it", "it runs as a meter"
 PROGRAMS = (
-    (r"NVIDIA-SMI|NVSMI LOG|^#\s*gpu[\s,]+(idx|pwr|sm)", "nvidia-smi", "GPUs", "the meter nvml reads them"),
-    (
-        r"\bRAM \d+/\d+MB.*(CPU \[|EMC_FREQ|VDD_|POM_)",
-        "tegrastats",
-        "a Jetson module",
-        "the meter jetson reads it",
-    ),
-    (r"\bPkgWatt\b|\bCorWatt\b|\bBzy_MHz\b", "turbostat", "processors", "the meter rapl reads them"),
-    (r"power/energy-(pkg|ram|cores|psys)/", "perf stat", "processors", "the meter perf reads them"),
+    (r"NVIDIA-SMI|NVSMI LOG|^#\s*gpu[\s,]+(idx|pwr|sm)", "nvidia-smi", "GPUs", NVML),
+    (r"^\d{4}(/\d\d){2} [\d:]{8}\.\d{3}, (.*, )?\d+\.\d\d W\b", "nvidia-smi", "GPUs", NVML),
+    (r"^#\s*Entity\s", "dcgmi", "GPUs", NVML),
+    (r"^timestamp,gpu,|(?i:(rocm|amd)[ -]smi)|Graphics Package Power", "rocm-smi or amd-smi", "GPUs", AMD),
+    (r"\bRAM \d+/\d+MB.*(CPU \[|EMC_FREQ|VDD_|POM_)", "tegrastats", "a module", "the meter jetson reads it"),
+    (r"\bPkgWatt\b|\bCorWatt\b|\bBzy_MHz\b", "turbostat", "processors", RAPL),
+    (r"power/energy-(pkg|ram|cores|psys)/", "perf stat", "processors", RAPL),
     (
         r"\*\*\* Sampled system activity|\bCombined Power \(CPU",
         "powermetrics",
         "a chip",
         "the meter apple reads it",
     ),
-    (r"Cumulative (Processor|IA|PACKAGE) Energy", "Power Gadget", "processors", "the meter rapl reads them"),
-    (r"(?i)(rocm|amd)[ -]smi|Graphics Package Power", "rocm-smi", "GPUs", "the meter amd reads them"),
+    (r"Cumulative (Processor|IA|PACKAGE) Energy", "Power Gadget", "processors", RAPL),
     (
         r"\bcpu_energy\b.*\bgpu_energy\b|codecarbon_version",
         "CodeCarbon",
         "parts, by models",
         "it runs as a meter",
     ),
-    (r"\bPKG_ENERGY|\bENERGY_PKG|RAPL_", "a tool of RAPL", "processors", "the meter rapl reads them"),
+    (r"\bPKG_ENERGY|\bENERGY_PKG|RAPL_", "a tool of RAPL", "processors", RAPL),
+    (r"^Host:\s+[\d.]+ W", "scaphandre", "processors", RAPL),
+    (r"\bCtxt/s\b.*\bWatts\b", "powerstat", "a battery or processors", RAPL),
 )
 SMI_FIELDS = re.compile(
     r"timestamp|index|name|uuid|serial|count|pstate|(power|utilization|temperature|memory|clocks|fan|pci|pcie|ecc|"

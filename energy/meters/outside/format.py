@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
 
-from energy.meters.outside.columns import Column, Columns, Row, Sample, choose, is_time
+from energy.meters.outside.columns import Column, Columns, Row, Sample, choose
 from energy.meters.outside.foreign import refuse
 from energy.meters.outside.options import Options
-from energy.meters.outside.quantity import WATTS, Quantity, number, unit
-from energy.meters.outside.times import is_stamp
+from energy.meters.outside.quantity import WATTS, Quantity, meaning, number, unit
+from energy.meters.outside.times import is_stamp, is_time
 
 T = TypeVar("T")
 
@@ -117,7 +117,7 @@ def cells(line: str, delimiter: str) -> list[str]:
         ValueError: quotes or line ends in its middle, as bytes that are no text have.
     """
     if delimiter == " ":
-        return line.split()
+        return re.sub(r"(\d)\s+([kmM]?W)\b", r"\1\2", line).split()
     try:
         (found,) = csv.reader([line], delimiter=delimiter, skipinitialspace=True)
     except (csv.Error, ValueError) as problem:
@@ -233,16 +233,19 @@ def _table(lines: Sequence[str], options: Options, live: bool) -> Found | None:
     header = cells(lines[0], delimiter)
     while header and not header[-1]:
         header.pop()
-    if len(header) < 2:
+    if len(header) < 2 or "{" in lines[0] or any("=" in name for name in header):
         return None
     header = [
         name if name not in header[:place] else f"{name} ({place + 1})" for place, name in enumerate(header)
     ]
     used = 1
     if not _is_header(header):
-        if not is_stamp(header[0]):
+        if not any(_try(number, name) for name in header) and any(meaning(name) for name in header):
+            choose([dict.fromkeys(header)], options, timed=not live)  # says that there is no time
+        elif not is_stamp(header[0]):
             return None
-        header, used = ["time", *(f"column {place}" for place in range(2, len(header) + 1))], 0
+        else:
+            header, used = ["time", *(f"column {place}" for place in range(2, len(header) + 1))], 0
     elif len(lines) > 1 and (units := _units(cells(lines[1], delimiter), len(header))):
         header = [f"{name} [{label}]" if label else name for name, label in zip(header, units, strict=True)]
         used = 2
@@ -261,7 +264,11 @@ def _table(lines: Sequence[str], options: Options, live: bool) -> Found | None:
     rows = [row for line in lines[used : used + MOST_ROWS] if (row := _try(read, line))]
     if len(lines) > used and not rows:
         read(lines[used])  # says what is wrong with it
-    columns = choose(rows or [dict.fromkeys(header)], options, timed=not live)
+    try:
+        columns = choose(rows or [dict.fromkeys(header)], options, timed=not live)
+    except ValueError as problem:
+        hint = "" if used else "; there is no header, say which column: value='column 2 [W]'"
+        raise ValueError(f"{problem}{hint}") from problem
     return Format("CSV", columns, read, tuple(header) if used else ()), used
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from energy.fault import Fault, keep
@@ -58,7 +59,7 @@ class Log:
         )
         lines = self._detect(deadline)
         columns = self.format.columns
-        self.stamps = Stamps(options.zone, columns.seconds)
+        self.stamps = Stamps(options.zone, columns.seconds, since_start=columns.since_start)
         self.tracks = {
             column.quantity.kind: Track(
                 counter=column.quantity.kind == JOULES,
@@ -111,7 +112,7 @@ class Log:
             "period_seconds": self.track.period_seconds,
             "late_seconds": None if last is None else self._clock() - last,
         }
-        return state | ({"temperature_c": self._celsius} if self.format.columns.temperature else {})
+        return state | ({"logged_temperature_c": self._celsius} if self.format.columns.temperature else {})
 
     def _detect(self, deadline: float) -> list[Line]:
         """Wait for the lines that tell the format; return those that hold samples."""
@@ -149,6 +150,12 @@ class Log:
             problems = self._take(self.source.lines())
         if self.ended or (problems and self._last_seconds is None):
             raise MeterUnavailable(f"{self.source.given}: {self.ended or problems[0]}.", MEND)
+        counter = self.tracks.get(JOULES)
+        if counter is not None and counter.falls_often:
+            if len(self.tracks) == 1:
+                why = f"{self.format.columns.text} goes up and down: it is energy per interval, no counter"
+                raise MeterUnavailable(f"{self.source.given}: {why}.", "Log watts, or a counter.")
+            del self.tracks[JOULES]
         self.faults.clear()
 
     def _notice_step(self) -> None:
@@ -212,6 +219,8 @@ class Log:
                 self.stamps.begin(read[-1][2].stamp, self.walls.wall(self._read_seconds))
         except ValueError as problem:
             return [f"line {read[-1][0]}: {problem}"]
+        if self.source.live and not self.stamps.near:  # of another clock; what comes now is of now
+            self.format = replace(self.format, columns=replace(self.format.columns, times=()))
         for number, arrived, sample in read:
             try:
                 samples.append((self._seconds(sample, arrived), sample))
@@ -228,7 +237,7 @@ class Log:
         return problems
 
     def _seconds(self, sample: Sample, arrived: float) -> float:
-        if sample.stamp is None:
+        if sample.stamp is None or self.on_arrival:
             return arrived
         walls = self.stamps.walls(sample.stamp, self.walls.wall(self._read_seconds))
         return self.walls.monotonic(

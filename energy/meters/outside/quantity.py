@@ -40,6 +40,7 @@ def words_of(text: str) -> frozenset[str]:
 POWER = words_of("power apower leistung wirkleistung puissance potencia potenza moc vermogen effekt")
 TOTAL = words_of("total sum sigma all system mains gesamt")
 MEAN = words_of("avg average mean")
+BRANCH = words_of("l phase ph channel outlet branch")  # of several that flow into one
 # Not what flows now, or not what has flowed since the meter was made.
 OTHER = words_of(
     "apparent aprt reactive react va factor pf limit limits cap capacity max maximum min minimum peak rated "
@@ -50,7 +51,7 @@ OTHER = words_of(
 # Parts of a machine: what they draw is not what the machine draws.
 PARTS = words_of(
     "cpu gpu gfx igpu dgpu package pkg core cores uncore dram dimm ram memory mem soc disk ssd hdd fan vdd "
-    "vcc rail psu processor aip npu"
+    "vcc rail psu processor aip npu amdgpu nouveau ppt"
 )
 NAMELESS = words_of("state value mean reading")  # whose row or path says elsewhere what they are
 KNOWN: Mapping[str, str] = MappingProxyType(  # paths whose unit only the device's documentation tells
@@ -108,7 +109,7 @@ def words(name: str) -> list[str]:
 def meaning(name: str, given_unit: str | None = None) -> Quantity | None:
     """Tell what a column holds from its name, and its unit if that stands elsewhere; None if no one can."""
     for path, known in KNOWN.items():
-        if name == path or name.endswith(f".{path}"):
+        if name.endswith(path) and not name[: -len(path)][-1:].isalnum():
             given_unit = given_unit or known
             name = "total" if path.endswith("otal") else "power"
     name = name.lower() if name.isupper() and "_" in name else name  # POWER_MW is no megawatt
@@ -126,7 +127,7 @@ def meaning(name: str, given_unit: str | None = None) -> Quantity | None:
     found = unit(units[-1])
     if found is None:
         return None
-    rank = 0 if lower & TOTAL else 2 if lower & MEAN else 1
+    rank = 0 if lower & TOTAL else 3 if lower & BRANCH else 2 if lower & MEAN else 1
     return Quantity(*found, rank, units[-1], bool(lower & PARTS))
 
 

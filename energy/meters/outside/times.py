@@ -7,11 +7,11 @@ log is followed while it is written, so the meaning that puts its newest line ju
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 
-from energy.meters.outside.quantity import number
+from energy.meters.outside.quantity import number, words, words_of
 
 NEAR_SECONDS = 1800.0  # half of the least difference between two zones: no two meanings are both so near
 AHEAD_SECONDS = 60.0
@@ -25,6 +25,18 @@ MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([ap]\.?m\.?)?", re.IGNORECASE)
 ZONE = re.compile(r"\s*(?:(UTC|GMT|Z)\b|([+-])(\d{2}):?(\d{2})?\b|[A-Z]{3,5}\b)")  # CET is unknown to us
 DATE = re.compile(r"(\d{1,4})([-/.])(\d{1,2})\2(\d{1,4})\.?")
+TIME = words_of(
+    "time timestamp stamp date datetime ts epoch unix unixtime elapsed zeit datum uhrzeit zeitstempel heure "
+    "fecha changed updated seen at ctime"
+)
+NO_TIME = words_of(
+    "total start end run running remaining up on off minute today zone offset uptime runtime "
+    "downtime lifetime"
+)
+TIME_ALONE = words_of("t ts s sec secs seconds ms utc")
+SECONDS = {"ms": 1e-3, "msec": 1e-3, "us": 1e-6, "\u00b5s": 1e-6, "min": 60.0, "minutes": 60.0, "h": 3600.0}
+DAY = re.compile(r"\d+[-/.]\d+[-/.]\d+\.?")
+TIME_OF_DAY = re.compile(r"\d+:\d+(:\d+([.,]\d+)?)?( ?[ap]\.?m\.?)?", re.IGNORECASE)
 
 
 def instants(
@@ -66,9 +78,10 @@ def is_stamp(text: str) -> bool:
 class Stamps:
     """How one log writes its times: found out from its newest line, and kept to."""
 
-    def __init__(self, zone: tzinfo | None, scale: float) -> None:
+    def __init__(self, zone: tzinfo | None, scale: float, *, since_start: bool = False) -> None:
         self.how = "none yet"
-        self._zone, self._scale = zone, scale
+        self.near = True  # whether the newest line was written just before it came
+        self._zone, self._scale, self._since_start = zone, scale, since_start
         self._meant: set[str] = set()
         self._start = 0.0  # wall clock when a log of elapsed seconds began
 
@@ -83,11 +96,12 @@ class Stamps:
         Raises:
             ValueError: no meaning of it is near now.
         """
-        found = instants(newest, now, self._zone, self._scale)
+        found = self._instants(newest, now)
         late = {
             how: [now - wall for wall in walls if wall <= now + AHEAD_SECONDS] for how, walls in found.items()
         }
         near = {how: min(abs(one) for one in walls) for how, walls in late.items() if walls}
+        self.near = any(one <= NEAR_SECONDS for one in near.values())
         if len(found) > 1:
             near = {how: one for how, one in near.items() if one <= NEAR_SECONDS}
             if not near:
@@ -109,11 +123,18 @@ class Stamps:
         Raises:
             ValueError: it is no time, or one of another kind than before.
         """
-        found = instants(given, now, self._zone, self._scale)
+        found = self._instants(given, now)
         meant = [walls for how, walls in found.items() if how in self._meant]
         if not meant:
             raise ValueError(f"time is {given!r} ({', '.join(found)}), expected {self.how} as before")
         return {wall + (self._start if self.elapsed else 0.0) for walls in meant for wall in walls}
+
+    def _instants(self, given: object, now: float) -> dict[str, set[float]]:
+        clock = CLOCK.fullmatch(str(given).strip()) if self._since_start else None
+        if clock is None:
+            return instants(given, now, self._zone, self._scale)
+        hours, minutes, seconds, part, _ = clock.groups()
+        return {ELAPSED: {3600.0 * int(hours) + 60.0 * int(minutes) + float(f"{seconds or 0}.{part or 0}")}}
 
 
 def _is_digits(given: object) -> bool:
@@ -197,3 +218,54 @@ def _offset(found: re.Match[str] | None) -> tzinfo | None:
         return None
     offset = timedelta(hours=int(found[3] or 0), minutes=int(found[4] or 0))
     return timezone(-offset if found[2] == "-" else offset)
+
+
+def is_time(name: str) -> bool:
+    """Say whether a name is that of a time."""
+    found = [word.lower() for word in words(name)]
+    if not found or NO_TIME & set(found) or name[0].isdigit():
+        return False
+    known = TIME & {found[0], found[-1]} or found[-1].endswith(("time", "stamp", "zeit"))
+    return bool(known) or "".join(found) in TIME_ALONE or "yyyy" in name.lower()
+
+
+def find_times(row: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the column of the time, or those of the date and the time of day; the clearest of several."""
+    cells = {name: None if cell is None else str(cell).strip() for name, cell in row.items() if is_time(name)}
+    if any(cells.values()):
+        days = [name for name, cell in cells.items() if cell and DAY.fullmatch(cell)]
+        clocks = [name for name, cell in cells.items() if cell and TIME_OF_DAY.fullmatch(cell)]
+    else:
+        days = [
+            name
+            for name in cells
+            if [word.lower() for word in words(name)] in (["date"], ["datum"], ["fecha"])
+        ]
+        clocks = [name for name in cells if name not in days] if days else []
+    ranks = {name: _clearness(row[name]) for name in cells if name not in days and name not in clocks}
+    whole = [
+        name
+        for name, rank in ranks.items()
+        if rank is not None and rank == min(one for one in ranks.values() if one is not None)
+    ]
+    if whole:
+        return (whole[0],)
+    return (days[0], clocks[0]) if days and clocks else tuple((days or clocks)[:1])
+
+
+def _clearness(cell: object) -> int | None:
+    """Return 0 for one instant, 1 if its zone is unknown, 2 for seconds since a start; None for no time."""
+    if cell is None:
+        return 0
+    try:
+        ways = instants(cell, 0.0)
+    except ValueError:
+        return None
+    return 2 if ELAPSED in ways else int(len(ways) > 1)
+
+
+def unit_seconds(times: Iterable[str]) -> float:
+    """Return how many seconds one of a log's units of time is, from the names of its columns."""
+    return next(
+        (SECONDS[word.lower()] for name in times for word in words(name) if word.lower() in SECONDS), 1.0
+    )

@@ -15,22 +15,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from energy.meters.outside.columns import MAX_WATTS
+from energy.reading.sampling import Paces
 
 GAP_PERIODS, GAP_SECONDS = 3.0, 5.0  # samples further apart say nothing about the time between them
 HOLD_SECONDS = 300.0  # without a change: then nobody can tell a constant power from a dead logger
 PERIODS_REMEMBERED = 99
+MOST_FALLS = 0.05  # of its samples; a counter begins anew once in a long while
 
 Note = Callable[[str, float, float, float | None, str], None]  # kind, start, end, joules at stake, reason
 
 
 @dataclass(frozen=True)
 class Point:
-    """What is known of one instant: cumulative joules, seconds covered, and how wrong the joules may be."""
+    """What is known of one instant: cumulative joules, seconds covered, and how wrong the joules may be.
+
+    rounding_joules: cumulative; what the last digits of the samples may hide. samples: how many there were.
+    """
 
     joules: float = 0.0
     covered_seconds: float = 0.0
-    sampling_joules: float = 0.0
+    rounding_joules: float = 0.0
     edge_joules: float = 0.0
+    samples: int = 0
 
 
 class Track:
@@ -44,18 +50,20 @@ class Track:
 
     def __init__(self, *, counter: bool, held: bool, note: Note) -> None:
         self.greatest_watts: float | None = None
+        self.paces = None if counter or held else Paces(MAX_WATTS)  # of a meter that may look now and then
         self.stamp_seconds = 0.0  # by how much a time stamp may be off
         self._counter, self._held, self._note = counter, held and not counter, note
         self._periods: deque[float] = deque(maxlen=PERIODS_REMEMBERED)
         self._resolution = float("inf")  # the finest digit seen, in watts or joules
         self._step = 0.0  # of a counter that moves less often than it is logged
         self._value = 0.0  # the last one
+        self._falls = 0
         self._lapsed = False  # since the last sample the device could not be read
         self._before_reset: tuple[float, float] | None = None  # when, and what the counter showed
-        # One entry per sample: when, its watts, and cumulative joules, seconds covered, joules that may have
-        # slipped between samples.
+        # One entry per sample: when, its watts, and cumulative joules, seconds covered, joules that the last
+        # digits may hide.
         self._seconds, self._watts = array("d"), array("d")
-        self._joules, self._covered, self._sampling = array("d"), array("d"), array("d")
+        self._joules, self._covered, self._rounding = array("d"), array("d"), array("d")
 
     @property
     def first_seconds(self) -> float | None:
@@ -71,6 +79,16 @@ class Track:
     def last_joules(self) -> float | None:
         """How many joules the last sample reached; None without one."""
         return self._joules[-1] if self._joules else None
+
+    @property
+    def newest(self) -> float | None:
+        """The last value (W, or J of a counter); None without one."""
+        return self._value if self._seconds else None
+
+    @property
+    def falls_often(self) -> bool:
+        """Whether it goes down again and again, as no counter does."""
+        return self._falls > MOST_FALLS * len(self._seconds)
 
     @property
     def period_seconds(self) -> float:
@@ -108,15 +126,16 @@ class Track:
             if not (hold and self._held and not self._lapsed and after <= HOLD_SECONDS):
                 return None
             joules = self._joules[last] + self._watts[last] * after
-            return Point(joules, self._covered[last] + after, self._sampling[last])
+            return Point(joules, self._covered[last] + after, self._rounding[last], samples=last + 1)
         i = min(i, last - 1)
         if i < 0:
             return Point()
         return Point(
             self._joules_at(i, seconds),
             self._line(self._covered, i, seconds),
-            self._line(self._sampling, i, seconds),
+            self._line(self._rounding, i, seconds),
             self._edge(i),
+            i + 1,
         )
 
     def gap_seconds(self) -> float:
@@ -131,12 +150,9 @@ class Track:
             reason = f"no sample for {elapsed:.1f} s"
             self._note("gap", start, seconds, self.greatest_watts * elapsed, reason)
             self._append(seconds, watts, 0.0, 0.0, 0.0)
-        elif self._held:
-            self._append(seconds, watts, before * elapsed, elapsed, self._resolution / 2 * elapsed)
         else:
-            # The power may have changed anywhere between two samples, and each was rounded to its last digit.
-            slip = (abs(watts - before) + self._resolution) / 2 * elapsed
-            self._append(seconds, watts, (before + watts) / 2 * elapsed, elapsed, slip)
+            mean = before if self._held else (before + watts) / 2
+            self._append(seconds, watts, mean * elapsed, elapsed, self._resolution / 2 * elapsed)
 
     def _add_count(self, seconds: float, value: float) -> None:
         start, elapsed = self._seconds[-1], seconds - self._seconds[-1]
@@ -155,6 +171,7 @@ class Track:
             self.greatest_watts = max(self.greatest_watts or 0.0, delta / elapsed)
             self._append(seconds, delta / elapsed, delta, elapsed, 0.0)
         else:
+            self._falls += delta < 0
             stake = None if self.greatest_watts is None else self.greatest_watts * elapsed
             reason = f"the counter went from {self._value:.3f} to {value:.3f} J, which no draw explains"
             self._note("reset", start, seconds, stake, reason)
@@ -164,12 +181,14 @@ class Track:
     def _possible(self, joules: float, seconds: float) -> bool:
         return 0 <= joules <= MAX_WATTS * seconds + self._resolution
 
-    def _append(self, seconds: float, watts: float, joules: float, covered: float, slip: float) -> None:
+    def _append(self, seconds: float, watts: float, joules: float, covered: float, hidden: float) -> None:
         if self._seconds:
             self._periods.append(seconds - self._seconds[-1])
+        if self.paces is not None:
+            self.paces.add(watts)
         self._seconds.append(seconds)
         self._watts.append(watts)
-        for column, more in ((self._joules, joules), (self._covered, covered), (self._sampling, slip)):
+        for column, more in ((self._joules, joules), (self._covered, covered), (self._rounding, hidden)):
             column.append((column[-1] if column else 0.0) + more)
 
     def _line(self, column: array[float], i: int, seconds: float) -> float:

@@ -4,8 +4,9 @@ They are read through Linux powercap or, where that is closed or absent, as perf
 fewer machines let a user do; the source in the record says which. What follows is the same.
 
 Zones are told by their `name` files, not by their numbers (Linux: Documentation/power/powercap). Packages and
-dram are counted; core and uncore are parts of a package, and psys contains all of it, so none of them is
-added on top. The MMIO twin of a package and the dies of one package that show the same counter are left out.
+dram are counted; core and uncore are parts of a package, so neither is added on top. psys contains all of it
+and more of the platform, as its maker chose: it is a witness. The MMIO twin of a package and the dies of one
+package that show the same counter are left out.
 
 A counter wraps at `max_energy_range_uj`, after minutes under load. It is read every second, which no wrap
 escapes. Only a fall is a reset (suspend, reloaded module), and only where no wrap explains it: one that the
@@ -32,10 +33,10 @@ from energy.meters._counting.sensors import SensorMeter
 from energy.meters._meter import Diagnosis, MeterUnavailable
 from energy.meters.rapl.events import EventCount, Kernel, Linux, open_events
 from energy.meters.rapl.help import add_refusal
-from energy.meters.rapl.zones import GONE, MOST_WATTS, Zone, ZoneFile, open_zones
+from energy.meters.rapl.zones import GONE, PLATFORM, Zone, ZoneFile, open_zones
 from energy.reading import Count, Fault
 
-DOMAINS = ("cpu", "ram")
+DOMAINS = ("cpu", "ram", "platform")
 POWERCAP, PERF = "rapl", "rapl_perf"  # sources
 ROOT = Path("/sys/class/powercap")
 PERIOD_SECONDS = 1.0
@@ -191,7 +192,8 @@ class Followed:
 
 def _counter(zone: Zone, source: str) -> Counter:
     low, high = PACKAGE_GAIN if zone.domain == "cpu" else DRAM_GAIN
+    witness, reason = zone.domain == PLATFORM, "not read yet"
     template = Count(
-        zone.domain, zone.device, source, "measured", None, 0.0, low, high, reason="not read yet"
+        zone.domain, zone.device, source, "measured", None, 0.0, low, high, witness=witness, reason=reason
     )
-    return Counter(template, MOST_WATTS, step_seconds=STEP_SECONDS, range_joules=zone.range_joules)
+    return Counter(template, zone.most_watts, step_seconds=STEP_SECONDS, range_joules=zone.range_joules)

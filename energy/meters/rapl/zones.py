@@ -22,10 +22,12 @@ from energy.meters.rapl.help import explain_absent, explain_closed, explain_unre
 # No package draws more, nor its memory: twice the greatest rated power (Xeon 6900P, EPYC 9965: 500 W). Stated
 # limits are no bound: laptops of 15 W draw 45 W, and a DRAM zone that draws 12 W may say 1 W.
 MOST_WATTS = 1000.0
+MOST_PLATFORM_WATTS = 20_000.0
 ROUNDS = 5
 PAUSE_SECONDS = 0.01  # ten updates of a counter; 50 ms in all, and only where there are dies
 # Reads of one counter may be an update or two apart. Two counters so close would have to draw alike as well.
 TOLERANCE_SHARE = 0.1
+PLATFORM = "platform"  # the domain of psys: what it holds beside the packages is the maker's choice
 GONE = (errno.ENOENT, errno.ENODEV, errno.ENXIO)
 
 
@@ -42,7 +44,12 @@ class Zone:
     @property
     def wrap_seconds(self) -> float:
         """How fast the counter can wrap."""
-        return self.range_joules / MOST_WATTS if self.range_joules else float("inf")
+        return self.range_joules / self.most_watts if self.range_joules else float("inf")
+
+    @property
+    def most_watts(self) -> float:
+        """What it can count at most."""
+        return MOST_PLATFORM_WATTS if self.domain == PLATFORM else MOST_WATTS
 
 
 @dataclass(eq=False)
@@ -134,6 +141,8 @@ def _counts(file: ZoneFile) -> bool:
     try:
         return file.joules() > 0
     except PermissionError:
+        if file.zone.domain == PLATFORM:  # a witness; whoever opened the others may have left it closed
+            return False
         raise
     except (OSError, ValueError):
         return False
@@ -153,11 +162,12 @@ def _zones(root: Path) -> list[Zone]:
     packages = {path: _name(path) for path in paths if path.name.count(":") == 1}
     zones: list[Zone] = []
     for path, name in packages.items():
-        if not name.startswith("package") or _is_twin(path, name, packages):
+        if not name.startswith(("package", "psys")) or _is_twin(path, name, packages):
             continue
         # No two zones of one control type have one name; if they had, one would hide the other's joules.
         taken = any(zone.device == name for zone in zones)
-        package = _zone(path, "cpu", f"{name}@{path.name}" if taken else name)
+        domain = PLATFORM if name.startswith("psys") else "cpu"
+        package = _zone(path, domain, f"{name}@{path.name}" if taken else name)
         zones.append(package)
         children = [child for child in paths if child.name.startswith(f"{path.name}:")]
         zones += [

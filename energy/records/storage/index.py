@@ -51,6 +51,18 @@ def tell_nobody(text: str) -> None:
     """Say nothing."""
 
 
+def telling_once(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what says each text once, however often it is told."""
+    told: set[str] = set()
+
+    def tell(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            say(text)
+
+    return tell
+
+
 class Index:
     """The summaries of the run files below `root`. To be used in a `with`, by one thread.
 
@@ -63,12 +75,11 @@ class Index:
     def __init__(self, root: Path, say: Callable[[str], None] = tell_nobody) -> None:
         self._prefix = os.path.join(os.path.abspath(root), "")  # noqa: PTH100, PTH118 (10 times as fast)
         self._path = Path(self._prefix, FOLDER, FILE)
-        self._say = say
+        self._say = telling_once(say)
         self._connection: sqlite3.Connection | None = None
         self._reads = self._writes = True
         self._reading_seconds = 0.0
         self._cases: dict[str, CaseSummary] = {}
-        self._skipped: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -110,9 +121,7 @@ class Index:
         try:
             return read()
         except (RecordError, StoreError) as problem:
-            if str(problem) not in self._skipped:
-                self._skipped.add(str(problem))
-                self._say(f"skipped {problem}")
+            self._say(f"skipped {problem}")
             return None
 
     def add(self, path: Path) -> None:
