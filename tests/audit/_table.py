@@ -8,12 +8,15 @@ from tests.simulated.sensors import PRESETS
 LONG = 60.0
 SHOWN = ("V100", "A100", "RTX 3090")  # a sensor that is fast, one that sees a quarter, one that sees all
 LOCKS = ("1 step", "2.5 steps")  # exact: the values show nothing of them
+PLAIN_BEATS = tuple(name for name in BEATS if name not in LOCKS)
+SHORT, LONGER = WINDOWS[:3], WINDOWS[3:]
 GROUPS = {
-    "training": tuple(TRAININGS),
-    "beats": tuple(name for name in BEATS if name not in LOCKS),
-    "exact locks": LOCKS,
-    "constant, steps, ramp, sine": ("constant", "steps", "ramp", "sine"),
-    "random levels": tuple(name for name in OTHERS if name.startswith("random")),
+    "training": (tuple(TRAININGS), WINDOWS),
+    "beats, 1 to 5 s": (PLAIN_BEATS, SHORT),
+    "beats, 10 to 60 s": (PLAIN_BEATS, LONGER),
+    "exact locks": (LOCKS, WINDOWS),
+    "constant, steps, ramp, sine": (("constant", "steps", "ramp", "sine"), WINDOWS),
+    "random levels": (tuple(name for name in OTHERS if name.startswith("random")), WINDOWS),
 }
 
 HEAD = """# How far the NVML meter is from the truth
@@ -44,8 +47,9 @@ LEGEND_2 = """
 
 Windows of 1 to 60 s on all boards. *Told*: the meter knows the time of a batch, as in this suite. Each cell:
 windows whose band holds the truth / windows outside it / those of them without a flag. Beats are squares of
-650 and 150 W (of 700) of 1.003, 0.501 and 0.334 steps of the sensor; exact locks last 1 and 2.5 steps. Of an
-exact lock that nobody has told the values show nothing: only the batch time, or another instrument, tells.
+650 and 150 W (of 700) of 1.003, 0.501 and 0.334 steps of the sensor; exact locks last 1 and 2.5 steps. For
+seconds a beat looks like rest. Of an exact lock that nobody has told the values show nothing at all: only the
+batch time, or another instrument, tells.
 
 """
 LEGEND_3 = """
@@ -107,10 +111,16 @@ def _bands(cells):
         "| load | calm, told | calm, not told | rough, told | rough, not told |",
         "|---|--:|--:|--:|--:|",
     ]
-    for group, loads in GROUPS.items():
+    for group, (loads, windows) in GROUPS.items():
         row = [
-            _held([cell for cell in cells[condition] if cell.load in loads and cell.told == told])
-            for condition in cells
+            _held(
+                [
+                    cell
+                    for cell in some
+                    if cell.load in loads and cell.seconds in windows and cell.told == told
+                ]
+            )
+            for some in cells.values()
             for told in (True, False)
         ]
         lines.append(f"| {group} | " + " | ".join(row) + " |")

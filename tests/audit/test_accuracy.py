@@ -6,7 +6,7 @@ import pytest
 
 from tests.audit import accuracy
 from tests.audit._loads import BEATS, TRAININGS
-from tests.audit._table import LOCKS, held, of_a_minute, page, true_and_stated, whole
+from tests.audit._table import LOCKS, LONGER, PLAIN_BEATS, held, of_a_minute, page, true_and_stated, whole
 from tests.simulated.sensors import PRESETS
 
 COMMITTED = Path(__file__).with_name("accuracy.md")
@@ -48,6 +48,14 @@ def test_no_training_is_vetoed(cells, told):
 @pytest.mark.parametrize("loads", [BEATS, TRAININGS])
 def test_the_truth_lies_in_the_band_of_99_percent_where_the_batch_time_is_told(cells, loads, condition):
     assert held([cell for cell in cells[condition] if cell.load in loads and cell.told]) >= 0.99
+
+
+@slow
+@pytest.mark.parametrize("condition", accuracy.CONDITIONS)
+def test_beats_of_ten_seconds_and_more_need_no_telling(cells, condition):
+    beats = [cell for cell in cells[condition] if cell.load in PLAIN_BEATS and cell.seconds in LONGER]
+
+    assert held([cell for cell in beats if not cell.told]) >= 0.99
 
 
 @slow

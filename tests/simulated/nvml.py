@@ -235,7 +235,7 @@ class Library:
     def _field(self, gpu, field):
         """Answer for a field, or for a field and its scope: 0 the GPU, 1 its module, 2 its memory."""
         number, scope = field if isinstance(field, tuple) else (field, 0)
-        assert number == 186, "NVML_FI_DEV_POWER_INSTANT"
+        assert number in (185, 186), "NVML_FI_DEV_POWER_AVERAGE, NVML_FI_DEV_POWER_INSTANT"
         there = gpu.scopes if gpu.module else (0,)
         error = gpu.power_error or (0 if gpu.instant and scope in there and scope < 2 else NOT_SUPPORTED)
         shape = self._whole(gpu) if scope == 1 else gpu.shape
