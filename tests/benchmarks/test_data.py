@@ -6,7 +6,7 @@ from PIL import Image
 
 from benchmarks import data
 from tests.command_line import mistake
-from tests.simulated.slices import write_slice_pairs
+from tests.simulated.slices import disc, write_slice_pairs
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def root(tmp_path):
 
 
 def test_layout_subjects_brain_and_split_are_said_in_three_lines(look, root):
-    """Discs of radius 8 in pixels of 8 mm: pi 64 mm; two of three slices of five subjects have one."""
+    """Two of three slices of five subjects have a disc, in pixels of 8 x 8 mm."""
     code, out, _ = look(root, "--image-size", 32)
     first, second, third = out.splitlines()[:3]
 
@@ -37,7 +37,7 @@ def test_layout_subjects_brain_and_split_are_said_in_three_lines(look, root):
     assert second.startswith("subjects: train 3, val 1, test 1; tested on T2W_vol000")
     assert third.startswith("brain (label 1) in 10 slices: ")
     area_cm2 = float(third.partition("slices: ")[2].partition(" cm2")[0])
-    assert area_cm2 == pytest.approx(10 * np.pi * 64**2 / 100, rel=0.03)
+    assert area_cm2 == pytest.approx(10 * disc().sum() * 64 / 100, rel=1e-3)
 
 
 def test_the_grid_and_what_is_left_out_stand_below(look, root):
