@@ -110,6 +110,7 @@ def watch(
             val_found=step.val_found,
             lr=step.lr,
             slices=step.slices,
+            batch_seconds=step.batch_seconds,
         )
         text = progress.line(case.name, repeat.seed, step, recipe.epochs, spent, repeat.window.so_far())
         live.progress(text, step.number / recipe.epochs)

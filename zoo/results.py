@@ -48,6 +48,7 @@ class Epoch:
     lr: float  # learning rate of this epoch
     seconds: float
     slices: int  # training slices that were used
+    batch_seconds: float  # of the training slices: their time, divided by the number of batches
 
 
 @dataclass(frozen=True)

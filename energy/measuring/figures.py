@@ -128,10 +128,12 @@ def _per_epoch(repeat: Repeat) -> dict[str, Cell]:
         "kj_per_epoch": _scaled(total_joules(steady), 1 / (count * JOULES_PER_KJ)),
         "s_per_epoch": (steady.seconds / count, None),
         "slices_per_s": (slices / steady.seconds, None),
-        "setup_kj": _kilojoules(total_joules(setup[-1].reading - begun)) if setup else (None, NO_SETUP),
+        "setup_kj": _kilojoules(total_joules(window.between(begun, setup[-1].reading)))
+        if setup
+        else (None, NO_SETUP),
     }
     if teacher:
-        row["teacher_kj"] = _kilojoules(total_joules(begun - window.first))
+        row["teacher_kj"] = _kilojoules(total_joules(window.between(window.first, begun)))
     if "target_dice" in repeat.facts:
         row["kj_to_dice"] = _kj_to_dice(repeat, repeat.facts["target_dice"])
     return row
@@ -146,7 +148,7 @@ def _steady(repeat: Repeat) -> tuple[Energy, int]:
     window, epochs = repeat.window, _epochs(repeat)
     setup = [mark for mark in window.marks if mark.kind == "setup"]
     first = epochs[0].reading if len(epochs) > 1 else (setup[-1].reading if setup else window.first)
-    return epochs[-1].reading - first, max(1, len(epochs) - 1)
+    return window.between(first, epochs[-1].reading), max(1, len(epochs) - 1)
 
 
 def _epochs(repeat: Repeat) -> list[Mark]:
@@ -154,9 +156,10 @@ def _epochs(repeat: Repeat) -> list[Mark]:
 
 
 def _kj_to_dice(repeat: Repeat, target: float) -> Cell:
-    for mark in repeat.window.marks:
+    window = repeat.window
+    for mark in window.marks:
         if (mark.facts.get("val_dice") or 0.0) >= target:
-            return _kilojoules(total_joules(mark.reading - repeat.window.first))
+            return _kilojoules(total_joules(window.between(window.first, mark.reading)))
     return None, f"validation Dice never reached {target}"
 
 

@@ -102,10 +102,9 @@ def _known(facts: Any) -> Any:
 
 def _epochs(repeat: Repeat) -> list[dict[str, Any]]:
     """List the epochs of one repeat with the joules and seconds of each."""
-    rows, since = [], repeat.window.first
-    for mark in repeat.window.marks:
-        spent = mark.reading - since
-        since = mark.reading
+    window, rows, since = repeat.window, [], repeat.window.first
+    for mark in window.marks:
+        spent, since = window.between(since, mark.reading), mark.reading
         if mark.kind == "epoch":
             figure = {"joules": figures.total_joules(spent)[0], "band": figures.total_band(spent)}
             rows.append({**figure, "seconds": spent.seconds, **_known(mark.facts)})

@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, cast
 
-from energy.meters._meter import Contextual, Diagnosis, Late, Meter, MeterUnavailable, Missing
+from energy.meters._meter import Contextual, Diagnosis, Late, Meter, MeterUnavailable, Missing, Stepping
 from energy.meters._registry import OutsideFile, meter_file
 from energy.meters._registry import names as meter_names
 from energy.meters._watch import claims, clocks, cost
@@ -25,6 +25,7 @@ __all__ = [
     "Meter",
     "MeterUnavailable",
     "Meters",
+    "await_moves",
     "close",
     "context",
     "diagnose",
@@ -48,6 +49,7 @@ class Meters(list[Meter]):
         clocks: tells whether the host slept, its clock was set, or this process stood still.
         claims: tells whether others on this machine bill the same devices.
         cost: what all this has cost so far.
+        windows: how many are open.
         guard: asks the meters, and makes faults and unknown counts of what they raise.
     """
 
@@ -60,6 +62,7 @@ class Meters(list[Meter]):
         watches = [(self.clocks.poll, clocks.PERIOD_SECONDS), (self.claims.look, claims.PERIOD_SECONDS)]
         self.sampler = Sampler(self, watches, self.guard)
         self.cost = Cost()
+        self.windows = 0
 
     def faults(self) -> tuple[Fault, ...]:
         """Return all faults since the meters were opened: theirs, and those of the window as a whole."""
@@ -155,6 +158,19 @@ def read(meters: Sequence[Meter]) -> Reading:
     meters.cost.readings += 1
     meters.cost.since(began)
     return Reading(seconds, tuple(counts), meters.faults(), meters.origin)
+
+
+def await_moves(meters: Sequence[Meter]) -> None:
+    """Wait until the counters that move in steps have just moved, at most for one step.
+
+    For the start of a window before which nothing is worked at. Inside another window it does not wait: that
+    one would be billed for it.
+    """
+    if isinstance(meters, Meters) and meters.windows:
+        return
+    for meter in meters:
+        if isinstance(meter, Stepping):
+            meter.await_moves()
 
 
 def settle(meters: Sequence[Meter], readings: Sequence[Reading]) -> list[Reading]:

@@ -128,6 +128,14 @@ class Contextual(Protocol):
 
 
 @runtime_checkable
+class Stepping(Protocol):
+    """A meter with counters that move in steps long enough to matter."""
+
+    def await_moves(self) -> None:
+        """Wait until the counters have moved, at most for one step; nothing is worked at meanwhile."""
+
+
+@runtime_checkable
 class Late(Protocol):
     """A meter whose figures arrive after the instant that they are of, as a logger's file does.
 

@@ -1,14 +1,25 @@
-"""The loads that the meters are judged by, and the windows in which they are."""
+"""The loads that the meter is judged by: a board's power over time, and how often it repeats itself."""
 
 import math
 import random
+from dataclasses import dataclass
 
-from tests.simulated.machine import Constant, Pieces, Ramp, Sine, Square
+from tests.simulated.machine import Constant, Pieces, Ramp, Shape, Sine, Square
 
-WINDOWS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
+WINDOWS = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
 WARM_UP_SECONDS = 3.0
 BETWEEN_SECONDS = 1.37
-IDLE_SHARE, LOW_SHARE, HIGH_SHARE = 0.13, 0.35, 0.85  # of the board's power limit
+LAST_SECONDS = 120.0  # loads end later
+IDLE_SHARE, LOW_SHARE, HIGH_SHARE = 0.13, 0.21, 0.93  # of the board's power limit: 90, 150 and 650 of 700 W
+DIP_SECONDS = 0.018
+
+
+@dataclass(frozen=True)
+class Load:
+    """A shape, and the mean time of one batch; None if there is no such thing."""
+
+    shape: Shape
+    batch_seconds: float | None = None
 
 
 def starts(seed):
@@ -20,60 +31,93 @@ def starts(seed):
         start += seconds
 
 
-def load(name, preset, seed):
-    """Return the shape of this name for a board of this preset."""
-    idle, low, high = (share * preset.limit_watts for share in (IDLE_SHARE, LOW_SHARE, HIGH_SHARE))
-    return {**LOADS, **LOCKED}[name](idle, low, high, random.Random(f"{name} {seed}"), seed, preset)
+def load(name, preset, seed, scatter):
+    """Return the load of this name for a board; its batches differ by a normal `scatter`."""
+    watts = tuple(share * preset.limit_watts for share in (IDLE_SHARE, LOW_SHARE, HIGH_SHARE))
+    return {**TRAININGS, **BEATS, **OTHERS}[name](
+        watts, random.Random(f"{name} {seed}"), preset, scatter, seed
+    )
 
 
-def _steps(idle, low, high, draw, seed, preset):
+def _training(batch_seconds, batches, validation_seconds=0.8):
+    """Batches that take 5 % more or less, with dips of 18 ms between, and a validation after so many."""
+
+    def build(watts, draw, preset, scatter, seed):
+        idle, _, high = watts
+        times, levels, spent = [0.0], [idle], []
+        high *= 0.9
+        while times[-1] < LAST_SECONDS:
+            for _ in range(batches):
+                spent.append(max(2 * DIP_SECONDS, batch_seconds * (1 + draw.gauss(0.0, max(0.05, scatter)))))
+                times += [times[-1] + DIP_SECONDS, times[-1] + spent[-1]]
+                levels += [high * draw.uniform(0.97, 1.0), 0.4 * high]
+            times += [times[-1] + DIP_SECONDS, times[-1] + validation_seconds * draw.uniform(0.9, 1.1)]
+            levels += [0.6 * high, 0.4 * high]
+        return Load(Pieces(tuple(times), tuple(levels)), sum(spent) / len(spent))
+
+    return build
+
+
+def _square(steps):
+    """Half of each batch at 93 % of the limit and half at 21 %; batches of so many steps of the sensor."""
+
+    def build(watts, draw, preset, scatter, seed):
+        _, low, high = watts
+        period = steps * preset.sensor.period_seconds
+        if not scatter:
+            return Load(Square(low, high, period), period)
+        times, levels, spent = [0.0], [low], []
+        while times[-1] < LAST_SECONDS:
+            spent.append(max(0.2, 1 + draw.gauss(0.0, scatter)) * period)
+            times += [times[-1] + spent[-1] / 2, times[-1] + spent[-1]]
+            levels += [high, low]
+        return Load(Pieces(tuple(times), tuple(levels)), sum(spent) / len(spent))
+
+    return build
+
+
+def _steps(watts, draw, preset, scatter, seed):
     """Jump once in every window, anywhere; up in one, down in the next."""
+    _, low, high = watts
     times, levels = [0.0], [low]
     for seconds, start in starts(seed):
         times.append(start + draw.random() * seconds)
         levels.append(high if levels[-1] == low else low)
-    return Pieces(tuple(times), tuple(levels))
+    return Load(Pieces(tuple(times), tuple(levels)))
 
 
-def _work(idle, low, high, draw, seed, preset):
-    """Work begins near the start of every window and ends near its end, on this side or on that."""
-    times, levels = [0.0], [idle]
-    for seconds, start in starts(seed):
-        near = min(0.1, seconds / 3)
-        times += [start + draw.uniform(-near, near), start + seconds + draw.uniform(-near, near)]
-        levels += [high, idle]
-    return Pieces(tuple(times), tuple(levels))
+def _random(mean_seconds):
+    """Levels anywhere between idle and high, each for a time that is exponentially distributed."""
+
+    def build(watts, draw, preset, scatter, seed):
+        times, levels = [0.0], [watts[0]]
+        while times[-1] < LAST_SECONDS:
+            times.append(times[-1] + draw.expovariate(1 / mean_seconds))
+            levels.append(draw.uniform(watts[0], watts[2]))
+        return Load(Pieces(tuple(times), tuple(levels)))
+
+    return build
 
 
-def _training(idle, low, high, draw, seed, preset):
-    """Epochs of about 7 s: batches with short dips between them, then a validation at less power."""
-    times, levels = [0.0], [idle]
-    while times[-1] < 150.0:
-        for _ in range(draw.randrange(24, 30)):
-            times += [times[-1] + 0.018, times[-1] + 0.018 + draw.uniform(0.21, 0.26)]
-            levels += [high * draw.uniform(0.97, 1.0), low]
-        times += [times[-1] + 0.018, times[-1] + 0.018 + draw.uniform(0.7, 0.9)]
-        levels += [0.6 * high, low]
-    return Pieces(tuple(times), tuple(levels))
-
-
-LOADS = {
-    "constant": lambda idle, low, high, draw, seed, preset: Constant(high),
-    "steps": _steps,
-    "ramp": lambda idle, low, high, draw, seed, preset: Ramp(idle, high, 90.0),
-    "square 1.3 s": lambda idle, low, high, draw, seed, preset: Square(
-        low, high, 1.3 * draw.uniform(0.98, 1.02)
-    ),
-    "square 37 ms": lambda idle, low, high, draw, seed, preset: Square(low, high, 0.037),
-    "sine burst": lambda idle, low, high, draw, seed, preset: Sine(
-        (low + high) / 2, (high - low) / 2, 3.1, 4.0 + draw.random(), math.inf
-    ),
-    "work": _work,
-    "training": _training,
+TRAININGS = {
+    "training": _training(0.25, 27),
+    "short batches": _training(0.08, 90),
+    "long batches": _training(1.1, 6),
 }
-# A square that keeps step with the sensor is seen high for ever, or low for ever: nobody can tell.
-LOCKED = {
-    "square in step": lambda idle, low, high, draw, seed, preset: Square(
-        low, high, preset.sensor.period_seconds
+BEATS = {
+    "1.003 steps": _square(1.003),
+    "0.501 steps": _square(0.501),
+    "0.334 steps": _square(0.334),
+    "1 step": _square(1.0),
+    "2.5 steps": _square(2.5),
+}
+OTHERS = {
+    "constant": lambda watts, draw, preset, scatter, seed: Load(Constant(watts[2])),
+    "steps": _steps,
+    "ramp": lambda watts, draw, preset, scatter, seed: Load(Ramp(watts[0], watts[2], 90.0)),
+    "sine": lambda watts, draw, preset, scatter, seed: Load(
+        Sine(sum(watts[1:]) / 2, (watts[2] - watts[1]) / 2, 3.1, 4.0 + draw.random(), math.inf)
     ),
+    "random, 40 ms": _random(0.04),
+    "random, 0.4 s": _random(0.4),
 }

@@ -9,6 +9,7 @@ import energy
 from energy.measuring.window import Window
 from energy.meters import Meters
 from energy.reading import Count
+from energy.reading.sampling import Paces
 
 WATTS = 50.0
 
@@ -147,3 +148,75 @@ def test_what_measuring_cost_is_added_up(open_fakes):
     assert meters.cost.readings == 2
     assert meters.cost.cpu_seconds > 0
     assert meters.cost.wall_seconds > 0
+
+
+class Waiting(Fake):
+    """A meter with a counter that moves in steps."""
+
+    def await_moves(self):
+        self.calls.append("waited")
+
+
+def test_a_window_waits_for_a_move_before_its_first_reading_and_not_inside_another(open_fakes):
+    meters = open_fakes(fake := Waiting())
+    fake.calls.clear()
+
+    with Window(meters):
+        fake.calls.append("body")
+        with Window(meters):
+            pass
+
+    assert fake.calls.count("waited") == 1
+    assert fake.calls[:4] == ["context", "waited", "counts", "body"]
+
+
+def test_a_window_after_one_that_failed_waits_again(open_fakes):
+    meters = open_fakes(fake := Waiting())
+    with pytest.raises(KeyboardInterrupt), Window(meters):
+        raise KeyboardInterrupt
+    fake.calls.clear()
+
+    with Window(meters):
+        pass
+
+    assert "waited" in fake.calls
+
+
+class PartTime(Fake):
+    """A sensor that sees a quarter of steps of 1 ms, and shows the same for ever."""
+
+    def __init__(self):
+        super().__init__()
+        self.paces = Paces(700.0, 0.25, 0.001)
+
+    def counts(self):
+        now = time.monotonic()
+        self.paces.add(WATTS)
+        return (
+            Count(
+                "gpu", "GPU-0", "fake", "measured", WATTS * now, now, paces=self.paces, pace=self.paces.number
+            ),
+        )
+
+
+@pytest.mark.parametrize(
+    ("batch_seconds", "flags"), [(0.001003, ("aliased",)), (0.0005, ("aliased",)), (0.00137, ())]
+)
+def test_the_time_of_a_batch_tells_whether_the_sensor_keeps_step(open_fakes, batch_seconds, flags):
+    meters = open_fakes(PartTime())
+
+    with Window(meters) as window:
+        time.sleep(0.1)
+        spent = window.mark("epoch", batch_seconds=batch_seconds)
+
+    assert spent.flags() == window.energy.flags() == flags
+    assert (window.energy.band()[0] < 0.7 * window.energy.joules()) == bool(flags)
+    assert (window.last - window.first).flags() == ()
+
+
+@pytest.mark.parametrize("wrong", [0.0, -0.1, float("nan"), float("inf")])
+def test_a_batch_takes_some_time(open_fakes, wrong):
+    meters = open_fakes(Fake())
+
+    with Window(meters) as window, pytest.raises(ValueError, match="expected seconds above 0"):
+        window.mark("epoch", batch_seconds=wrong)

@@ -19,8 +19,6 @@ TOP = ("energy", "zoo", "fixtures", "benchmarks", "tests")
 GROUND = {
     "energy.reading",
     "energy.fault",
-    "energy.bounds",
-    "energy.sampling",
     "energy.text",
     "energy.statistics",
     "energy._registry",
@@ -35,9 +33,7 @@ NETWORKS = RECIPES | {"zoo.device", "zoo.size", "zoo.model"}
 MAY_IMPORT = {
     "energy": STORED | {"energy.meters"},
     "energy.__main__": {"energy.commands"},
-    "energy.reading": {"energy.fault", "energy.bounds", "energy.sampling"},
-    "energy.bounds": {"energy.sampling"},
-    "energy.sampling": {"energy.statistics"},
+    "energy.reading": {"energy.fault", "energy.statistics"},
     "energy.fault": set(),
     "energy.text": set(),
     "energy.statistics": set(),

@@ -132,6 +132,20 @@ class Pieces:
         return max(0, bisect.bisect_right(self.times, seconds) - 1)
 
 
+@dataclass(frozen=True)
+class Sum:
+    """Two things that draw power at once."""
+
+    one: Shape
+    other: Shape
+
+    def watts(self, seconds):
+        return self.one.watts(seconds) + self.other.watts(seconds)
+
+    def joules(self, seconds):
+        return self.one.joules(seconds) + self.other.joules(seconds)
+
+
 @dataclass
 class Machine:
     """A clock that only `advance` moves, and the power of one or more devices over it."""

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-from tests.simulated.machine import Shape
+from tests.simulated.machine import Shape, Sum
 from tests.simulated.sensors import Seen, Sensor
 
 NOT_SUPPORTED, NO_PERMISSION, UNINITIALIZED, LIBRARY_NOT_FOUND = 3, 4, 1, 12
@@ -59,6 +59,9 @@ class Gpu:
     bus: int = 0x17
     name: str = "NVIDIA H200"
     shape: Shape | None = None  # None: the machine's
+    module: Shape | None = None  # what its superchip draws beside it: CPU, memory
+    scopes: tuple[int, ...] = (0, 1, 2)  # of power that it answers for, if it is on one
+    counts_module: bool = True  # its energy counter is then of all that
     step_seconds: float = 0.1
     gain: float = 1.0
     limit_watts: float = 700.0  # default and highest; `set_watts` is what somebody has set
@@ -108,7 +111,7 @@ class Library:
     users: int = 0
     NVMLError: type = NVMLError
     calls: dict[str, int] = field(default_factory=dict)  # how often each question about a board was asked
-    _seen: dict[int, Seen] = field(default_factory=dict)
+    _seen: dict[tuple, Seen] = field(default_factory=dict)
 
     def nvmlInit(self):
         if self.init_error is not None:
@@ -223,13 +226,26 @@ class Library:
 
     def nvmlDeviceGetPowerUsage(self, gpu):
         self._ask(gpu, "nvmlDeviceGetPowerUsage", gpu.power_error)
-        return self._milliwatts(gpu)
+        return self._milliwatts(gpu, self._whole(gpu))
 
     def nvmlDeviceGetFieldValues(self, gpu, fields):
-        error = gpu.power_error if gpu.instant else NOT_SUPPORTED
         self._ask(gpu, "nvmlDeviceGetFieldValues", gpu.power_error if gpu.instant else None)
-        value = SimpleNamespace(uiVal=self._milliwatts(gpu) if gpu.instant else 0)
-        return [SimpleNamespace(nvmlReturn=error or 0, value=value) for _ in fields]
+        return [self._field(gpu, field) for field in fields]
+
+    def _field(self, gpu, field):
+        """Answer for a field, or for a field and its scope: 0 the GPU, 1 its module, 2 its memory."""
+        number, scope = field if isinstance(field, tuple) else (field, 0)
+        assert number in (185, 186), "NVML_FI_DEV_POWER_AVERAGE, NVML_FI_DEV_POWER_INSTANT"
+        there = gpu.scopes if gpu.module else (0,)
+        error = gpu.power_error or (0 if gpu.instant and scope in there and scope < 2 else NOT_SUPPORTED)
+        shape = self._whole(gpu) if scope == 1 else gpu.shape
+        value = SimpleNamespace(uiVal=0 if error else self._milliwatts(gpu, shape))
+        return SimpleNamespace(nvmlReturn=error, value=value)
+
+    def _whole(self, gpu):
+        """What the energy counter and the power usage are of."""
+        own = gpu.shape or self.machine.shape
+        return Sum(own, gpu.module) if gpu.module else gpu.shape
 
     def _ask(self, gpu, call, error=None):
         """Fail or dawdle as the board's scripts say."""
@@ -251,14 +267,14 @@ class Library:
             reasons |= bits if start <= now < end else 0
         return reasons
 
-    def _milliwatts(self, gpu):
+    def _milliwatts(self, gpu, shape):
         start, end = gpu.zero_watts
         now = self.machine.now()
         if start <= now < end:
             return 0
         if gpu.sensor:
-            return round(1000 * self._sensor(gpu).watts(now))
-        return round(1000 * gpu.gain * self.machine.watts(self._tick(gpu, now), gpu.shape))
+            return round(1000 * self._sensor(gpu, shape).watts(now))
+        return round(1000 * gpu.gain * self.machine.watts(self._tick(gpu, now), shape))
 
     def _millijoules(self, gpu):
         """What the counter holds: 400 kJ from before the machine was switched on; less after a reset."""
@@ -271,14 +287,15 @@ class Library:
         return math.floor(1000 * (before + self._counted(gpu, seconds)) + 1e-6)
 
     def _counted(self, gpu, seconds):
+        shape = self._whole(gpu) if gpu.counts_module else gpu.shape
         if gpu.sensor:
-            return self._sensor(gpu).joules(seconds)
-        return gpu.gain * self.machine.energy(1000.0, self._tick(gpu, seconds), gpu.shape)
+            return self._sensor(gpu, shape).joules(seconds)
+        return gpu.gain * self.machine.energy(1000.0, self._tick(gpu, seconds), shape)
 
-    def _sensor(self, gpu):
-        if id(gpu) not in self._seen:
-            self._seen[id(gpu)] = Seen(gpu.sensor, self.machine, gpu.shape)
-        return self._seen[id(gpu)]
+    def _sensor(self, gpu, shape):
+        if (id(gpu), shape) not in self._seen:
+            self._seen[id(gpu), shape] = Seen(gpu.sensor, self.machine, shape)
+        return self._seen[id(gpu), shape]
 
     def _tick(self, gpu, seconds):
         """When the ideal sensor last moved: its steps are counted from 3 ms past the full second."""

@@ -33,6 +33,7 @@ class Sensor:
     quantum_watts: float = 0.001
     quantum_joules: float = 0.001
     phase_seconds: float = 0.0
+    jitter_seconds: float = 0.0  # each value comes up to so much later
     seed: int = 0
 
 
@@ -76,6 +77,7 @@ class Seen:
     machine: object
     shape: object = None
     _noise: random.Random = field(init=False)
+    _times: list = field(default_factory=list)
     _watts: list = field(default_factory=list)
     _joules: list = field(default_factory=lambda: [0.0])
 
@@ -97,10 +99,12 @@ class Seen:
         last = max(0, math.floor((seconds - START_SECONDS - sensor.phase_seconds) / sensor.period_seconds))
         while len(self._watts) <= last:
             self._tick(START_SECONDS + sensor.phase_seconds + len(self._watts) * sensor.period_seconds)
-        return last
+        return last - (last > 0 and self._times[last] > seconds)
 
     def _tick(self, seconds):
         sensor, noise = self.sensor, self._noise.gauss(0.0, self.sensor.noise_watts)
+        seconds += self._noise.uniform(0.0, sensor.jitter_seconds) if sensor.jitter_seconds else 0.0
+        self._times.append(seconds)
         seen = self._shown(seconds, sensor.window_seconds, noise)
         self._joules.append(self._joules[-1] + seen * sensor.period_seconds)
         wide = sensor.power_window_seconds

@@ -78,7 +78,7 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Taught | Setup
             if learner.begin_epoch(number):  # another network: what was kept no longer counts
                 best, progress = None, (number, math.inf)
             rate = learner.learning_rate
-            loss, slices = _train(learner, feed, number)
+            loss, slices, batch_seconds = _train(learner, feed, number)
             val_loss, val_dice, val_found = _validate(learner, feed, number)
             learner.end_epoch(val_loss)
             better = best is None or val_loss < best.val_loss
@@ -87,7 +87,8 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Taught | Setup
                     name: value.to("cpu", copy=True) for name, value in learner.judged.state_dict().items()
                 }
             seconds = time.perf_counter() - started
-            history.append(Epoch(number, loss, val_loss, val_dice, val_found, rate, seconds, slices))
+            epoch = Epoch(number, loss, val_loss, val_dice, val_found, rate, seconds, slices, batch_seconds)
+            history.append(epoch)
             best = history[-1] if better else best
             yield history[-1]
 
@@ -123,13 +124,15 @@ def _taught(recipe: Recipe, data: Any, seed: int) -> Generator[Taught, None, tup
     return trained.seconds, trained.model
 
 
-def _train(learner: Learner, feed: Feed, epoch: int) -> tuple[float, int]:
-    losses, sizes = [], []
+def _train(learner: Learner, feed: Feed, epoch: int) -> tuple[float, int, float]:
+    """Return the mean loss, the number of slices, and the seconds that a batch took."""
+    started, losses, sizes = time.perf_counter(), [], []
     with feed.train() as batches:
         for image_NCHW, mask_NCHW in batches:
             losses.append(learner.step(image_NCHW, mask_NCHW))
             sizes.append(len(image_NCHW))
-    return _mean(losses, sizes, f"training loss of epoch {epoch}"), sum(sizes)
+    loss = _mean(losses, sizes, f"training loss of epoch {epoch}")
+    return loss, sum(sizes), (time.perf_counter() - started) / len(sizes)
 
 
 def _validate(learner: Learner, feed: Feed, epoch: int) -> tuple[float, float, float]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from energy.fault import keep
 from energy.reading import Count, Fault
-from energy.sampling import Paces
+from energy.reading.sampling import Paces
 
 STUCK_SECONDS = (
     2.0  # every CPU and GPU draws something: a counter that stands still for longer does not count

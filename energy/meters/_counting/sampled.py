@@ -25,7 +25,9 @@ from dataclasses import dataclass
 from energy.meters._counting.follow import Counter
 
 STEP_ERROR_SECONDS = 0.002  # per move: the step is found by looking that often
-SURE_MOVES = 10  # so many moves may be counted without looking
+LONG_MOVES = 20  # the step is taken from a row of so many moves or more
+ROUND_SHARE = 0.1  # of a step: by less, a row of moves may differ from a whole number of steps
+SEEN_SECONDS = 0.01  # a move that was seen so sharply tells of the step
 
 
 @dataclass
@@ -38,7 +40,8 @@ class SampledCounter(Counter):
     _fallen_joules: float = 0.0  # what is missing at the last move if the power has not really fallen
     _looked: tuple[float, float] = (0.0, 0.0)  # the last look: asked, arrived
     _shown_joules: float = 0.0
-    _since: tuple[float, int] | None = None  # a move long ago: when, and how many there were since
+    # A move long ago that was seen sharply, how many there were since, and the last of them that was.
+    _row: tuple[float, int, float] | None = None
     _quiet: bool = False  # since its last move nothing was worked at
 
     def see(self, asked: float, arrived: float, value: float) -> None:
@@ -92,7 +95,7 @@ class SampledCounter(Counter):
         before = self._tick or seen
         moves = self._moves(seen, before, joules)
         self._tick = _narrowed(seen, before, moves * self.step_seconds, moves * STEP_ERROR_SECONDS)
-        self._time(moves)
+        self._time()
         if joules <= 0:
             return
         pace = joules / (moves * self.step_seconds)
@@ -102,17 +105,24 @@ class SampledCounter(Counter):
         fallen_watts = max(0.0, self._pace_before - pace)
         self._fallen_joules = fallen_watts * (moves - 1) * self.step_seconds
 
-    def _time(self, moves: int) -> None:
+    def _time(self) -> None:
         """Tell the step from a long row of moves: each was seen to milliseconds, their mean is far better."""
         assert self._tick is not None
-        middle = sum(self._tick) / 2
-        if self._since is None or moves > SURE_MOVES:
-            self._since = (middle, 0)
+        if (
+            self.paces is None
+            or self.paces.step_seconds is None
+            or self._tick[1] - self._tick[0] > SEEN_SECONDS
+        ):
             return
-        start, so_far = self._since[0], self._since[1] + moves
-        self._since = (start, so_far)
-        if self.paces is not None and so_far > SURE_MOVES:
-            self.paces.step_seconds = (middle - start) / so_far
+        middle, step = sum(self._tick) / 2, self.paces.step_seconds
+        start, so_far, last = self._row or (middle, 0, middle)
+        steps = (middle - last) / step
+        if abs(steps - round(steps)) > ROUND_SHARE:  # one of them was not seen as sharply as it seemed
+            self._row = (middle, 0, middle)
+            return
+        self._row = (start, so_far + round(steps), middle)
+        if self._row[1] >= LONG_MOVES:
+            self.paces.step_seconds = (middle - start) / self._row[1]
 
     def _moves(self, seen: tuple[float, float], before: tuple[float, float], joules: float) -> int:
         """Return how many moves there were since `before`; if several would fit, those of steadiest power.
@@ -122,7 +132,10 @@ class SampledCounter(Counter):
         step = self.step_seconds
         error = STEP_ERROR_SECONDS * (seen[1] - before[1]) / step
         least = max(1, math.ceil((seen[0] - before[1] - error) / step))
-        most = max(least, math.floor((seen[1] - before[0] + error) / step))
+        most = math.floor((seen[1] - before[0] + error) / step)
+        most = max(
+            least, min(most, 1 + math.floor((seen[1] - self._looked[0]) / step))
+        )  # since it last stood still
         if not self.pace_watts:
             return round((least + most) / 2)
         return min(max(round(joules / (self.pace_watts * step)), least), most)

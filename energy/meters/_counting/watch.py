@@ -28,7 +28,8 @@ class Watch:
 
     counter: Ask | None
     powers: Mapping[str, Ask] = field(default_factory=dict)
-    _watts: dict[str, list[float]] = field(default_factory=dict)
+    # By name: what it showed, and whether the counter had just moved, not for the first time.
+    _watts: dict[str, list[tuple[float, bool]]] = field(default_factory=dict)
     # When it moved, what it showed then, and whether no move can have been missed since the one before.
     _moves: list[tuple[float, float, bool]] = field(default_factory=list)
     _last: tuple[float, float] | None = None  # when the counter was last asked, and what it showed
@@ -37,12 +38,13 @@ class Watch:
 
     def look(self, clock: Callable[[], float]) -> None:
         """Ask once."""
+        before = len(self._moves)
         if self.counter is not None:
             asked = clock()
             self._see(asked, self.counter(), clock())
         for name, power in self.powers.items():
             if (value := power()) is not None:
-                self._watts.setdefault(name, []).append(value)
+                self._watts.setdefault(name, []).append((value, len(self._moves) > max(1, before)))
 
     def step_seconds(self) -> float:
         """Return the seconds between two moves.
@@ -52,8 +54,9 @@ class Watch:
         """
         between = list(itertools.pairwise(self._moves))
         sure = [later[0] - earlier[0] for earlier, later in between if later[2]]
-        if sure:
-            return statistics.median(sure)
+        if sure:  # each is seen to the time between two looks, their mean to a part of it
+            middle = statistics.median(sure)
+            return statistics.fmean(step for step in sure if abs(step - middle) <= 2 * EVERY_SECONDS)
         if between:
             return (self._moves[-1][0] - self._moves[0][0]) / len(between)
         if self._first_seconds is None or self._last is None:
@@ -68,15 +71,22 @@ class Watch:
         return (last - first) / (end - start)
 
     def mean_watts(self, power: str) -> float | None:
-        """Return the mean of the power of this name; None if it told nothing."""
-        return statistics.fmean(self._watts[power]) if power in self._watts else None
+        """Return the mean of the power of this name; None if it told nothing.
+
+        What it shows when the counter has just moved is of the same time as that step, and is preferred.
+        """
+        if power not in self._watts:
+            return None
+        of_steps = [watts for watts, has_moved in self._watts[power] if has_moved]
+        return statistics.fmean(of_steps or [watts for watts, _ in self._watts[power]])
 
     def nearest(self) -> str | None:
         """Return the name of the power that the counter comes nearest to; None if nothing can be compared."""
         counted = self.counted_watts()
-        if not counted or counted < 0 or not self._watts:
+        means = {name: mean for name in self._watts if (mean := self.mean_watts(name))}
+        if not counted or counted < 0 or not means:
             return None
-        return min(self._watts, key=lambda name: abs(math.log(counted / statistics.fmean(self._watts[name]))))
+        return min(means, key=lambda name: abs(math.log(counted / means[name])))
 
     def doubt(self, power: str) -> str:
         """Say what speaks against the counter; "" if nothing does, or nothing can be compared."""

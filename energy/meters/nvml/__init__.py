@@ -99,6 +99,7 @@ class Nvml(SensorMeter):
 
     def await_moves(self) -> None:
         """Wait until the counters have moved, at most for one step; nothing must be worked at meanwhile."""
+        self.poll()  # what has moved by now is no move to wait for
         began = self._clock()
         waiting = [gpu for gpu in self.gpus if gpu.counter_moves]
         end = began + max((gpu.counter.step_seconds for gpu in waiting), default=0.0) + EVERY_SECONDS

@@ -20,7 +20,7 @@ from energy.meters.nvml.sensor import seen_share
 from energy.meters.nvml.state import Context
 from energy.meters.nvml.visible import GPU_IS_LOST, RESET_REQUIRED, Board
 from energy.reading import Count, Fault
-from energy.sampling import Paces
+from energy.reading.sampling import Paces
 
 # arXiv 2312.02741: boards show between 0.95 and 1.05 of the truth, linearly; so the truth is what they show
 # divided by that.
@@ -179,7 +179,7 @@ class Gpu:
         """Look at the counter, and say whether it has moved since an instant at which all work had ended."""
         sensor = self._sensors[0]
         self._asked(sensor)
-        if self.counter.moved_seconds < since_seconds:
+        if self.counter.moved_seconds <= since_seconds:
             return False
         self.counter.rest()
         return True
@@ -188,6 +188,8 @@ class Gpu:
         """Fill in a count; one that is unknown now keeps what it has shown."""
         known = follower.problem is None
         if follower is self.integral:
+            if self.counter.paces is not None and self.integral.paces is not None:
+                self.integral.paces.step_seconds = self.counter.paces.step_seconds  # it is the sensor's
             ahead = self.integral.ahead_joules() if known else 0.0
             return follower.count(follower.edge_joules(), PERIOD_SECONDS, ahead)
         counter, watts = self.counter, self.integral.recent_watts()

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from energy.meters.outside.columns import MAX_WATTS
-from energy.sampling import Paces
+from energy.reading.sampling import Paces
 
 GAP_PERIODS, GAP_SECONDS = 3.0, 5.0  # samples further apart say nothing about the time between them
 HOLD_SECONDS = 300.0  # without a change: then nobody can tell a constant power from a dead logger

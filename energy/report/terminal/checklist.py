@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from energy.reading import AGREEMENT_SHARE, COVERAGE_SHARE
+from energy.reading.spent import AGREEMENT_SHARE, COVERAGE_SHARE
 from energy.records.storage.runfile import shorten_commit
 from energy.records.validity import list_objections
 from energy.text import list_few

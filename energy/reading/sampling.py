@@ -9,23 +9,21 @@ count as unseen: the values are a sample of a correlated series. What came up to
 evidence, too: a beat can look like rest for seconds. Only where power jumps from one level to another and
 stays there, both levels have been seen, and the jump hides a step of itself.
 
-*Where the period of the work is told* the looks can be placed in it. Their places say how much longer than
-its due each moment of the work was looked at, and so how wrong their mean can be for work with one rise and
-one fall per period: 0.75 of the swing where the period is the step, next to nothing where they do not keep
-step. What changes slower than that has been seen, and chance is left with what changes from one look to the
-next.
+*Where the period of the work is told* (`aliasing.py`) it is known how unevenly the looks meet the work. What
+changes slower than the work repeats itself has been seen, and chance is left with what changes from one look
+to the next.
 """
 
 from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from operator import mul
 
+from energy.reading.aliasing import NEAR_SHARE, find_alias, is_apart
 from energy.statistics import error_of_mean, error_of_systematic_mean
 
 MOST_KEPT = 65_536  # half a megabyte per sensor: nearly two hours at ten values a second, then in pairs
@@ -34,12 +32,6 @@ CONTEXT = 600  # values that a short window is judged by: a minute of most senso
 LEVEL_LENGTH = 20  # values: a level lasts at least so long
 LEVEL_SIGMAS = 3.0  # two levels are so many standard deviations apart
 TOLD_SHARE = 0.9  # of a window whose work is known
-SAME_PERIOD = 0.01  # periods that differ by less are one, and keep step with the sensor together
-APART = 0.15  # of a period of the work that a step must be from whole ones, or slow changes may be beats
-SMALL = 5  # multiples and fractions of the step that the work is said to keep step with
-MOST_LOOKS = 3_000
-PLACES = 200  # of the work's period that are looked at
-ALIASED_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -57,7 +49,7 @@ class Slip:
 
     joules: by chance, either way (95 %).
     too_much, too_little: how much more or less it may have shown because it kept step with the work (J).
-    aliased: whether it kept step so that more than 5 % of the work's swing may be hidden.
+    aliased: whether it kept step so that more looks would not help.
     """
 
     joules: float = 0.0
@@ -122,49 +114,22 @@ def judge(
     if step is None or share is None:
         return Slip(_chance_of_unknown_work(paces, first, last, seconds))
     told = _by_period(rhythms, start_seconds, end_seconds)
-    if sum(told.values()) >= TOLD_SHARE * seconds and all(_is_apart(period, step) for period in told):
+    if sum(told.values()) >= TOLD_SHARE * seconds and all(is_apart(period, step) for period in told):
         chance = error_of_systematic_mean(values, share) * seconds
     else:
         chance = _chance_of_unknown_work(paces, first, last, seconds)
     mean, swing = math.fsum(values) / len(values), max(values) - min(values)
     too_much, too_little, aliased = 0.0, 0.0, False
     for period, together in told.items():
-        uneven, dark = _worst_unevenness(period, step, share, together)
-        if dark:  # what was never met may be anything
-            too_much += uneven * mean * together
-            too_little += uneven * max(0.0, paces.most_watts - mean) * together
-            aliased = aliased or uneven > ALIASED_SHARE
+        alias = find_alias(period, step, share, together, values)
+        aliased = aliased or alias.is_lock
+        hidden = alias.swing_share * together
+        if alias.is_dark:  # what was never met may be anything
+            too_much += hidden * mean
+            too_little += hidden * max(0.0, paces.most_watts - mean)
         else:
-            chance += uneven * swing * together
+            chance += hidden * swing
     return Slip(chance, too_much, too_little, aliased)
-
-
-def unevenness(period_seconds: float, step_seconds: float, share: float, looks: int) -> tuple[float, bool]:
-    """Return how unevenly so many looks meet the moments of the work, and whether they never meet some.
-
-    The first figure is the greatest error of their mean, as a share of the swing, for work that is high
-    during one stretch of its period, whichever, and low in the rest.
-
-    >>> uneven, dark = unevenness(0.1, 0.1, 0.25, 600)
-    >>> round(uneven, 6), dark
-    (0.75, True)
-    """
-    width = share * step_seconds / period_seconds
-    part = width % 1.0  # whole periods are seen evenly
-    if part == 0.0:
-        return 0.0, False
-    starts = sorted((look * step_seconds / period_seconds) % 1.0 for look in range(looks))
-    widest = max(later - earlier for earlier, later in pairwise([*starts, starts[0] + 1]))
-    twice = [start - 1 for start in starts] + starts
-    sums = [0.0, *accumulate(twice)]
-
-    def seen(place: float) -> float:
-        """Return the share of all looking that fell on the period from 0 to `place`, but for a constant."""
-        over, begun = bisect_left(twice, place - part), bisect_left(twice, place)
-        return (over * part + (begun - over) * place - (sums[begun] - sums[over])) / (looks * part)
-
-    excess = [seen(place / PLACES) - place / PLACES for place in range(PLACES + 1)]
-    return (max(excess) - min(excess)) * part / width, width < 1 and widest > part
 
 
 def without_jumps(values: Sequence[float]) -> tuple[Sequence[float], dict[int, float]]:
@@ -196,13 +161,21 @@ def without_jumps(values: Sequence[float]) -> tuple[Sequence[float], dict[int, f
 
 
 def _chance_of_unknown_work(paces: Paces, first: int, last: int, seconds: float) -> float:
-    values = paces.between(first, last)
+    """Return how much may have slipped by chance (J), the work being anything."""
+    number = len(paces.between(first, last))
     context = paces.between(min(first, last - CONTEXT), last)
     level, jumps = without_jumps(context)
-    inside = [abs(jump) for place, jump in jumps.items() if place >= len(context) - len(values)]
+    inside = [abs(jump) for place, jump in jumps.items() if place >= len(context) - number]
+    error = math.hypot(_error(level, number), math.fsum(inside) / number)
+    return min(error, _error(context, number)) * seconds
+
+
+def _error(context: Sequence[float], number: int) -> float:
+    """Return how wrong the mean of the last `number` of these values may be (W)."""
     each = math.ceil(len(context) / MOST_JUDGED)
-    error = error_of_mean(_means(level, each), max(1, len(values) // each))
-    return math.hypot(error, math.fsum(inside) / len(values)) * seconds
+    mean = math.fsum(context[len(context) - number :]) / number
+    farthest = max(max(context) - mean, mean - min(context))  # no mean is farther away than all it is made of
+    return min(farthest, error_of_mean(_means(context, each), max(1, number // each)))
 
 
 def _by_period(rhythms: Iterable[Rhythm], start_seconds: float, end_seconds: float) -> dict[float, float]:
@@ -212,23 +185,9 @@ def _by_period(rhythms: Iterable[Rhythm], start_seconds: float, end_seconds: flo
         together = min(end_seconds, rhythm.end_seconds) - max(start_seconds, rhythm.start_seconds)
         if together > 0:
             period = rhythm.period_seconds
-            same = next((known for known in found if abs(period / known - 1) <= SAME_PERIOD), period)
+            same = next((known for known in found if abs(period / known - 1) <= NEAR_SHARE), period)
             found[same] = found.get(same, 0.0) + together
     return found
-
-
-def _is_apart(period_seconds: float, step_seconds: float) -> bool:
-    """Say whether one look after another meets another moment of the work."""
-    periods = step_seconds / period_seconds
-    return periods < 0.5 or abs(periods - round(periods)) >= APART
-
-
-def _worst_unevenness(period: float, step: float, share: float, seconds: float) -> tuple[float, bool]:
-    """Return the unevenness at this period; if it is within 1 % of a lock, as if it were one."""
-    looks = min(MOST_LOOKS, max(1, round(seconds / step)))
-    locks = [step * few for few in range(1, SMALL + 1)] + [step / few for few in range(2, SMALL + 1)]
-    near = [lock for lock in locks if abs(period / lock - 1) <= SAME_PERIOD]
-    return max(unevenness(each, step, share, looks) for each in (period, *near))
 
 
 def _means(values: Sequence[float], each: int) -> array[float]:

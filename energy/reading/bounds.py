@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from energy.sampling import Paces, Rhythm, Slip, judge
+from energy.reading.sampling import Paces, Rhythm, Slip, judge
 
 
 @dataclass(frozen=True)
