@@ -18,6 +18,7 @@ def found():
     return next(iter(false_alarms.table([PROMISED], SUITES)))[1]
 
 
+@pytest.mark.slow
 def test_ours_raises_a_false_alarm_in_at_most_one_of_twenty_suites(found):
     assert found["ours"].false_alarms <= 0.05
 
@@ -41,6 +42,7 @@ def test_the_naive_rule_cries_wolf_in_most_suites_of_one_repeat():
     assert alarms == pytest.approx(1 - (1 - one) ** 23, abs=0.02)
 
 
+@pytest.mark.slow
 def test_where_nothing_changed_three_metrics_raise_no_more_alarms_than_one():
     nothing = false_alarms.null(Setting(3, 0.03, 0.03, effect=0.0), 60)
 

@@ -37,6 +37,7 @@ def test_all_meters_of_a_machine_take_part(printed):
         assert f"  {name} alone" in printed
 
 
+@pytest.mark.slow
 def test_one_round_is_no_interval():
     command = [sys.executable, "-m", "tests.audit.overhead", "--rounds", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)

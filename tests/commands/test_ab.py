@@ -126,6 +126,7 @@ def test_a_revision_against_itself_is_unchanged(repository):
 
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.slow
 def test_an_interruption_leaves_no_checkout_behind(repository, tmp_path, end):
     (repository / "test_it.py").write_text(f"""
 import time, pathlib

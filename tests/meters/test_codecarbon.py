@@ -361,6 +361,7 @@ def test_a_gpu_named_by_uuid_is_billed_alone_by_every_tracker(tmp_path):
 @pytest.mark.parametrize(
     ("meters", "headline"), [("auto", "missing None"), ("codecarbon", "codecarbon_gpu None")]
 )
+@pytest.mark.slow
 def test_a_gpu_that_tells_nothing_is_unknown_and_not_zero(tmp_path, meters, headline):
     """What CodeCarbon 3.3.2 cannot read, it counts as 0 J."""
     (tmp_path / "nvidia-smi").write_text("#!/bin/sh\n")

@@ -27,6 +27,7 @@ def rounded(energy):
 
 
 @pytest.mark.parametrize("shape", ["constant", "step", "ramp", "sine"])  # a square may beat with the samples
+@pytest.mark.slow
 def test_half_a_minute_is_right_to_one_percent(tmp_path, shape):
     machine = Machine(SHAPES[shape])
     _, meter = metered(tmp_path, machine)

@@ -41,7 +41,7 @@ unet-bf16                        oom [3]         –         –            – 
 measured: rapl, of the machine; the truth of a total lies within -5 % … +5 % (unet-baseline: 12.3 kJ in [11.7, 12.9] kJ)
 modelled from CPU time: codecarbon_cpu_load_model, of the machine; the truth of a total lies within ÷4 … ×2
     (attention_squeeze_unet-novograd: 2.3 kJ in [0.59, 4.7] kJ)
-boundary machine: what the box drew meanwhile, whoever caused it
+boundary machine: what the box drew meanwhile, for all programs
 idle power: cpu 11.0 W, ram unknown, total unknown, over 30.0 s before the first case; not subtracted
 n = 1: no interval
 Dice lost %: relative to unet-baseline (this run)

@@ -1,6 +1,6 @@
 """One meter that breaks stops neither the others nor what is measured: its failure becomes a fault.
 
-The one place where anything that a meter raises is caught, whoever asked it: a reading, a look at a late log,
+The one place where anything that a meter raises is caught: in a reading, a look at a late log, a question for
 the state of its devices, the polling thread.
 """
 

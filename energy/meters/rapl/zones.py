@@ -141,7 +141,7 @@ def _counts(file: ZoneFile) -> bool:
     try:
         return file.joules() > 0
     except PermissionError:
-        if file.zone.domain == PLATFORM:  # a witness; whoever opened the others may have left it closed
+        if file.zone.domain == PLATFORM:  # a witness: it may be closed where the others were opened
             return False
         raise
     except (OSError, ValueError):

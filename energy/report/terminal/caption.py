@@ -17,7 +17,7 @@ OF = {
 # What a reader of a table must know of its boundary.
 BOUNDARY_SENTENCES = {
     provenance.PROCESS: "boundary process: what this process tree caused, not what the machine drew",
-    provenance.MACHINE: "boundary machine: what the box drew meanwhile, whoever caused it",
+    provenance.MACHINE: "boundary machine: what the box drew meanwhile, for all programs",
     provenance.BOTH: "boundary process+machine: before the two were kept apart; comparable with no other",
 }
 
