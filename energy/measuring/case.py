@@ -71,7 +71,7 @@ class Case:
 
         with energy.window(seed=0) as repeat:
             ...
-            repeat.window.mark("epoch", epoch=1)
+            repeat.window.mark("epoch", epoch=1, batch_seconds=seconds / batches)
         repeat.observe(dice=0.91)
 
     A test that is run once for each of several repeats measures one of them: the `number`-th `of` so many.
