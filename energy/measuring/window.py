@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import TracebackType
 from typing import Any
 
@@ -99,7 +100,7 @@ class Window:
         """Return the energy between two readings of this window, with what is known of the work in it."""
         return later.since(earlier, self.rhythms)
 
-    @property
+    @cached_property
     def energy(self) -> Energy:
         """The energy of the whole window, once it is closed."""
         return self.between(self.first, self.last)

@@ -162,20 +162,20 @@ def without_jumps(values: Sequence[float]) -> tuple[Sequence[float], dict[int, f
 
 def _chance_of_unknown_work(paces: Paces, first: int, last: int, seconds: float) -> float:
     """Return how much may have slipped by chance (J), the work being anything."""
-    number = len(paces.between(first, last))
-    context = paces.between(min(first, last - CONTEXT), last)
-    level, jumps = without_jumps(context)
-    inside = [abs(jump) for place, jump in jumps.items() if place >= len(context) - number]
-    error = math.hypot(_error(level, number), math.fsum(inside) / number)
-    return min(error, _error(context, number)) * seconds
+    values, context = paces.between(first, last), paces.between(min(first, last - CONTEXT), last)
+    each = math.ceil(len(context) / MOST_JUDGED)
+    means, number = _means(context, each), max(1, len(values) // each)
+    level, jumps = without_jumps(means)
+    inside = math.fsum(abs(jump) for place, jump in jumps.items() if place >= len(means) - number)
+    error = math.hypot(_error(level, number), inside / len(values))
+    return min(error, _error(means, number)) * seconds
 
 
 def _error(context: Sequence[float], number: int) -> float:
     """Return how wrong the mean of the last `number` of these values may be (W)."""
-    each = math.ceil(len(context) / MOST_JUDGED)
     mean = math.fsum(context[len(context) - number :]) / number
     farthest = max(max(context) - mean, mean - min(context))  # no mean is farther away than all it is made of
-    return min(farthest, error_of_mean(_means(context, each), max(1, number // each)))
+    return min(farthest, error_of_mean(context, number))
 
 
 def _by_period(rhythms: Iterable[Rhythm], start_seconds: float, end_seconds: float) -> dict[float, float]:

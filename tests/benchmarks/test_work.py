@@ -34,7 +34,7 @@ def told(recipe, *steps, side=64):
 
 
 def epoch(number=1, slices=TRAIN):
-    return zoo.Epoch(number, 0.5, 0.5, 0.7, 0.1, 1e-3, 1.0, slices)
+    return zoo.Epoch(number, 0.5, 0.5, 0.7, 0.1, 1e-3, 1.0, slices, batch_seconds=0.1)
 
 
 def macs(name="enet", side=64):

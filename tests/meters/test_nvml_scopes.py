@@ -36,12 +36,15 @@ def test_on_a_superchip_the_gpu_s_own_power_is_billed_and_the_module_s_counter_i
 
 def test_two_gpus_of_one_module_are_each_billed_once_and_the_module_never():
     """GB200: one CPU and two GPUs, each of which shows the module's counter."""
-    rest = Sum(CPU, Constant(250.0))
+    rest = Sum(CPU, Constant(1500.0))  # far more than twice the limit of one GPU
     _, energy = measured(
         Gpu(name="NVIDIA GB200", module=rest), Gpu(name="NVIDIA GB200", uuid=OTHER, bus=0x65, module=rest)
     )
 
     assert energy.joules() == pytest.approx(12_000.0, rel=0.01)
+    assert [part.joules for part in energy.domains if part.domain == "module"] == [
+        pytest.approx(39_000.0, rel=0.01)
+    ] * 2
 
 
 def test_a_counter_of_the_gpu_alone_stays_the_figure_beside_a_power_of_the_module():

@@ -27,6 +27,7 @@ from energy.reading.sampling import Paces
 GAIN = (1 / 1.05, 1 / 0.95)
 POWER_INSTANT = 186  # nvml.h, NVML_FI_DEV_POWER_INSTANT
 GPU, MODULE = 0, 1  # nvml.h, NVML_POWER_SCOPE_*: the board alone; all of its module
+MODULE_FACTOR = 3.0  # a GB200 has two GPUs and a CPU
 SAME_SHARE = 0.05  # two powers that differ by less are of one thing: the gain error
 # NVML API reference, nvmlDeviceGetPowerUsage: a mean over 1 s on Ampere (except GA100) and newer, and no name
 # tells GA100 for sure; instantaneous on what came before.
@@ -174,6 +175,8 @@ class Gpu:
     def _bill(follower: Counter | Integral, domain: str) -> None:
         """Keep what a sensor shows as a witness of this domain."""
         follower.template = replace(follower.template, domain=domain, witness=True)
+        if domain == "module":
+            follower.max_watts *= MODULE_FACTOR
 
     def has_moved(self, since_seconds: float) -> bool:
         """Look at the counter, and say whether it has moved since an instant at which all work had ended."""
