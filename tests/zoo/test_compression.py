@@ -204,7 +204,7 @@ def test_after_a_round_running_statistics_are_the_plain_mean_over_the_next_epoch
 def test_the_weights_kept_are_those_of_an_epoch_after_the_last_round(data, monkeypatch):
     """Before it the validation says better figures; they belong to another network."""
     said = iter([0.1, 0.2, 0.3, 0.9, 0.8, 0.85])
-    monkeypatch.setattr(training, "_validate", lambda *_: (next(said), 0.5))
+    monkeypatch.setattr(training, "_validate", lambda *_: (next(said), 0.5, 0.5))
     trained = zoo.train(small_recipe("prune", epochs=6), data)
 
     assert trained.best_epoch == 5
@@ -213,7 +213,7 @@ def test_the_weights_kept_are_those_of_an_epoch_after_the_last_round(data, monke
 
 def test_early_stopping_counts_from_the_last_round(data, monkeypatch):
     said = iter([0.1, 0.2, 0.3, *[0.9] * 40])
-    monkeypatch.setattr(training, "_validate", lambda *_: (next(said), 0.5))
+    monkeypatch.setattr(training, "_validate", lambda *_: (next(said), 0.5, 0.5))
 
     assert len(zoo.train(small_recipe("prune+early_stop", epochs=40), data).epochs) == 4 + 15
 

@@ -504,7 +504,7 @@ def test_the_stages_share_the_epochs_and_the_last_epoch_is_at_full_size(epochs, 
 
 
 def test_the_patience_of_early_stopping_begins_with_the_full_size(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "_validate", lambda *_: (0.5, 0.5))
+    monkeypatch.setattr(training, "_validate", lambda *_: (0.5, 0.5, 0.5))
     data = slices(tmp_path, size=32)
     growing = zoo.train(small_recipe("progressive_resize", epochs=15, early_stop_patience=3), data)
     plain = zoo.train(small_recipe(epochs=15, early_stop_patience=3), data)

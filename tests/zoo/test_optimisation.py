@@ -481,7 +481,7 @@ def test_swa_keeps_an_average_even_where_plain_weights_were_better(data, small_n
     def validate(learner, feed, epoch):
         learner.begin_validation(feed)
         judged.append(weights(learner.judged))
-        return {2: 0.1, 7: 0.4, 8: 0.5}.get(epoch, 0.9), 0.5
+        return {2: 0.1, 7: 0.4, 8: 0.5}.get(epoch, 0.9), 0.5, 0.5
 
     monkeypatch.setattr("zoo.training.loop._validate", validate)
     trained = zoo.train(small_recipe("swa", epochs=8), data)
