@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from energy.report import model
@@ -62,6 +62,7 @@ def test_a_logarithmic_axis_holds_all_values_and_at_least_two_ticks_inside(value
     assert all(axis.low <= tick <= axis.high for tick in axis.ticks)
 
 
+@example([5e-324])
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
 def test_a_linear_axis_holds_all_values_and_its_ticks(values):
     axis = _axis.linear(values)

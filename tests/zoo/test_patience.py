@@ -20,7 +20,7 @@ def judged(monkeypatch, *values: float) -> None:
 
     def validate(learner, feed, epoch):
         learner.begin_validation(feed)
-        return values[min(epoch, len(values)) - 1], 0.5
+        return values[min(epoch, len(values)) - 1], 0.5, 0.5
 
     monkeypatch.setattr(training, "_validate", validate)
 

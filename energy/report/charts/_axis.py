@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from energy.report.page.choosing import one_two_five
 
+LEAST_SPAN = 1e-300  # below, a sixth of it is no number that has a logarithm
 MOST_TICKS = 9
 # Beyond these no axis is read; nothing that was ever measured lies there.
 LEAST, MOST = 1e-9, 1e12
@@ -71,7 +72,8 @@ def logarithmic(values: Sequence[float]) -> Axis:
 def linear(values: Sequence[float], least: float | None = None, most: float | None = None) -> Axis:
     """Return an axis around some values, which ends at round figures, and not beyond `least` and `most`."""
     low, high = min(values), max(values)
-    step = _step((high - low) or abs(high) or 1.0)
+    span = (high - low) or abs(high)
+    step = _step(span if span > LEAST_SPAN else 1.0)
     begin, end = math.floor(low / step - 0.2) * step, math.ceil(high / step + 0.2) * step
     begin = begin if least is None or low < least else max(begin, least)
     end = end if most is None or high > most else min(end, most)
