@@ -118,6 +118,7 @@ def test_the_ladder_drops_a_rung_whose_technique_never_acted(data, monkeypatch):
     figures = {name: {"values": [0.5]} for name in ("dice", "total_kj", "dice_per_kj")}
     record = {
         "status": "ok",
+        "validity": {"ok": True, "invalid": [], "notes": []},
         "metrics": figures,
         "setup": [{"applied": ended("plateau", data, epochs=20)}],
     }
