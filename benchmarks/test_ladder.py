@@ -50,6 +50,7 @@ def test_ladder(
     keys["case"] = short_hash([keys["case"], protocol])
     code = digest_source(start, *(suite.recipe(arch, name) for name in order), beside=PROTOCOL)
     if energy_run.recorder.reuse(energy.name, keys, code):
+        # The contract's: what the resumed run has finished is not measured twice.
         pytest.skip("finished in the run that --energy-resume goes on with")
     energy.begin()
     energy.describe(

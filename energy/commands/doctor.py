@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 BOUNDARIES = {
     "process": "what this process tree caused, since all of it is modelled; where a counter (RAPL, NVML) "
     "sees any of it, a total is of the machine",
-    "machine": "what the box drew, whoever caused it, since a counter sees a part of it; where all is "
+    "machine": "what the box drew, for all programs, since a counter sees a part of it; where all is "
     "modelled, a total is of the process",
 }
 

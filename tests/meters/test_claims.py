@@ -1,4 +1,4 @@
-"""Claims on devices: whoever bills what somebody else bills, too, gets to know, however short that was."""
+"""Claims on devices: two that bill one device both get to know, however short that was."""
 
 import errno
 import json

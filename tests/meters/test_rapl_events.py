@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from energy.meters import rapl
+from energy.meters._counting.perf_event import open_perf_event
 from energy.meters._meter import MeterUnavailable
-from energy.meters.rapl.events import cpus, open_event
+from energy.meters.rapl.events import ALL_PROCESSES, cpus
 from tests.simulated.machine import Constant, Machine, Ramp, Square, Step, take
 from tests.simulated.perf import Events
 from tests.simulated.powercap import Powercap
@@ -247,13 +248,14 @@ def test_a_machine_whose_system_call_is_unknown_is_told_so(monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
 
     with pytest.raises(ValueError, match="riscv64"):
-        open_event(1, 0, 0)
+        open_perf_event(1, 0, thread=ALL_PROCESSES, cpu=0)
 
 
 def cpu_clock():
     """Open the kernel's own clock (PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK): energy needs hardware."""
     try:
-        return open_event(kind=1, config=0, cpu=min(os.sched_getaffinity(0)))
+        cpu = min(os.sched_getaffinity(0))
+        return open_perf_event(1, 0, thread=ALL_PROCESSES, cpu=cpu)
     except OSError as problem:
         return problem
 

@@ -9,25 +9,20 @@ Sources: perf_event_open(2), include/uapi/linux/perf_event.h.
 
 from __future__ import annotations
 
-import ctypes
 import os
-import platform
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from energy.meters._counting.perf_event import open_perf_event
 from energy.meters.cpu_model.law import INSTRUCTIONS, LLC_MISSES
 
 PROC = Path("/proc")
 HARDWARE = 0  # PERF_TYPE_HARDWARE
 EVENTS = {INSTRUCTIONS: 1, LLC_MISSES: 3}  # PERF_COUNT_HW_INSTRUCTIONS, PERF_COUNT_HW_CACHE_MISSES
-SYSCALLS = {"x86_64": 298, "aarch64": 241}  # asm/unistd_64.h; asm-generic/unistd.h
-# struct perf_event_attr as of PERF_ATTR_SIZE_VER0: type, size, config, period, sample type, read format,
-# flags
-ATTRIBUTES = "=IIQQQQQIIQ"
 TIMES = 0b11  # PERF_FORMAT_TOTAL_TIME_ENABLED and _RUNNING: more events than counters take turns
 INHERIT, EXCLUDE_KERNEL, EXCLUDE_HV = 1 << 1, 1 << 5, 1 << 6
-ANY_CPU, NO_GROUP, CLOSE_ON_EXEC = -1, -1, 8
+ANY_CPU = -1
 
 OpenEvent = Callable[[int, int], int]  # number of the event, thread id -> descriptor
 ReadEvent = Callable[[int], bytes]
@@ -98,16 +93,8 @@ def _read(file: int) -> bytes:
 
 def _open(event: int, thread: int) -> int:
     """Open an event of a thread; OSError if the kernel refuses or its call is not known on this machine."""
-    machine = platform.machine()
-    if machine not in SYSCALLS:
-        raise OSError(0, f"perf_event_open is not known on {machine}")
     flags = INHERIT | EXCLUDE_KERNEL | EXCLUDE_HV
-    size = struct.calcsize(ATTRIBUTES)
-    attributes = struct.pack(ATTRIBUTES, HARDWARE, size, event, 0, 0, TIMES, flags, 0, 0, 0)
-    library = ctypes.CDLL(None, use_errno=True)
-    words = [ctypes.c_long(number) for number in (thread, ANY_CPU, NO_GROUP, CLOSE_ON_EXEC)]
-    descriptor = library.syscall(ctypes.c_long(SYSCALLS[machine]), attributes, *words)
-    if descriptor < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return int(descriptor)
+    try:
+        return open_perf_event(HARDWARE, event, thread=thread, cpu=ANY_CPU, read_format=TIMES, flags=flags)
+    except ValueError as unknown:
+        raise OSError(0, str(unknown)) from None

@@ -9,27 +9,21 @@ scales and units of events), Documentation/admin-guide/perf-security (who may op
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
-import platform
 import re
-import struct
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from energy.meters._counting.perf_event import open_perf_event
 from energy.meters.rapl.zones import Zone
 
 # The other events overlap: energy-cores and energy-gpu are parts of energy-pkg, energy-psys contains it.
 EVENTS = {"energy-pkg": "cpu", "energy-ram": "ram"}
-SYSCALLS = {"x86_64": 298, "aarch64": 241}  # asm/unistd_64.h; asm-generic/unistd.h
-ATTRIBUTES = "=IIQQQQQIIQ"  # struct perf_event_attr as of PERF_ATTR_SIZE_VER0: type, size, config, then zeros
 ALL_PROCESSES = -1
-NO_GROUP = -1
-CLOSE_ON_EXEC = 8  # PERF_FLAG_FD_CLOEXEC
 COUNT_BYTES = 8
 Parsed = TypeVar("Parsed")
 UNIT = "bus/event_source/devices/power"
@@ -53,7 +47,7 @@ class Linux:
 
     def open(self, kind: int, config: int, cpu: int) -> int:
         """Open an event and return its descriptor."""
-        return open_event(kind, config, cpu)
+        return open_perf_event(kind, config, thread=ALL_PROCESSES, cpu=cpu)
 
     def read(self, descriptor: int) -> bytes:
         """Read an event's count; nothing if the kernel has given it up."""
@@ -208,23 +202,3 @@ def _scale(path: Path) -> float:
     if unit != "Joules":
         raise ValueError(f"{path}.unit says {unit!r} and not Joules")
     return _parsed(path.with_name(f"{path.name}.scale"), float)
-
-
-def open_event(kind: int, config: int, cpu: int) -> int:
-    """Open one event for all processes on one CPU and return its descriptor.
-
-    Raises:
-        ValueError: nobody has told us the number of the system call on this kind of machine.
-        OSError: the kernel refused.
-    """
-    machine = platform.machine()
-    if machine not in SYSCALLS:
-        raise ValueError(f"nobody has told this meter how perf events are opened on {machine}")
-    attributes = struct.pack(ATTRIBUTES, kind, struct.calcsize(ATTRIBUTES), config, *[0] * 7)
-    library = ctypes.CDLL(None, use_errno=True)
-    words = [ctypes.c_long(n) for n in (ALL_PROCESSES, cpu, NO_GROUP, CLOSE_ON_EXEC)]
-    descriptor = library.syscall(ctypes.c_long(SYSCALLS[machine]), attributes, *words)
-    if descriptor < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code), f"perf_event_open(cpu={cpu})")
-    return int(descriptor)
