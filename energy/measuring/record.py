@@ -17,6 +17,7 @@ from energy.records import metrics
 from energy.records.provenance import find_boundary
 from energy.records.repeats import NOT_ALWAYS
 from energy.records.validity import make_validity
+from energy.records.volumes import summarise_volumes
 
 Key = tuple[str, str, str, str]
 
@@ -77,6 +78,7 @@ def _metrics(case: Case, idle_watts: float | None, grid_g_per_kwh: float | None)
         return {}
     rows = [figures.measured(repeat, idle_watts, grid_g_per_kwh) for repeat in case.repeats]
     bands = [figures.bands(repeat) for repeat in case.repeats]
+    by_volume = summarise_volumes([repeat.facts for repeat in case.repeats])
     summary = {}
     for name in metrics.METRICS:
         cells = [row[name] for row in rows if name in row]
@@ -84,7 +86,8 @@ def _metrics(case: Case, idle_watts: float | None, grid_g_per_kwh: float | None)
             continue
         reasons = [reason for value, reason in cells if value is None]
         reason = case.unknown.get(name, reasons[0]) if reasons else None
-        summary[name] = metrics.summarise_metric(name, [value for value, _ in cells], reason)
+        values = [value for value, _ in cells]
+        summary[name] = metrics.summarise_metric(name, values, reason, by_volume.get(name, {}))
         if all(name in band for band in bands):
             known = summary[name]["mean"] is not None
             summary[name]["band"] = _mean_band([band[name] for band in bands]) if known else None
