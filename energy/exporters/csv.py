@@ -18,7 +18,8 @@ OPTIONS = ()
 # case failed.
 COLUMNS = (
     "case", "task", "arch", "technique", "status", "metric", "unit", "better", "repeat", "seed", "fold",
-    "value", "reason", "kind", "boundary", "sources", "invalid", "notes", "hardware", "run", "commit", "dirty", "date",
+    "value", "reason", "kind", "boundary", "sources", "invalid", "notes", "hardware", "run", "commit",
+    "dirty", "date",
 )  # fmt: skip
 
 

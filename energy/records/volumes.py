@@ -1,8 +1,7 @@
 """Cross-validation: the figures whose unit is the volume, not the repeat.
 
-Each repeat tests on the volumes of its own fold. Dice of a new volume is then the mean over all of them, with
-an interval over them; several seeds of one volume are its mean first. Joules are a repeat's, and stay the mean
-over repeats.
+Each repeat tests on the volumes of its own fold. Dice is then the mean over all volumes, with an interval
+over them; several seeds of one volume are its mean first. Joules are a repeat's: a mean over repeats.
 """
 
 from __future__ import annotations

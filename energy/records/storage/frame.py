@@ -41,13 +41,13 @@ def frame(source: str | Path | Sequence[str | Path] = "results") -> pandas.DataF
     """Return the records of a results folder, of files or of globs as a tidy table.
 
     One row is one repeat (one seed, or one fold of one) of one case of one run, in the order of the files.
-    The columns are always the same: `FRONT`, all of `energy.metrics.METRICS` (units are in their names or in METRICS; what is
-    unknown is NaN), then `BACK`. `seed` is <NA> where nothing is random, `fold` where there
-    are none; `kind` is measured, modelled or mixed; `boundary` is process or machine, of what its joules are; `sources`, `invalid` and `notes` are
-    words with commas; `datetime` (UTC) is when the run was stored, NaT if the file has no such time. A case
-    that failed is one row with its status and without figures. Runs that have not ended are there, too, with
-    `finished` False. Only rows of equal machine, kind, boundary, budget (epochs, batch, size, slices) and
-    data may be compared.
+    The columns are always the same: `FRONT`, all of `energy.metrics.METRICS` (units are in their names or
+    in METRICS; what is unknown is NaN), then `BACK`. `seed` is <NA> where nothing is random, `fold` where
+    there are none; `kind` is measured, modelled or mixed; `boundary` is process or machine, of what its
+    joules are; `sources`, `invalid` and `notes` are words with commas; `datetime` (UTC) is when the run was
+    stored, NaT if the file has no such time. A case that failed is one row with its status and without
+    figures. Runs that have not ended are there, too, with `finished` False. Only rows of equal machine,
+    kind, boundary, budget (epochs, batch, size, slices) and data may be compared.
 
     Args:
         source: results folder, folder of one machine, file, glob, or several of these.
