@@ -44,7 +44,7 @@ def build(case: Case, idle_watts: float | None = None, grid_g_per_kwh: float | N
         "technique": described.get("technique"),
         "status": case.status,
         "error": _error(case),
-        "budget": described.get("budget", {}),
+        "budget": _known(described.get("budget", {})),
         **({"repeats": max(1, len(case.repeats))} if case.of > 1 else {}),
         "keys": described.get("keys", {}),
         "metrics": _metrics(case, idle_watts, grid_g_per_kwh),
@@ -54,8 +54,8 @@ def build(case: Case, idle_watts: float | None = None, grid_g_per_kwh: float | N
         "domains": domains,
         "faults": [_faults(repeat.window) for repeat in case.repeats],
         "reference": described.get("reference"),
-        "recipe": described.get("recipe", {}),
-        "data": described.get("data"),
+        "recipe": _known(described.get("recipe", {})),
+        "data": _known(described.get("data")),
         "code": described.get("code"),
         "validity": make_validity(flag for repeat in case.repeats for flag in repeat.flags()),
         "machine": _machine(case),
@@ -95,7 +95,10 @@ def _metrics(case: Case, idle_watts: float | None, grid_g_per_kwh: float | None)
 
 
 def _known(facts: Any) -> Any:
-    """Return JSON-able facts, null in the place of what is no finite number: it must not cost the record."""
+    """Return facts as JSON has them, so that they equal those of a repeat that was read from the journal.
+
+    Lists stand for tuples, and null for what is no finite number: it must not cost the record.
+    """
     if isinstance(facts, float):
         return facts if math.isfinite(facts) else None
     if isinstance(facts, dict):
