@@ -12,8 +12,8 @@ from benchmarks.data import read_folds
 
 ROOT = Path(__file__).parents[2]
 SMALL = (
-    "--folds=3", "--epochs=1", "--image-size=16", "--batch-size=32", "--energy-idle=0", "--energy-order=given",
-    "-p", "no:cacheprovider", "-p", "tests.simulated.ladder_world",
+    "--folds=3", "--epochs=1", "--image-size=16", "--batch-size=32", "--energy-idle=0",
+    "--energy-order=given", "-p", "no:cacheprovider", "-p", "tests.simulated.ladder_world",
 )  # fmt: skip
 CASE = "attention_squeeze_unet-baseline"
 
