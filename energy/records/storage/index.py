@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from energy import fault
-from energy.records import keys, migration, provenance, summary, validity
+from energy.records import keys, migration, provenance, summary, validity, volumes
 from energy.records.schema import RecordError, check_run
 from energy.records.storage.runfile import StoreError, read_run
 from energy.records.summary import CaseSummary, Column, RunSummary, Values, pack_values, summarise_run
@@ -264,7 +264,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 @functools.cache
 def _version() -> str:
     """Name the code that makes a summary: what another one made is not believed."""
-    modules = (summary, provenance, keys, migration, validity, fault)
+    modules = (summary, provenance, keys, migration, validity, volumes, fault)
     made_by = [__file__, str(keys.FIRST_DEFAULTS), *(str(module.__file__) for module in modules)]
     return hashlib.sha256(b"".join(Path(name).read_bytes() for name in made_by)).hexdigest()[:12]
 

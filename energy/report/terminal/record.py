@@ -7,6 +7,7 @@ from typing import Any
 
 from energy.records import provenance
 from energy.records.validity import describe_validity
+from energy.records.volumes import name_repeats
 from energy.report.terminal import caption
 from energy.text import format_number
 
@@ -55,6 +56,8 @@ def _metrics(record: Record) -> Iterator[str]:
         spread = f" 95 % [{_value(ends[0])}, {_value(ends[1])}]" if ends else ""
         values = ", ".join(map(_value, summary["values"]))
         several = f"  of {values}" if len(summary["values"]) > 1 else ""
+        volumes = (f"{volume} {_value(value)}" for volume, value in summary.get("by_volume", {}).items())
+        several = f"  of {', '.join(volumes)}" if "by_volume" in summary else several
         reason = f"  ({summary['reason']})" if "reason" in summary else ""
         band = summary.get("band")
         within = f" in [{_value(band[0])}, {_value(band[1])}]" if band else ""
@@ -82,26 +85,26 @@ def _disagreement(domain: Mapping[str, Any]) -> str:
 
 def _faults(record: Record) -> Iterator[str]:
     """Yield one line per fault of each repeat: when, how long, what is at stake, why."""
-    names = record["budget"].get("seeds") or range(1, len(record.get("faults", ())) + 1)
+    names = name_repeats(record, len(record.get("faults", ())))
     for name, faults in zip(names, record.get("faults", ()), strict=False):
         for fault in faults:
             stake = fault["joules_at_stake"]
             at_stake = "unknown" if stake is None else f"{_value(stake)} J"
             what = f"{fault['kind']} of {fault['source']} {fault['device']}".strip()
             when = f"at {_value(fault['at_seconds'])} s for {_value(fault['seconds'])} s"
-            yield f"seed {name} {when}: {what}, at stake {at_stake} ({fault['reason']})"
+            yield f"{name} {when}: {what}, at stake {at_stake} ({fault['reason']})"
 
 
 def _epochs(record: Record) -> Iterator[str]:
     """Yield one line per epoch of each repeat."""
-    names = record["budget"].get("seeds") or range(1, len(record["epochs"]) + 1)
+    names = name_repeats(record, len(record["epochs"]))
     for name, epochs in zip(names, record["epochs"], strict=False):
         for epoch in epochs:
             own = ("epoch", "joules", "band", "seconds")
             rest = "".join(f", {key} {_value(value)}" for key, value in epoch.items() if key not in own)
             joules, seconds, band = _value(epoch["joules"]), _value(epoch["seconds"]), epoch.get("band")
             within = f" in [{_value(band[0])}, {_value(band[1])}]" if band else ""
-            yield f"seed {name} epoch {epoch['epoch']:3}: {joules} J{within}, {seconds} s{rest}"
+            yield f"{name} epoch {epoch['epoch']:3}: {joules} J{within}, {seconds} s{rest}"
 
 
 def _fields(block: Mapping[str, Any]) -> Sequence[str]:
