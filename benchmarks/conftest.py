@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import fixtures
 import zoo
 import zoo.device.power_limit
 from benchmarks import loads, overlays, reference
-from benchmarks.data import describe_briefly, read_labels
+from benchmarks.asked import budget, count_folds, make_suite
+from benchmarks.data import describe_briefly, read_folds, read_labels
 from benchmarks.ladder import options as ladder_options
 from benchmarks.ladder import table as ladder_table
 from benchmarks.planner import Planner
-from benchmarks.suite import BUDGETS, LONG_CASES, Budget, Suite, measured_device, resolve_device
-from energy.measuring import machine
-from energy.plugin import Device, Live, Place, Plan, Schedule, open_run, storage
+from benchmarks.suite import BUDGETS, LONG_CASES, Suite, measured_device
+from energy.plugin import Device, Live, Place, Plan, Schedule, open_run
 from energy.records.summary import CaseSummary
-
-DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,6 +30,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     option("--budget", default="quick", choices=sorted(BUDGETS), help="how much training (default: quick)")
     option("--epochs", type=int, metavar="N", help="epochs per case, instead of the budget's")
     option("--seeds", metavar="0,1,2", help="one training per seed, instead of the budget's")
+    option(
+        "--folds",
+        metavar="K|volumes",
+        help="cross-validate: train a case K times, so that every subject is tested on once; "
+        "volumes: as many times as there are subjects",
+    )
     option("--image-size", type=int, metavar="N", help="pixels along the field of view of 256 mm")
     option("--batch-size", type=int, metavar="N", help="slices per step, instead of the budget's")
     option("--device", default="auto", metavar="auto|cpu|cuda[:i]", help="where to train (default: auto)")
@@ -85,40 +86,13 @@ def pytest_configure(config: pytest.Config) -> None:
             added.enter_context(zoo.add_folder(config.invocation_params.dir / folder))
         chosen = budget(config)
         read_labels(config.getoption("label"))
+        read_folds(config.getoption("folds"))
         for arch, technique in itertools.product(architectures(config), techniques(config)):
             zoo.recipe(arch, technique, epochs=chosen.epochs, batch_size=chosen.batch_size)
         for technique in ladder_options.order(config):
             zoo.recipe(ladder_options.arch(config), technique)
     except ValueError as mistake:
         raise pytest.UsageError(str(mistake)) from None
-
-
-def budget(config: pytest.Config) -> Budget:
-    """Return the budget with the user's changes; ValueError names the option that makes no sense."""
-    chosen = BUDGETS[config.getoption("budget")]
-    given = {name: config.getoption(name) for name in ("epochs", "image_size", "batch_size")}
-    for name, value in given.items():
-        if value is not None and value < 1:
-            raise ValueError(f"--{name.replace('_', '-')} {value}: expected a whole number, 1 or more")
-    if not DEVICE.fullmatch(config.getoption("device")):
-        raise ValueError(f"--device {config.getoption('device')}: expected auto, cpu, cuda or cuda:0")
-    changes = {name: value for name, value in given.items() if value is not None}
-    if config.getoption("seeds") is not None:
-        changes["seeds"] = seeds(config.getoption("seeds"))
-    return dataclasses.replace(chosen, **changes)
-
-
-def seeds(text: str) -> tuple[int, ...]:
-    """Read `0,1,2`; ValueError for anything else."""
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
-        raise ValueError(f"--seeds {text}: expected whole numbers, 0 or more, with commas: --seeds 0,1,2")
-    found = tuple(int(part) for part in parts)
-    if len(set(found)) < len(found):
-        raise ValueError(
-            f"--seeds {text}: the same seed twice is the same training twice; give different ones"
-        )
-    return found
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -169,18 +143,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_energy_schedule(item: pytest.Item) -> Schedule | None:
-    """One repeat per seed, the reference before those that are held against it, the ladder after all."""
+    """One repeat per seed and fold, the reference before what is held against it, the ladder after all."""
     if item.path.name == ladder_options.FILE:
         return Schedule(place="last")
     if "technique" not in getattr(item, "fixturenames", ()):
         return None
     chosen = budget(item.config)
+    repeats = len(chosen.seeds) * count_folds(item.config)
     is_reference = f"[{reference.CASE}]" in item.name
     place: Place = "first" if is_reference else "anywhere"
     # Every shard trains the reference, if it does not find it. Counting what the others cost takes torch.
     counts = item.config.getoption("energy_shard") is not None and not is_reference
     cost = loads.estimate_load(**item.callspec.params, image_size=chosen.image_size) if counts else 0.0
-    return Schedule(len(chosen.seeds), place, cost * len(chosen.seeds))
+    return Schedule(repeats, place, cost * repeats)
 
 
 def pytest_energy_sources(config: pytest.Config) -> list[Path]:
@@ -203,7 +178,7 @@ def suite(request: pytest.FixtureRequest) -> Suite:
     """What the user asked for, with the data read; a mistake ends the run before anything is trained."""
     try:
         made = make_suite(request.config)
-        for line in describe_briefly(made.slices):
+        for line in describe_briefly(made.data):
             Live(request.config).say(line)
         for uuid in zoo.device.power_limit.undo_leftovers() if made.device != "cpu" else ():
             Live(request.config).say(
@@ -212,31 +187,6 @@ def suite(request: pytest.FixtureRequest) -> Suite:
         return made
     except (ValueError, zoo.device.power_limit.PowerLimitError) as mistake:
         pytest.exit(f"joulebench: {mistake}", returncode=pytest.ExitCode.USAGE_ERROR)
-
-
-def make_suite(config: pytest.Config) -> Suite:
-    chosen = budget(config)
-    device = resolve_device(config.getoption("device"))
-    slices = fixtures.load(
-        config.getoption("slices"),
-        chosen.image_size,
-        skip_bad=config.getoption("skip_bad"),
-        label=read_labels(config.getoption("label")),
-    )
-    asked = config.getoption("save_overlays")
-    return Suite(
-        chosen,
-        slices,
-        device,
-        threads=machine.physical_cores(),
-        allow_power_limit=config.getoption("allow_power_limit"),
-        leaves_out_long=config.getoption("budget") == "quick"
-        and not config.getoption("long_cases")
-        and not config.getoption("technique"),
-        overlays=None
-        if asked is None
-        else overlays.check(config.invocation_params.dir / asked, storage(config)),
-    )
 
 
 @pytest.fixture(scope="session")

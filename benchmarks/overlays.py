@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo
+from benchmarks.suite import Training
 from fixtures import Split
 
 OPTION = "--save-overlays"
@@ -33,11 +34,15 @@ def check(folder: Path, results: Path) -> Path:
     return folder
 
 
-def save(folder: Path, case: str, seed: int, model: Any, split: Split, recipe: zoo.Recipe) -> Path:
-    """Write CASE-seedN.npz: each slice of a split in 256 grey levels, its true and its predicted mask."""
+def save(folder: Path, case: str, training: Training, model: Any, split: Split, recipe: zoo.Recipe) -> Path:
+    """Write CASE-seedN.npz, of folds CASE-seedN-foldK.npz: each slice, its true and its predicted mask.
+
+    Slices are in 256 grey levels.
+    """
     import numpy as np
 
-    path = folder / f"{case}-seed{seed}.npz"
+    fold = "" if training.fold is None else f"-fold{training.fold}"
+    path = folder / f"{case}-seed{training.seed}{fold}.npz"
     np.savez_compressed(
         path,
         image=np.stack([_grey(image[0]) for image in np.asarray(split.images)]),

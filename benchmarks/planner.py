@@ -19,6 +19,7 @@ from energy.meters import Meter
 from energy.plugin import Plan, open_meters_of, storage
 from energy.records.fingerprint import name_hardware
 from energy.records.storage.store import Store, StoredCase
+from energy.records.volumes import list_seeds
 
 TIMED_BATCHES = 3
 # A validation batch goes forward only; a training batch goes forward and, at about twice the cost, backward.
@@ -50,7 +51,7 @@ class Planner:
             yield self.plan(*case)
 
     def plan(self, arch: str, technique: str) -> Plan:
-        """Predict one case, every seed of it."""
+        """Predict one case, all trainings of it."""
         name, recipe = f"{arch}-{technique}", self.suite.recipe(arch, technique)
         if reason := self.suite.unavailable(recipe):
             return Plan(name, 0.0, 0.0, f"will be skipped: {reason}")
@@ -66,9 +67,10 @@ class Planner:
 
     def _sum(self, record: dict[str, Any], metric: str) -> float | None:
         """Add up a metric over the seeds that were asked for; the record may have more."""
-        by_seed = dict(zip(record["budget"]["seeds"], record["metrics"][metric]["values"], strict=True))
-        values = [by_seed[seed] for seed in self.suite.budget.seeds]
-        return None if None in values else sum(values)
+        seeds = list_seeds(record)
+        values = record["metrics"][metric]["values"]
+        asked = [value for seed, value in zip(seeds, values, strict=True) if seed in self.suite.budget.seeds]
+        return None if None in asked else sum(asked)
 
     def _time(self, name: str, recipe: zoo.Recipe) -> Plan:
         seconds, kj = self._timed(recipe)
@@ -79,13 +81,13 @@ class Planner:
         return Plan(name, seconds, kj, f"from {TIMED_BATCHES} steps timed here")
 
     def _timed(self, recipe: zoo.Recipe) -> tuple[float, float | None]:
-        """Return the seconds and kJ of one network's training, every seed of it, without its teacher's."""
+        """Return the seconds and kJ of all of one network's trainings, without those of its teacher."""
         with Window(self.meters, measured_device(self.suite.device).synchronize) as window:
             seconds_per_batch = zoo.warm_up(recipe, self.suite.slices, batches=TIMED_BATCHES)
         batches = math.ceil(len(self.suite.slices.train) / recipe.batch_size)
         batches += VALIDATION_COST * math.ceil(len(self.suite.slices.val) / recipe.batch_size)
         total = batches * recipe.epochs + recipe.lr_find_steps
-        seconds = seconds_per_batch * total * len(self.suite.budget.seeds)
+        seconds = seconds_per_batch * total * len(self.suite.trainings)
         joules, _ = total_joules(window.energy)
         watts = None if joules is None else joules / window.energy.seconds
         return seconds, None if watts is None else seconds * watts / JOULES_PER_KJ

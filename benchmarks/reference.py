@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import training
 from benchmarks.source import digest_source
-from benchmarks.suite import Suite
+from benchmarks.suite import Suite, Training
 from energy.plugin import Case, Live, Run
+from energy.records.volumes import OWN, REFERENCE, list_seeds
 
 ARCH, TECHNIQUE = "unet", "baseline"
 CASE = f"{ARCH}-{TECHNIQUE}"
@@ -18,10 +21,17 @@ METRIC = "dice_loss_vs_unet_pct"
 
 @dataclass(frozen=True)
 class Reference:
-    """U-Net's test Dice by seed, and its origin; without figures the origin says why."""
+    """U-Net's test Dice by training, and its origin; without figures the origin says why.
 
-    dice: Mapping[int, float]
+    Args:
+        dice: by seed and fold; None where its test part has no brain.
+        origin: this run, or the stored one.
+        volumes: likewise, the Dice of each volume.
+    """
+
+    dice: Mapping[Training, float | None]
     origin: str
+    volumes: Mapping[Training, Mapping[str, float | None]] = field(default_factory=dict)
 
 
 def find_or_train(suite: Suite, run: Run, live: Live) -> Reference:
@@ -42,8 +52,8 @@ def find(suite: Suite, run: Run) -> Reference | None:
     for record in run.recorder.measured():
         if record["case"] == CASE and record["keys"] == keys:
             return _from(record, "this run")
-    if so_far := _of_this_run_so_far(run, keys):
-        return Reference(so_far, "this run")
+    if so_far := _find_so_far(run, keys):
+        return so_far
     if earlier := run.recorder.reuse(CASE, keys, code, suite.budget.seeds):
         return _from(earlier, "this run")
     stored = run.store.latest_case(CASE, keys, code=code, seeds=suite.budget.seeds)
@@ -64,35 +74,60 @@ def _explain_former(suite: Suite, run: Run) -> str:
 
 
 def compare(case: Case, unet: Reference) -> None:
-    """Tell how much Dice each seed lost to U-Net under the same seed, in per cent of U-Net's."""
-    known = [unet.dice.get(repeat.seed) for repeat in case.repeats]
+    """Tell how much Dice each training lost to U-Net's of its seed and fold, in per cent of U-Net's."""
+    own = [_name_training(repeat.seed, repeat.facts) for repeat in case.repeats]
+    known = [unet.dice.get(one) for one in own]
     if None in known:
         case.explain(**{METRIC: unet.origin if not unet.dice else "U-Net was not trained with this seed"})
     else:
         case.explain(**{METRIC: "U-Net's own Dice is 0"})
     if unet.dice:
         case.describe(reference={"case": CASE, "dice": known, "origin": unet.origin})
-    for repeat, dice in zip(case.repeats, known, strict=True):
+    for repeat, one, dice in zip(case.repeats, own, known, strict=True):
+        if one.fold is not None:
+            repeat.facts[REFERENCE] = unet.volumes.get(one, {})
         repeat.observe(**{METRIC: _lost_pct(dice, repeat.observed["dice"])})
 
 
 def refer_to_itself(case: Case) -> Reference:
     """Return the reference that the U-Net case is to itself."""
-    return Reference({repeat.seed: repeat.observed["dice"] for repeat in case.repeats}, "this run")
+    trainings = {_name_training(repeat.seed, repeat.facts): repeat for repeat in case.repeats}
+    return Reference(
+        {training: _known(repeat.observed["dice"]) for training, repeat in trainings.items()},
+        "this run",
+        {training: repeat.facts[OWN] for training, repeat in trainings.items()},
+    )
 
 
 def _lost_pct(unet: float | None, own: float | None) -> float | None:
     return 100 * (unet - own) / unet if unet and own is not None else None
 
 
-def _of_this_run_so_far(run: Run, keys: dict[str, str]) -> dict[int, float]:
-    """Return U-Net's Dice by seed where its other seeds are still to come: it is the first of every block."""
-    parts = run.recorder.parts(CASE)
-    return {
-        part["budget"]["seeds"][number - 1]: part["metrics"]["dice"]["values"][0]
-        for number, part in parts.items()
-        if part["keys"] == keys
-    }
+def _name_training(seed: int | None, facts: Mapping[str, Any]) -> Training:
+    return Training(seed or 0, facts.get("fold"))
+
+
+def _known(dice: float | None) -> float | None:
+    return None if dice is None or math.isnan(dice) else dice
+
+
+def _find_so_far(run: Run, keys: dict[str, str]) -> Reference | None:
+    """Return U-Net's Dice where other trainings of it are still to come: it is the first of every block."""
+    parts = [part for part in run.recorder.parts(CASE).items() if part[1]["keys"] == keys]
+    if not parts:
+        return None
+    found = [_read(part, [list_seeds(part)[number - 1]]) for number, part in parts]
+    dice, volumes = (dict(ChainMap(*some)) for some in zip(*found, strict=True))
+    return Reference(dice, "this run", volumes)
+
+
+def _read(record: Mapping[str, Any], seeds: Sequence[int]) -> tuple[dict[Training, Any], dict[Training, Any]]:
+    """Return the Dice of each training of a record, and that of its volumes; `seeds` are of its repeats."""
+    values = record["metrics"]["dice"]["values"]
+    setups = record.get("setup") or [{}] * len(values)
+    trainings = [_name_training(seed, facts) for seed, facts in zip(seeds, setups, strict=True)]
+    volumes = [facts.get(OWN, {}) for facts in setups]
+    return dict(zip(trainings, values, strict=True)), dict(zip(trainings, volumes, strict=True))
 
 
 def _train(suite: Suite, run: Run, live: Live) -> Reference:
@@ -111,5 +146,5 @@ def _train(suite: Suite, run: Run, live: Live) -> Reference:
 def _from(record: dict[str, Any], origin: str) -> Reference:
     if record["status"] != "ok":
         return Reference({}, f"the U-Net reference failed in {origin}: status {record['status']}")
-    values = record["metrics"]["dice"]["values"]
-    return Reference(dict(zip(record["budget"]["seeds"], values, strict=True)), origin)
+    dice, volumes = _read(record, list_seeds(record))
+    return Reference(dice, origin, volumes)

@@ -9,7 +9,7 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import energy
 import fixtures
@@ -56,14 +56,30 @@ BUDGETS = {
 }
 
 
+class Training(NamedTuple):
+    """One training of a case: its seed, and its fold, from 1 on; None: there are no folds."""
+
+    seed: int
+    fold: int | None = None
+
+
 @dataclass(frozen=True)
 class Suite:
-    """One run's choices."""
+    """One run's choices.
+
+    Args:
+        budget: how much training a case gets.
+        slices: the data; of folds those of the first, which stand for all where a case is only timed.
+        device: torch's name of it.
+        threads: of the CPU.
+        folds: the data dealt to folds; None: one split.
+    """
 
     budget: Budget
     slices: fixtures.Slices
     device: str
     threads: int
+    folds: fixtures.Folds | None = None
     allow_power_limit: bool = False
     overlays: Path | None = None  # where predictions go; None: nowhere
     leaves_out_long: bool = False  # cases that would take most of the time that `quick` may take
@@ -83,9 +99,24 @@ class Suite:
             changes["early_stop_patience"] = self.budget.early_stop
         return zoo.recipe(arch, technique, **changes)
 
-    def seeds(self, case: Case) -> tuple[int, ...]:
-        """Return the seeds that a case trains in a row: all, or the one of its repeat."""
-        return self.budget.seeds if case.of == 1 else (self.budget.seeds[case.number - 1],)
+    @property
+    def trainings(self) -> tuple[Training, ...]:
+        """The trainings of a case: every fold with the first seed, then with the next."""
+        folds = (None,) if self.folds is None else range(1, self.folds.count + 1)
+        return tuple(Training(seed, fold) for seed in self.budget.seeds for fold in folds)
+
+    def choose_trainings(self, case: Case) -> tuple[Training, ...]:
+        """Return what a case trains in a row: all, or the one of its repeat."""
+        return self.trainings if case.of == 1 else (self.trainings[case.number - 1],)
+
+    def open_slices(self, training: Training) -> fixtures.Slices:
+        """Return the data of a training."""
+        return self.slices if self.folds is None or training.fold is None else self.folds.open(training.fold)
+
+    @property
+    def data(self) -> fixtures.Slices | fixtures.Folds:
+        """The whole data: what has the key and the summary that a record keeps."""
+        return self.slices if self.folds is None else self.folds
 
     def unavailable(self, recipe: zoo.Recipe) -> str | None:
         """Say why a recipe cannot be run here, or may not, or None."""
@@ -118,15 +149,16 @@ class Suite:
 
     def described_budget(self) -> dict[str, Any]:
         """Return the budget as it stands in a record."""
-        return {
+        same = {
             "epochs": self.budget.epochs,
             "seeds": list(self.budget.seeds),
             "batch_size": self.budget.batch_size,
             "image_size": self.budget.image_size,
-            "train_slices": len(self.slices.train),
-            "val_slices": len(self.slices.val),
-            "test_slices": len(self.slices.test),
         }
+        if self.folds is not None:  # how many slices each trains on stands beside its fold
+            return same | {"folds": self.folds.count, "slices": len(self.folds.slices)}
+        parts = {"train": self.slices.train, "val": self.slices.val, "test": self.slices.test}
+        return same | {f"{part}_slices": len(split) for part, split in parts.items()}
 
     def keys(self, hardware: str, recipe: zoo.Recipe) -> dict[str, str]:
         """Return the four keys that decide which records may be compared or stand in for each other."""
@@ -138,7 +170,7 @@ class Suite:
         return {
             "hardware": hardware,
             "software": short_hash(software()),
-            "data": self.slices.key,
+            "data": self.data.key,
             "case": make_case_key(
                 dataclasses.asdict(recipe),
                 defaults,

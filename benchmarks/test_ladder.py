@@ -62,7 +62,7 @@ def test_ladder(
         keys=keys,
         code=code,
         threads=suite.threads,
-        data=suite.slices.summary,
+        data=suite.data.summary,
     )
     # A rung is judged by its own Dice per kJ: U-Net would take longer than the ladder, and decide nothing.
     unet = reference.find(suite, energy_run) or reference.Reference({}, NO_UNET)

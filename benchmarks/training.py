@@ -10,7 +10,7 @@ import zoo
 from benchmarks import overlays, progress, work
 from benchmarks.scan import score_scans
 from benchmarks.source import digest_source
-from benchmarks.suite import TARGET_DICE, Suite
+from benchmarks.suite import TARGET_DICE, Suite, Training
 from energy.plugin import COLLAPSED, Case, Live, Repeat
 
 NO_BRAIN = "the test part has no brain"
@@ -18,7 +18,7 @@ NOTHING_FOUND = "in a test volume nothing was found, or the test part has no bra
 
 
 def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live: Live) -> None:
-    """Train and test one case, and tell `case` what came out: every seed, or the one of its repeat."""
+    """Train and test one case, and tell `case` what came out: every training, or that of its repeat."""
     case.begin()
     case.describe(
         task="training",
@@ -29,33 +29,37 @@ def run(case: Case, recipe: zoo.Recipe, suite: Suite, keys: dict[str, str], live
         keys=keys,
         code=digest_source(recipe),
         threads=suite.threads,
-        data=suite.slices.summary,
+        data=suite.data.summary,
     )
     case.explain(peak_gpu_mib="trained on the CPU", dice=NO_BRAIN, dice_slice=NO_BRAIN)
     case.explain(sensitivity=NO_BRAIN, precision=NOTHING_FOUND)
     # What is built once per process (kernels, thread pools) must not be billed to the case that comes first.
     zoo.warm_up(recipe, suite.slices)
-    slices = suite.slices
-    teller = work.Teller(case, recipe, slices.image_size, len(slices.train), len(slices.val))
-    for seed in suite.seeds(case):
-        train_and_test(case, recipe, suite, seed, live, teller)
+    for training in suite.choose_trainings(case):
+        train_and_test(case, recipe, suite, training, live)
 
 
 def train_and_test(
     case: Case,
     recipe: zoo.Recipe,
     suite: Suite,
-    seed: int,
+    training: Training,
     live: Live,
-    teller: work.Teller,
 ) -> None:
-    """Train one seed inside a window and test it outside; then the network goes, before the next seed."""
+    """Train once inside a window and test it outside; then the network goes, before the next training."""
+    slices = suite.open_slices(training)
+    teller = work.Teller(case, recipe, slices.image_size, len(slices.train), len(slices.val))
     # Closed here, not when the last reference to it goes: an interrupted training gives back what it holds.
-    with case.window(seed) as repeat, closing(zoo.epochs(recipe, suite.slices, seed)) as steps:
+    with (
+        case.window(training.seed) as repeat,
+        closing(zoo.epochs(recipe, slices, training.seed)) as steps,
+    ):
         trained = watch(steps, case, repeat, recipe, live, teller)
-    scores = zoo.evaluate(trained.model, suite.slices.test, recipe)
+    scores = zoo.evaluate(trained.model, slices.test, recipe)
     if suite.overlays is not None:
-        overlays.save(suite.overlays, case.name, seed, trained.model, suite.slices.test, recipe)
+        overlays.save(suite.overlays, case.name, training, trained.model, slices.test, recipe)
+    if suite.folds is not None and training.fold is not None:
+        repeat.facts |= {"fold": training.fold} | suite.folds.describe(training.fold)
     repeat.facts |= {
         "applied": trained.applied,
         "best_epoch": trained.best_epoch,
@@ -70,7 +74,7 @@ def train_and_test(
         dice_batch=scores.dice_batch,
         sensitivity=scores.sensitivity,
         precision=scores.precision,
-        **score_scans(case, trained.model, suite.slices.test, recipe),
+        **score_scans(case, trained.model, slices.test, recipe),
         params=trained.params,
         macs_per_slice=trained.macs_per_slice,
         peak_gpu_mib=trained.peak_gpu_mib,

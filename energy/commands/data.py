@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command, which are those of the suite's own."""
     parser.add_argument("path", metavar="PATH", help="a folder of slices or volumes, or phantom")
     parser.add_argument("--image-size", metavar="N", help="pixels over 256 mm (64)")
+    parser.add_argument("--folds", metavar="K|volumes", help="deal the subjects to folds, too")
     parser.add_argument("--label", metavar="N[,M]", help="labels of the masks that are brain")
     parser.add_argument("--skip-bad", action="store_true", help="go on without files that cannot be used")
     parser.add_argument("--sheet", metavar="FILE.png", help="draw some slices with their masks")
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"data: no {here} here; run it in the folder of a clone of joulebench")
     options = [
         part
-        for name in ("image_size", "label", "sheet")
+        for name in ("image_size", "folds", "label", "sheet")
         if (value := getattr(args, name)) is not None
         for part in (f"--{name.replace('_', '-')}", value)
     ]

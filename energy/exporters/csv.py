@@ -9,6 +9,7 @@ from energy.exporters import Exported, Request
 from energy.exporters._cases import records, sources
 from energy.exporters._sheet import Cell, table
 from energy.records import provenance
+from energy.records.volumes import list_seeds
 
 OPTIONS = ()
 
@@ -16,8 +17,9 @@ OPTIONS = ()
 # or of the machine; both are empty for what is no energy. `reason` says why a value is not there, or why the
 # case failed.
 COLUMNS = (
-    "case", "task", "arch", "technique", "status", "metric", "unit", "better", "repeat", "seed", "value",
-    "reason", "kind", "boundary", "sources", "invalid", "notes", "hardware", "run", "commit", "dirty", "date",
+    "case", "task", "arch", "technique", "status", "metric", "unit", "better", "repeat", "seed", "fold",
+    "value", "reason", "kind", "boundary", "sources", "invalid", "notes", "hardware", "run", "commit",
+    "dirty", "date",
 )  # fmt: skip
 
 
@@ -56,10 +58,11 @@ def _rows(record: Mapping[str, Any]) -> Iterator[dict[str, Cell]]:
 
 
 def _value(record: Mapping[str, Any], figure: Mapping[str, Any], number: int, value: Any) -> dict[str, Cell]:
-    seeds = record["budget"].get("seeds", ())
+    seeds, folds = list_seeds(record), record["budget"].get("folds")
     return {
         "repeat": number,
         "seed": seeds[number] if number < len(seeds) else None,
+        "fold": None if folds is None else number % folds + 1,
         "value": value,
         "reason": figure.get("reason") if value is None else None,
     }

@@ -17,6 +17,7 @@ from energy.exporters._carbon import KJ_PER_KWH, kilograms
 from energy.exporters._cases import names, records, sources
 from energy.exporters._sheet import Cell, table
 from energy.records.provenance import MACHINE, PROCESS, kind_of
+from energy.records.volumes import list_seeds
 
 OPTIONS = ("grid_g_per_kwh",)
 
@@ -65,7 +66,7 @@ def _of_run(request: Request) -> dict[str, Cell]:
 
 
 def _rows(request: Request, name: str, record: Mapping[str, Any]) -> Iterator[dict[str, Cell]]:
-    run, seeds = request.run["energy"]["run"], record["budget"].get("seeds", ())
+    run, seeds = request.run["energy"]["run"], list_seeds(record)
     case: dict[str, Cell] = {
         "project_name": name,
         "status": record["status"],

@@ -73,7 +73,8 @@ def _extra(request: Request, record: Mapping[str, Any], metric: str, kind: str |
     """Yield what the chart's tooltip shows."""
     figure, seeds = record["metrics"][metric], record["budget"].get("seeds", ())
     half = "95 % interval of the mean" if figure["ci95"] is not None else "no interval"
-    yield f"n = {len(figure['values'])}: {half}"
+    over = "volumes" if "by_volume" in figure else ""
+    yield f"n = {len(figure['by_volume' if over else 'values'])}{over and f' {over}'}: {half}"
     if seeds:
         yield f"seeds {', '.join(map(str, seeds))}"
     yield sources(record) if kind else "no energy"

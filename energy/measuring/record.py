@@ -17,6 +17,7 @@ from energy.records import metrics
 from energy.records.provenance import find_boundary
 from energy.records.repeats import NOT_ALWAYS
 from energy.records.validity import make_validity
+from energy.records.volumes import summarise_volumes
 
 Key = tuple[str, str, str, str]
 
@@ -43,7 +44,7 @@ def build(case: Case, idle_watts: float | None = None, grid_g_per_kwh: float | N
         "technique": described.get("technique"),
         "status": case.status,
         "error": _error(case),
-        "budget": described.get("budget", {}),
+        "budget": _known(described.get("budget", {})),
         **({"repeats": max(1, len(case.repeats))} if case.of > 1 else {}),
         "keys": described.get("keys", {}),
         "metrics": _metrics(case, idle_watts, grid_g_per_kwh),
@@ -53,8 +54,8 @@ def build(case: Case, idle_watts: float | None = None, grid_g_per_kwh: float | N
         "domains": domains,
         "faults": [_faults(repeat.window) for repeat in case.repeats],
         "reference": described.get("reference"),
-        "recipe": described.get("recipe", {}),
-        "data": described.get("data"),
+        "recipe": _known(described.get("recipe", {})),
+        "data": _known(described.get("data")),
         "code": described.get("code"),
         "validity": make_validity(flag for repeat in case.repeats for flag in repeat.flags()),
         "machine": _machine(case),
@@ -77,6 +78,7 @@ def _metrics(case: Case, idle_watts: float | None, grid_g_per_kwh: float | None)
         return {}
     rows = [figures.measured(repeat, idle_watts, grid_g_per_kwh) for repeat in case.repeats]
     bands = [figures.bands(repeat) for repeat in case.repeats]
+    by_volume = summarise_volumes([repeat.facts for repeat in case.repeats])
     summary = {}
     for name in metrics.METRICS:
         cells = [row[name] for row in rows if name in row]
@@ -84,7 +86,8 @@ def _metrics(case: Case, idle_watts: float | None, grid_g_per_kwh: float | None)
             continue
         reasons = [reason for value, reason in cells if value is None]
         reason = case.unknown.get(name, reasons[0]) if reasons else None
-        summary[name] = metrics.summarise_metric(name, [value for value, _ in cells], reason)
+        values = [value for value, _ in cells]
+        summary[name] = metrics.summarise_metric(name, values, reason, by_volume.get(name, {}))
         if all(name in band for band in bands):
             known = summary[name]["mean"] is not None
             summary[name]["band"] = _mean_band([band[name] for band in bands]) if known else None
@@ -92,7 +95,10 @@ def _metrics(case: Case, idle_watts: float | None, grid_g_per_kwh: float | None)
 
 
 def _known(facts: Any) -> Any:
-    """Return JSON-able facts, null in the place of what is no finite number: it must not cost the record."""
+    """Return facts as JSON has them, so that they equal those of a repeat that was read from the journal.
+
+    Lists stand for tuples, and null for what is no finite number: it must not cost the record.
+    """
     if isinstance(facts, float):
         return facts if math.isfinite(facts) else None
     if isinstance(facts, dict):

@@ -71,10 +71,21 @@ _ALL = (
 METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ALL})
 
 
-def summarise_metric(name: str, values: Sequence[float | None], reason: str | None = None) -> dict[str, Any]:
+def summarise_metric(
+    name: str,
+    values: Sequence[float | None],
+    reason: str | None = None,
+    by_volume: Mapping[str, float] = MappingProxyType({}),
+) -> dict[str, Any]:
     """Return {"unit", "better", "values", "mean", "ci95"} of a metric, plus "reason" if a value is None.
 
     The mean is None as soon as one value is: that of the repeats that happened to work is another figure.
+
+    Args:
+        name: of the metric.
+        values: one per repeat, None where unknown.
+        reason: why one is.
+        by_volume: of folds the figure of each volume; mean and interval are then over these.
 
     Raises:
         ValueError: unknown metric, no value, a value that is not finite, or None without a reason.
@@ -88,9 +99,11 @@ def summarise_metric(name: str, values: Sequence[float | None], reason: str | No
     if not all(map(math.isfinite, known)):
         raise ValueError(f"metric {name} got {known}; expected finite numbers, or None with a reason")
     summary: dict[str, Any] = {"unit": metric.unit, "better": metric.better, "values": list(values)}
-    if len(known) == len(values):
-        ci95 = confidence_interval(known)
-        return summary | {"mean": fmean(known), "ci95": list(ci95) if ci95 else None}
-    if not reason:
-        raise ValueError(f"metric {name} has an unknown value and no reason; say why it is unknown")
-    return summary | {"mean": None, "ci95": None, "reason": reason}
+    told: dict[str, Any] = {"by_volume": dict(by_volume)} if by_volume else {}
+    if len(known) < len(values):
+        if not reason:
+            raise ValueError(f"metric {name} has an unknown value and no reason; say why it is unknown")
+        told["reason"] = reason
+    units = list(by_volume.values()) or (known if len(known) == len(values) else [])
+    ci95 = confidence_interval(units) if units else None
+    return summary | {"mean": fmean(units) if units else None, "ci95": list(ci95) if ci95 else None} | told

@@ -16,6 +16,7 @@ from typing import Any
 from energy.records.metrics import METRICS, summarise_metric
 from energy.records.provenance import find_boundary
 from energy.records.validity import list_flags, make_validity
+from energy.records.volumes import list_seeds, summarise_volumes
 
 Record = dict[str, Any]
 Identity = tuple[str | None, str, str]
@@ -88,7 +89,7 @@ def _join(parts: Sequence[Record], name: str) -> list[Any]:
 
 def _count_repeats(whole: dict[str, Any]) -> dict[str, Any]:
     """Say how many repeats there are where the seeds do not."""
-    repeats, seeds = _count(whole), whole["budget"].get("seeds")
+    repeats, seeds = _count(whole), list_seeds(whole)
     del whole["repeats"]
     differs = bool(seeds) and repeats != len(seeds) and whole["status"] == "ok"
     return whole | ({"repeats": repeats} if differs else {})
@@ -100,13 +101,14 @@ def _count(part: Record) -> int:
 
 def _join_metrics(parts: Sequence[Record]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield every metric that all repeats have; unknown as soon as one of them does not know it."""
+    by_volume = summarise_volumes(_join(parts, "setup"))
     for name in METRICS:
         figures = [part["metrics"].get(name) for part in parts]
         known = [figure for figure in figures if figure is not None]
         if len(known) < len(parts):
             continue
         reason = next((figure["reason"] for figure in known if "reason" in figure), None)
-        summary = summarise_metric(name, _join(known, "values"), reason)
+        summary = summarise_metric(name, _join(known, "values"), reason, by_volume.get(name, {}))
         if all("band" in figure for figure in known):
             summary["band"] = _mean_band([figure["band"] for figure in known], parts)
         yield name, summary

@@ -9,6 +9,7 @@ from typing import Any
 
 from energy.records.metrics import METRICS
 from energy.records.provenance import find_boundary
+from energy.records.volumes import list_seeds
 
 SCHEMA = 1
 REMEDY = "write JSON types, and null with a reason for NaN"
@@ -189,7 +190,7 @@ def _record_problems(record: Mapping[str, Any]) -> Iterator[str]:
 
 def _repeats(record: Mapping[str, Any], lists: list[tuple[str, list[Any]]]) -> int:
     """Return how many repeats a record has: as it says, one per seed, or as many as the first list holds."""
-    seeds = record["budget"].get("seeds")
+    seeds = list_seeds(record)
     by_default = len(seeds) if seeds else max((len(values) for _, values in lists[:1]), default=1)
     return int(record.get("repeats", by_default))
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from energy.records import provenance
 from energy.records.validity import list_objections
+from energy.records.volumes import BY_VOLUME, DICE, list_seeds
 
 Values = tuple[float | None, ...]
 
@@ -27,9 +28,10 @@ class CaseSummary:
         case: ARCHITECTURE-TECHNIQUE, or the test's name in a plain pytest-benchmark file.
         task: training, inference, ...; two cases are the same case if name and task are equal.
         status: ok, diverged, oom, error, interrupted.
-        seeds: in the order of the values; empty where nothing is random.
+        seeds: of the repeats, in the order of the values; empty where nothing is random.
+        volumes: of folds, in the order of the values of what is a volume's (`BY_VOLUME`); else empty.
         keys: hardware, software, data, case; empty in a plain file.
-        values: by metric, one per repeat; None where unknown. A case that failed has none.
+        values: by metric, one per repeat, or per volume; None where unknown. A case that failed has none.
         kind: measured, modelled, mixed; None if nothing was metered.
         boundary: what the total is of, process, machine or, of before, both; None if nothing was metered.
         sources: the sources of the domains in the total.
@@ -44,6 +46,7 @@ class CaseSummary:
     arch: str | None = None
     technique: str | None = None
     seeds: tuple[int, ...] = ()
+    volumes: tuple[str, ...] = ()
     keys: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, Values] = field(default_factory=dict)
     kind: str | None = None
@@ -57,6 +60,10 @@ class CaseSummary:
     def identity(self) -> tuple[str, str]:
         """Name and task, which two runs of the same case share."""
         return self.case, self.task
+
+    def pairs(self, metric: str) -> Sequence[int | str]:
+        """Return of what each value of a metric is, which pairs those of two cases: volumes, or seeds."""
+        return self.volumes if self.volumes and metric in BY_VOLUME else self.seeds
 
 
 @dataclass(frozen=True)
@@ -93,9 +100,10 @@ def summarise_record(record: Mapping[str, Any]) -> CaseSummary:
         status=record["status"],
         arch=record["arch"],
         technique=record["technique"],
-        seeds=tuple(record["budget"].get("seeds", ())),
+        seeds=list_seeds(record),
+        volumes=tuple(_volumes(record)),
         keys=dict(record["keys"]),
-        values={name: tuple(figure["values"]) for name, figure in record["metrics"].items()},
+        values={name: _values(figure) for name, figure in record["metrics"].items()},
         kind=None if made_of is None else made_of.kind,
         boundary=record["boundary"],
         sources=() if made_of is None else tuple(source for source, _ in made_of.sources),
@@ -103,6 +111,15 @@ def summarise_record(record: Mapping[str, Any]) -> CaseSummary:
         notes=tuple(record["validity"]["notes"]),
         code=record.get("code"),
     )
+
+
+def _volumes(record: Mapping[str, Any]) -> Sequence[str]:
+    return list(record["metrics"].get(DICE, {}).get("by_volume", {}))
+
+
+def _values(figure: Mapping[str, Any]) -> Values:
+    """Return what the mean of a figure is over: its volumes, else its repeats."""
+    return tuple(figure["by_volume"].values() if "by_volume" in figure else figure["values"])
 
 
 def summarise_unwritten(

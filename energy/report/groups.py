@@ -10,6 +10,8 @@ from typing import Any
 from energy.records import provenance
 from energy.records.storage.gather import FoundRun
 from energy.records.storage.runfile import list_records, shorten_commit
+from energy.records.volumes import list_seeds
+from energy.report.seeds import Labelled
 from energy.report.words import LONGEST_NAME, LONGEST_OF_MANY, clipped, slim
 
 Record = Mapping[str, Any]
@@ -56,13 +58,19 @@ class Entry:
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds of its repeats; empty where a task has none."""
-        seeds = self.whole.get("budget", {}).get("seeds")
-        return tuple(seeds) if isinstance(seeds, list) else ()
+        return list_seeds(self.whole) if "budget" in self.whole else ()
 
     def values(self, metric: str) -> list[float]:
         """Return a metric that is known, one per repeat."""
         values = self.record["metrics"][metric]["values"]
         return [float(value) for value in values if value is not None]
+
+    def labelled(self, metric: str) -> Labelled:
+        """Return what the mean of a known metric is over: the volumes of folds, else repeats and seeds."""
+        by_volume = self.record["metrics"][metric].get("by_volume")
+        if by_volume:
+            return [float(value) for value in by_volume.values()], list(by_volume)
+        return self.values(metric), self.seeds
 
     def mean(self, metric: str) -> float | None:
         """Return the mean of a metric; None if it is unknown."""

@@ -17,6 +17,7 @@ from energy.records.metrics import METRICS
 from energy.records.validity import describe_collapse, list_objections
 from energy.report import words
 from energy.report.groups import Entry, Group
+from energy.report.seeds import Labelled
 
 LONGEST_LABEL = 60
 
@@ -29,11 +30,13 @@ class Figure:
         mean: of the repeats.
         interval: 95 % interval of the mean; None with one repeat.
         values: one per repeat.
+        by_volume: of folds the figure of each volume, over which mean and interval are; else empty.
     """
 
     mean: float
     interval: tuple[float, float] | None
     values: tuple[float, ...]
+    by_volume: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,13 @@ class Point:
     def mean(self, metric: str) -> float | None:
         """Return the mean of a metric; None if it is unknown."""
         return self.figures[metric].mean if metric in self.figures else None
+
+    def labelled(self, metric: str) -> Labelled:
+        """Return what the mean of a known metric is over: the volumes of folds, else repeats and seeds."""
+        figure = self.figures[metric]
+        if figure.by_volume:
+            return tuple(figure.by_volume.values()), tuple(figure.by_volume)
+        return figure.values, self.seeds
 
 
 @dataclass(frozen=True)
@@ -217,7 +227,9 @@ def _figures(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
         ends = [finite(end) for end in summary["ci95"] or ()]
         low, high = ends if len(ends) == 2 else (None, None)
         values = tuple(value for value in map(finite, summary["values"]) if value is not None)
-        yield name, Figure(mean, None if low is None or high is None else (low, high), values)
+        told = summary.get("by_volume") or {}
+        by_volume = {label(name): own for name, value in told.items() if (own := finite(value)) is not None}
+        yield name, Figure(mean, None if low is None or high is None else (low, high), values, by_volume)
 
 
 def _epoch(row: Mapping[str, Any]) -> Epoch:

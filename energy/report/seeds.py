@@ -1,40 +1,41 @@
-"""Which repeats of two cases belong together: those of the same seed."""
+"""Which figures of two cases belong together: those of the same seed or, of folds, of the same volume."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import fmean
 
-
-def shared(seeds: Sequence[int], others: Sequence[int]) -> tuple[int, ...]:
-    """Return the seeds that two cases have both, in the order of the first."""
-    return tuple(seed for seed in seeds if seed in others)
+Label = int | str
+Labelled = tuple[Sequence[float], Sequence[Label]]  # figures, and the seed or volume of each
 
 
-def means(
-    values: Sequence[float], seeds: Sequence[int], others: Sequence[float], other_seeds: Sequence[int]
-) -> tuple[float, float] | None:
+def shared(seeds: Sequence[Label], others: Sequence[Label]) -> tuple[Label, ...]:
+    """Return the seeds that two cases have both, in the order of the first, each once."""
+    return tuple(dict.fromkeys(seed for seed in seeds if seed in others))
+
+
+def means(own: Labelled, other: Labelled) -> tuple[float, float] | None:
     """Return the means of two cases' figures over the seeds that both have; None if they share none.
 
     Dice of one seed against the mean of three says more of the seeds than of the cases. Repeats without
     seeds are compared as they are; values that are not one per seed belong to no seed.
 
     Args:
-        values: of a case, one per repeat.
-        seeds: of its repeats; empty if they have none.
-        others: of the other case.
-        other_seeds: of the other case's repeats.
+        own: a case's figures with their seeds, which are empty if it has none.
+        other: the other case's.
     """
+    (values, labels), (others, other_labels) = own, other
     if not values or not others:
         return None
-    if not seeds or not other_seeds:
+    if not labels or not other_labels:
         return fmean(values), fmean(others)
-    if len(seeds) != len(values) or len(other_seeds) != len(others):
+    if len(labels) != len(values) or len(other_labels) != len(others):
         return None
-    if seeds == other_seeds:  # of most cases; thousands of pairs are looked at
+    if labels == other_labels:  # of most cases; thousands of pairs are looked at
         return fmean(values), fmean(others)
-    both = shared(seeds, other_seeds)
-    if not both:
-        return None
-    own, their = dict(zip(seeds, values, strict=True)), dict(zip(other_seeds, others, strict=True))
-    return fmean([own[seed] for seed in both]), fmean([their[seed] for seed in both])
+    both = set(labels) & set(other_labels)
+    return (_mean(own, both), _mean(other, both)) if both else None
+
+
+def _mean(figures: Labelled, chosen: set[Label]) -> float:
+    return fmean(value for value, label in zip(*figures, strict=True) if label in chosen)

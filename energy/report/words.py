@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from energy.records.metrics import METRICS
+from energy.records.volumes import OWN
 
 LONGEST = 160
 LONGEST_NAME = 100
@@ -43,8 +44,13 @@ def slim(record: Mapping[str, Any], longest_name: int = LONGEST_NAME) -> dict[st
             **{name: _flags(record, name, longest_name) for name in ("invalid", "notes")},
         },
         "reference": reference and {name: _clipped(reference[name]) for name in ("case", "origin")},
+        "budget": {name: value for name, value in record["budget"].items() if name in ("seeds", "folds")},
         "setup": [
-            {"applied": {"without_effect": _without_effect(repeat)}, "collapsed": _is_collapsed(repeat)}
+            {
+                "applied": {"without_effect": _without_effect(repeat)},
+                "collapsed": _is_collapsed(repeat),
+                OWN: _volumes(repeat),
+            }
             for repeat in _list(record.get("setup"))
         ],
     }
@@ -59,7 +65,10 @@ def _clipped(value: Any, longest: int = LONGEST) -> Any:
 
 
 def _figure(figure: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**figure, "reason": clipped(figure["reason"])} if "reason" in figure else figure
+    changed: dict[str, Any] = {"reason": clipped(figure["reason"])} if "reason" in figure else {}
+    if "by_volume" in figure:
+        changed["by_volume"] = {clipped(volume): value for volume, value in figure["by_volume"].items()}
+    return {**figure, **changed} if changed else figure
 
 
 def _domain(domain: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,6 +81,12 @@ def _without_effect(repeat: Any) -> list[str]:
     applied = repeat.get("applied") if isinstance(repeat, Mapping) else None
     choices = applied.get("without_effect") if isinstance(applied, Mapping) else None
     return [clipped(choice) for choice in _list(choices) if isinstance(choice, str)]
+
+
+def _volumes(repeat: Any) -> dict[str, None]:
+    """Return the volumes that a repeat was tested on, which are counted."""
+    volumes = repeat.get(OWN) if isinstance(repeat, Mapping) else None
+    return dict.fromkeys(map(clipped, volumes)) if isinstance(volumes, Mapping) else {}
 
 
 def _is_collapsed(repeat: Any) -> bool:

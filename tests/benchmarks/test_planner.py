@@ -6,6 +6,7 @@ import pytest
 
 import zoo
 from benchmarks import planner
+from benchmarks.suite import Training
 
 UNET_SECONDS, STUDENT_SECONDS = 3.0, 2.0  # of a step; the student's includes asking its teacher
 TRAIN, VAL, BATCH, EPOCHS, SEEDS = 10, 4, 4, 5, (0, 1)
@@ -21,6 +22,7 @@ def plans(monkeypatch):
         device="cpu",
         slices=SimpleNamespace(train=range(TRAIN), val=range(VAL)),
         budget=SimpleNamespace(seeds=SEEDS),
+        trainings=tuple(map(Training, SEEDS)),
         recipe=lambda arch, technique: zoo.recipe(
             arch, technique, batch_size=BATCH, epochs=EPOCHS, device="cpu"
         ),

@@ -101,7 +101,7 @@ def test_any_name_comes_back_from_csv(name):
     assert bare == printable(name)
     assert guarded[0] not in "=+-@\t\r\uff1d\uff0b\uff0d\uff20"
     assert len({len(row) for row in rows}) == 1
-    assert {len(row) for row in csv.reader(io.StringIO(text("csv", run([named(name)]))))} == {22}
+    assert {len(row) for row in csv.reader(io.StringIO(text("csv", run([named(name)]))))} == {23}
 
 
 def test_numbers_below_zero_are_no_formulas():

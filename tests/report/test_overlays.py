@@ -10,6 +10,7 @@ import torch
 
 import zoo
 from benchmarks import overlays
+from benchmarks.suite import Training
 from energy.__main__ import main
 from energy.records.storage.store import Store
 from energy.report.charts import _predictions
@@ -46,7 +47,7 @@ def test_predictions_are_the_masks_whose_dice_is_told(recipe, tmp_path):
     data = split()
     told = zoo.evaluate(Threshold(), data, recipe)
 
-    path = overlays.save(tmp_path, "unet-baseline", 3, Threshold(), data, recipe)
+    path = overlays.save(tmp_path, "unet-baseline", Training(3), Threshold(), data, recipe)
     slices = _predictions.read(path)
 
     assert path.name == "unet-baseline-seed3.npz"
@@ -70,7 +71,7 @@ def test_a_model_is_left_in_the_mode_it_had(recipe):
 
 
 def test_each_slice_goes_from_black_to_white(recipe, tmp_path):
-    with np.load(overlays.save(tmp_path, "a-b", 0, Threshold(), split(), recipe)) as file:
+    with np.load(overlays.save(tmp_path, "a-b", Training(0), Threshold(), split(), recipe)) as file:
         images = file["image"]
 
     assert images.dtype == np.uint8
@@ -100,7 +101,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 def test_a_report_shows_images_only_of_the_folder_that_it_is_given(recipe, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Store(tmp_path / "results").write(run([trained("unet-baseline", [0.9], [20.0])]))
-    overlays.save(tmp_path, "unet-baseline", 0, Threshold(), split(), recipe)
+    overlays.save(tmp_path, "unet-baseline", Training(0), Threshold(), split(), recipe)
 
     assert main(["report", "-o", "without.html"]) == 0
     assert main(["report", "-o", "with.html", "--overlays", "."]) == 0

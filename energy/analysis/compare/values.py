@@ -5,6 +5,7 @@ Dice is compared as a difference; so is what may be 0 or negative.
 
 Training depends on its seed, and Dice strongly so: two seeds differ by more than most techniques do. Base and
 head train with the same seeds, hence Dice is compared seed by seed, and what the seeds themselves do cancels.
+Of folds, Dice is a volume's, and compared volume by volume: a hard one is hard for both.
 The joules of a fixed number of epochs hardly depend on the seed; comparing them seed by seed would gain
 nothing and would halve the degrees of freedom that the noise is estimated from.
 """
@@ -23,11 +24,12 @@ from energy.analysis.compare.result import Verdict
 from energy.records.metrics import METRICS
 from energy.records.summary import CaseSummary, RunSummary
 from energy.statistics import Spread, measure_spread, pool_spreads
-from energy.text import explain_unknown
+from energy.text import explain_unknown, list_few
 
 Identity = tuple[str, str]  # a case's name and task
-Repeat = tuple[int | None, float]  # its seed, and its value
-OTHER_SEEDS = "no seed in common"
+Repeat = tuple[int | str | None, float]  # its seed or its volume, and its value
+OTHER_SEEDS, OTHER_VOLUMES = "no seed in common", "no volume in common"
+MOST_NAMED = 6
 
 MARGIN = 0.03  # a change of joules by less than 3 % is hardly worth a decision
 
@@ -148,7 +150,7 @@ class Pair:
         change: head - base on the metric's scale.
         factor: the variance of `change` in units of that of one value: 1/n + 1/m.
         spread: what the repeats tell of the noise of one value.
-        by_seed: the repeats were compared seed by seed.
+        by_seed: the repeats were compared seed by seed, or volume by volume.
         note: which seeds were compared, where base and head have others.
     """
 
@@ -193,8 +195,8 @@ def pair_values(
     before, after = find_known(base, scale.metric), find_known(head, scale.metric)
     if before is None or after is None:
         return _find_gap(scale.metric, base, head)
-    early, late = _add_seeds(base, before), _add_seeds(head, after)
-    own, others = ({seed for seed, _ in repeats if seed is not None} for repeats in (early, late))
+    early, late = _add_labels(base, scale.metric, before), _add_labels(head, scale.metric, after)
+    own, others = ({label for label, _ in repeats if label is not None} for repeats in (early, late))
     common, note = own & others, describe_seeds(own, others)
     if common:
         early, late = ([one for one in repeats if one[0] in common] for repeats in (early, late))
@@ -202,28 +204,47 @@ def pair_values(
         return _find_gap_of_ratio(scale.metric, _take_values(early), _take_values(late))
     if not scale.by_seed:
         return _pair_unpaired(scale, _take_values(early), _take_values(late), note)
-    if not (common and by_seed) or Counter(seed for seed, _ in early) != Counter(seed for seed, _ in late):
-        early, late = _average_by_seed(early), _average_by_seed(late)
+    if not (common and by_seed) or _count_labels(early) != _count_labels(late):
+        early, late = _average_by_label(early), _average_by_label(late)
     if common and by_seed:
         # Of equal seeds the first stays the first.
-        early, late = (sorted(repeats, key=lambda one: one[0] or 0) for repeats in (early, late))
+        early, late = (sorted(repeats, key=_order_repeats) for repeats in (early, late))
         return _pair_by_seed(scale, _take_values(early), _take_values(late), note)
     return _pair_unpaired(scale, _take_values(early), _take_values(late), note)
 
 
-def describe_seeds(base: Collection[int], head: Collection[int]) -> str:
-    """Say which seeds are compared where base and head have others; empty where they have the same, or none.
+def describe_seeds(base: Collection[int | str], head: Collection[int | str]) -> str:
+    """Say which seeds, or volumes, are compared where base and head have others; empty where they have none.
 
     >>> describe_seeds([0], [0, 1, 2]), describe_seeds([0], [1, 2]), describe_seeds([0, 1], [1, 0, 1])
     ('seeds 0 of 0, 1, 2', 'no seed in common', '')
+    >>> describe_seeds(["vol1"], ["vol1", "vol2"])
+    'volumes vol1 of vol1, vol2'
     """
     before, after = set(base), set(head)
     if not before or not after or before == after:
         return ""
+    are_volumes = isinstance(next(iter(before)), str)
     if before.isdisjoint(after):
-        return OTHER_SEEDS
-    common, every = (", ".join(map(str, sorted(some))) for some in (before & after, before | after))
-    return f"seeds {common} of {every}"
+        return OTHER_VOLUMES if are_volumes else OTHER_SEEDS
+    common, every = (
+        list_few([str(one) for one in sorted(some, key=_order)], MOST_NAMED)
+        for some in (before & after, before | after)
+    )
+    return f"{'volumes' if are_volumes else 'seeds'} {common} of {every}"
+
+
+def _order(label: int | str | None) -> tuple[int, str]:
+    """Return what sorts seeds as numbers, and volumes by their names."""
+    return (label, "") if isinstance(label, int) else (0, label or "")
+
+
+def _order_repeats(repeat: Repeat) -> tuple[int, str]:
+    return _order(repeat[0])
+
+
+def _count_labels(repeats: Sequence[Repeat]) -> Counter[int | str | None]:
+    return Counter(label for label, _ in repeats)
 
 
 def _find_gap(metric: str, base: CaseSummary, head: CaseSummary) -> Gap | None:
@@ -249,22 +270,22 @@ def _find_gap_of_ratio(metric: str, before: tuple[float, ...], after: tuple[floa
     )
 
 
-def _add_seeds(case: CaseSummary, values: tuple[float, ...]) -> list[Repeat]:
-    """Return the values with the seed of each; without seeds where not every repeat has one."""
-    seeds = case.seeds if len(case.seeds) == len(values) else [None] * len(values)
-    return list(zip(seeds, values, strict=True))
+def _add_labels(case: CaseSummary, metric: str, values: tuple[float, ...]) -> list[Repeat]:
+    """Return the values with the seed, or the volume, of each; without where not every one has one."""
+    labels = case.pairs(metric)
+    return list(zip(labels if len(labels) == len(values) else [None] * len(values), values, strict=True))
 
 
 def _take_values(repeats: Sequence[Repeat]) -> tuple[float, ...]:
     return tuple(value for _, value in repeats)
 
 
-def _average_by_seed(repeats: Sequence[Repeat]) -> list[Repeat]:
+def _average_by_label(repeats: Sequence[Repeat]) -> list[Repeat]:
     """Make the repeats of one seed one value: they do not tell how much another seed would differ."""
-    own: dict[int | None, list[float]] = {}
-    for seed, value in repeats:
-        own.setdefault(seed, []).append(value)
-    return list(repeats) if None in own else [(seed, fmean(values)) for seed, values in own.items()]
+    own: dict[int | str | None, list[float]] = {}
+    for label, value in repeats:
+        own.setdefault(label, []).append(value)
+    return list(repeats) if None in own else [(label, fmean(values)) for label, values in own.items()]
 
 
 def _pair_by_seed(scale: Scale, before: tuple[float, ...], after: tuple[float, ...], note: str) -> Pair:

@@ -255,7 +255,8 @@ def _case(fields: dict[str, Any]) -> CaseSummary:
     if "flags" in fields:  # of before, when there was one list of them
         validity = make_validity(fields.pop("flags"))
         fields |= {name: validity[name] for name in ("invalid", "notes")}
-    lists = {name: tuple(fields.pop(name)) for name in ("seeds", "sources", "invalid", "notes")}
+    names = ("seeds", "volumes", "sources", "invalid", "notes")  # pins of before know no volumes
+    lists = {name: tuple(fields.pop(name, ())) for name in names}
     if "boundary" not in fields:  # of before it was named
         found = {name_boundary(source) for source in lists["sources"]}
         fields["boundary"] = BOTH if len(found) > 1 else next(iter(found), None)

@@ -172,7 +172,9 @@ def _pool_case(every: Sequence[CaseSummary]) -> tuple[CaseSummary, str]:
     why = "failed, invalid, or of other keys, kind or boundary"
     note = f"{newest.case}: {left_out} of {len(every)} runs left out ({why})"
     seeds = tuple(seed for case in alike for seed in case.seeds)
-    return replace(newest, seeds=seeds, values=_join_values(alike)), note if left_out else ""
+    volumes = tuple(volume for case in alike for volume in case.volumes)
+    whole = replace(newest, seeds=seeds, volumes=volumes, values=_join_values(alike))
+    return whole, note if left_out else ""
 
 
 def _conditions(case: CaseSummary) -> tuple[object, ...]:

@@ -115,7 +115,7 @@ class _Index:
         return self.reasons.setdefault(text, len(self.reasons))
 
     def _condition(self, case: CaseSummary) -> int:
-        seeds = tuple(sorted(case.seeds)) if self.metric in BY_SEED else ()
+        seeds = tuple(sorted(set(case.seeds))) if self.metric in BY_SEED else ()
         name = repr((sorted(case.keys.items()), case.kind, case.boundary, case.sources, seeds))
         if name not in self._numbers:
             self._numbers[name] = len(self.conditions)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from energy.records.summary import CaseSummary, RunSummary
 
 # What says which repeat a row is, and what speaks for or against it; the metrics stand between the two.
-FRONT = ("case", "arch", "technique", "task", "machine", "run", "status", "repeat", "seed")
+FRONT = ("case", "arch", "technique", "task", "machine", "run", "status", "repeat", "seed", "fold")
 BUDGET = ("epochs", "batch_size", "image_size", "train_slices", "test_slices")
 KEYS = ("data", "software")
 BACK = (
@@ -33,21 +33,21 @@ BACK = (
     "datetime",
 )
 
-_WHOLE = ("repeat", "seed", *BUDGET)
+_WHOLE = ("repeat", "seed", "fold", *BUDGET)
 _YES_OR_NO = ("dirty", "finished")
 
 
 def frame(source: str | Path | Sequence[str | Path] = "results") -> pandas.DataFrame:
     """Return the records of a results folder, of files or of globs as a tidy table.
 
-    One row is one repeat (one seed) of one case of one run, in the order of the files. The columns are always
-    the same: `FRONT`, all of `energy.metrics.METRICS` (units are in their names or in METRICS; what is
-    unknown is NaN), then `BACK`. `seed` is <NA> where nothing is random; `kind` is measured, modelled or
-    mixed; `boundary` is process or machine, of what its joules are; `sources`, `invalid` and `notes` are
-    words with commas; `datetime` (UTC) is when the run was stored, NaT if the file has no such time. A case
-    that failed is one row with its status and without figures. Runs that have not ended are there, too, with
-    `finished` False. Only rows of equal machine, kind, boundary, budget (epochs, batch, size, slices) and
-    data may be compared.
+    One row is one repeat (one seed, or one fold of one) of one case of one run, in the order of the files.
+    The columns are always the same: `FRONT`, all of `energy.metrics.METRICS` (units are in their names or
+    in METRICS; what is unknown is NaN), then `BACK`. `seed` is <NA> where nothing is random, `fold` where
+    there are none; `kind` is measured, modelled or mixed; `boundary` is process or machine, of what its
+    joules are; `sources`, `invalid` and `notes` are words with commas; `datetime` (UTC) is when the run was
+    stored, NaT if the file has no such time. A case that failed is one row with its status and without
+    figures. Runs that have not ended are there, too, with `finished` False. Only rows of equal machine,
+    kind, boundary, budget (epochs, batch, size, slices) and data may be compared.
 
     Args:
         source: results folder, folder of one machine, file, glob, or several of these.
@@ -87,13 +87,13 @@ def _rows(run: RunSummary, found: FoundRun) -> Iterator[dict[str, Any]]:
     made = {"run": found.reference, "machine": run.fingerprint, "commit": run.commit, "dirty": run.dirty}
     made |= {"finished": run.finished, "datetime": run.datetime}
     for case, entry in zip(run.cases, found.data["benchmarks"], strict=True):
-        same = made | _words(case) | _budget(entry.get("extra_info", {}).get("energy", {}))
-        for number in range(max(1, _repeats(case))):
-            yield {**_repeat(case, number), **same}
-
-
-def _repeats(case: CaseSummary) -> int:
-    return max((len(values) for values in case.values.values()), default=0)
+        record = entry.get("extra_info", {}).get("energy", {})
+        values = {name: figure["values"] for name, figure in record.get("metrics", {}).items()}
+        values = values or dict(case.values)  # of a plain file
+        same = made | _words(case) | _budget(record)
+        folds = record.get("budget", {}).get("folds")
+        for number in range(max((len(own) for own in values.values()), default=1)):
+            yield {**_repeat(case, values, number, folds), **same}
 
 
 def _words(case: CaseSummary) -> dict[str, Any]:
@@ -109,13 +109,16 @@ def _budget(record: Mapping[str, Any]) -> dict[str, Any]:
     return {name: record.get("budget", {}).get(name) for name in BUDGET}
 
 
-def _repeat(case: CaseSummary, number: int) -> dict[str, Any]:
+def _repeat(
+    case: CaseSummary, values: Mapping[str, Sequence[float | None]], number: int, folds: int | None
+) -> dict[str, Any]:
     """Return the figures of one repeat, counted from 0; a failed case has none, and no seed that it ended."""
-    if not case.values:
+    if not values:
         return {}
     seed = case.seeds[number] if number < len(case.seeds) else None
-    figures = {name: values[number] for name, values in case.values.items() if number < len(values)}
-    return {**figures, "repeat": number, "seed": seed}
+    fold = None if folds is None else number % folds + 1
+    figures = {name: own[number] for name, own in values.items() if number < len(own)}
+    return {**figures, "repeat": number, "seed": seed, "fold": fold}
 
 
 def _metrics(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -122,10 +122,7 @@ def _cell(point: Point, reference: Point, across: list[str], down: list[str]) ->
 
 def against(point: Point, reference: Point) -> tuple[float, float] | None:
     """Return the multiple of the reference's kJ, and the difference of Dice; None if they share no seed."""
-    kj, dice = (
-        seeds.means(point.figures[name].values, point.seeds, reference.figures[name].values, reference.seeds)
-        for name in ("total_kj", "dice")
-    )
+    kj, dice = (seeds.means(point.labelled(name), reference.labelled(name)) for name in ("total_kj", "dice"))
     return (kj[0] / kj[1], dice[0] - dice[1]) if kj and dice and min(kj) > 0 else None
 
 

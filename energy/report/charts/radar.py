@@ -76,8 +76,7 @@ def better(point: Point, reference: Point, metric: str) -> float | None:
 
     Over the seeds that both have; None if they share none, or if a figure is not above 0 there.
     """
-    own, others = point.figures[metric].values, reference.figures[metric].values
-    pair = seeds.means(own, point.seeds, others, reference.seeds)
+    pair = seeds.means(point.labelled(metric), reference.labelled(metric))
     if pair is None or min(pair) <= 0:
         return None
     return pair[0] / pair[1] if METRICS[metric].better == "higher" else pair[1] / pair[0]

@@ -124,9 +124,7 @@ def _against_unet(group: Group) -> str | None:
 def _rival(option: Candidate, unet: Candidate) -> _Rival | None:
     """Return a case beside the U-Net; None if they share no seed, or the U-Net has no kJ or Dice there."""
     dice, kj = (
-        seeds.means(
-            option.entry.values(metric), option.entry.seeds, unet.entry.values(metric), unet.entry.seeds
-        )
+        seeds.means(option.entry.labelled(metric), unet.entry.labelled(metric))
         for metric in ("dice", "total_kj")
     )
     return _Rival(option, dice, kj) if dice and kj and dice[1] > 0 and kj[1] > 0 else None
@@ -135,7 +133,8 @@ def _rival(option: Candidate, unet: Candidate) -> _Rival | None:
 def _doubts(unet: Entry, winner: Entry) -> Iterator[str]:
     """Yield what a reader should hold against a comparison of two cases."""
     both = seeds.shared(winner.seeds, unet.seeds)
-    if len(both) == 1 or len(winner.values("dice")) == len(unet.values("dice")) == 1:
+    of_few = len(both) == 1 and "folds" not in winner.budget
+    if of_few or len(winner.values("dice")) == len(unet.values("dice")) == 1:
         yield " One seed: chance decides over differences of a few hundredths of Dice."
     if set(winner.seeds) != set(unet.seeds):
         yield f" Only the seeds that both have are compared ({', '.join(map(str, both))})."

@@ -79,7 +79,7 @@ def of_group(group: Group) -> CaseTable:
     records = [entry.record for entry in group.entries]
     return CaseTable(
         group=group,
-        columns=(*map(_column, names), Column("n", "repeats, one per seed", True)),
+        columns=(*map(_column, names), Column("n", "repeats, one per seed, or per seed and fold", True)),
         rows=rows,
         notes=reasons,
         sentences=(*more, *_origins(group), *caption.write_caption(records, names, group.idle)[:MOST_NOTES]),

@@ -5,9 +5,12 @@ from typing import Any
 
 from energy.records import provenance
 from energy.records.provenance import Provenance
+from energy.records.volumes import OWN
 from energy.text import format_factor, format_number
 
 Record = Mapping[str, Any]
+
+ENOUGH_VOLUMES = 10
 
 OF = {
     provenance.PROCESS: "of this process tree",
@@ -28,7 +31,7 @@ def write_caption(
     """Return the sentences that the columns `names` of `records` need."""
     sentences = [*_meters(records), *_boundaries(records), _idle(idle)]
     if any(name.startswith("dice") for name in names):
-        sentences.append(_repeats(records))
+        sentences += _repeats(records)
     if "dice_loss_vs_unet_pct" in names:
         sentences += _references(records)
     return [*sentences, *_without_effect(records)]
@@ -109,14 +112,41 @@ def _idle(idle: Mapping[str, Any] | None) -> str:
     )
 
 
-def _repeats(records: Sequence[Record]) -> str:
-    """Say what stands behind ±."""
+def _repeats(records: Sequence[Record]) -> Iterator[str]:
+    """Yield what stands behind ±, and how much it says of new volumes."""
+    tested = {count for record in records if (count := _count_test_volumes(record))}
     counts = {len(summary["values"]) for record in records for summary in record["metrics"].values()}
     if counts <= {1}:
-        return "n = 1: no interval"
-    least, most = min(counts), max(counts)
-    number = f"n = {most}" if least == most else f"n = {least} to {most} (n = 1: no interval)"
-    return f"±: half the 95 % confidence interval of the mean (Student's t) over the repeats, {number}"
+        yield "n = 1: no interval"
+    else:
+        over = _tell_over(records, counts, tested)
+        yield f"±: half the 95 % confidence interval of the mean (Student's t) {over}"
+    folds = any("folds" in record["budget"] for record in records)
+    if tested and not folds and min(tested) < ENOUGH_VOLUMES:
+        yield (
+            f"tested on {_tell_range(tested)} volume(s) of one split, which says little of the next volume: "
+            "--folds K tests on every one"
+        )
+
+
+def _tell_over(records: Sequence[Record], counts: set[int], tested: set[int]) -> str:
+    """Say over what intervals are: of folds Dice over volumes, else all over the repeats."""
+    if any("folds" in record["budget"] for record in records):
+        return f"over {_tell_range(tested)} volumes for Dice, over {_tell_range(counts)} repeats for the rest"
+    if len(counts) == 1 and tested and all(record["budget"].get("seeds") for record in records):
+        return f"over {max(counts)} seeds, one split, {_tell_range(tested)} test volumes"
+    number = f"n = {_tell_range(counts)}" + (" (n = 1: no interval)" if len(counts) > 1 else "")
+    return f"over the repeats, {number}"
+
+
+def _tell_range(counts: set[int]) -> str:
+    least, most = min(counts, default=0), max(counts, default=0)
+    return str(most) if least == most else f"{least} to {most}"
+
+
+def _count_test_volumes(record: Record) -> int:
+    """Return how many volumes a case was tested on, as far as it says."""
+    return len({volume for repeat in record.get("setup", ()) for volume in repeat.get(OWN) or ()})
 
 
 def _references(records: Sequence[Record]) -> Iterator[str]:

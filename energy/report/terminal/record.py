@@ -7,6 +7,7 @@ from typing import Any
 
 from energy.records import provenance
 from energy.records.validity import describe_validity
+from energy.records.volumes import DICE, name_repeats
 from energy.report.terminal import caption
 from energy.text import format_number
 
@@ -17,6 +18,7 @@ def format_record(record: Record) -> str:
     """Return all of a record as indented text."""
     sections = {
         "metrics": _metrics(record),
+        "Dice by volume": _volumes(record),
         "energy by domain": _domains(record),
         "faults": _faults(record),
         "epochs": _epochs(record),
@@ -61,6 +63,12 @@ def _metrics(record: Record) -> Iterator[str]:
         yield f"{name:24} {_value(summary['mean'])} {_unit(summary)}{within}{spread}{several}{reason}"
 
 
+def _volumes(record: Record) -> Iterator[str]:
+    """Yield one line per volume of folds: its Dice over the seeds, which the mean above is over."""
+    for volume, dice in record["metrics"].get(DICE, {}).get("by_volume", {}).items():
+        yield f"{volume:24} {_value(dice)}"
+
+
 def _domains(record: Record) -> Iterator[str]:
     """Yield one line per meter and domain: joules, band, coverage, whether it counts in the total."""
     for domain in record["domains"]:
@@ -82,26 +90,26 @@ def _disagreement(domain: Mapping[str, Any]) -> str:
 
 def _faults(record: Record) -> Iterator[str]:
     """Yield one line per fault of each repeat: when, how long, what is at stake, why."""
-    names = record["budget"].get("seeds") or range(1, len(record.get("faults", ())) + 1)
+    names = name_repeats(record, len(record.get("faults", ())))
     for name, faults in zip(names, record.get("faults", ()), strict=False):
         for fault in faults:
             stake = fault["joules_at_stake"]
             at_stake = "unknown" if stake is None else f"{_value(stake)} J"
             what = f"{fault['kind']} of {fault['source']} {fault['device']}".strip()
             when = f"at {_value(fault['at_seconds'])} s for {_value(fault['seconds'])} s"
-            yield f"seed {name} {when}: {what}, at stake {at_stake} ({fault['reason']})"
+            yield f"{name} {when}: {what}, at stake {at_stake} ({fault['reason']})"
 
 
 def _epochs(record: Record) -> Iterator[str]:
     """Yield one line per epoch of each repeat."""
-    names = record["budget"].get("seeds") or range(1, len(record["epochs"]) + 1)
+    names = name_repeats(record, len(record["epochs"]))
     for name, epochs in zip(names, record["epochs"], strict=False):
         for epoch in epochs:
             own = ("epoch", "joules", "band", "seconds")
             rest = "".join(f", {key} {_value(value)}" for key, value in epoch.items() if key not in own)
             joules, seconds, band = _value(epoch["joules"]), _value(epoch["seconds"]), epoch.get("band")
             within = f" in [{_value(band[0])}, {_value(band[1])}]" if band else ""
-            yield f"seed {name} epoch {epoch['epoch']:3}: {joules} J{within}, {seconds} s{rest}"
+            yield f"{name} epoch {epoch['epoch']:3}: {joules} J{within}, {seconds} s{rest}"
 
 
 def _fields(block: Mapping[str, Any]) -> Sequence[str]:
