@@ -132,7 +132,7 @@ def test_a_machine_suspended_while_its_clock_is_set_has_both_faults():
 
 
 @pytest.mark.parametrize("looks", ["poll", "look"])
-def test_a_process_that_stood_still_is_told_by_whoever_comes_first(looks):
+def test_a_process_that_stood_still_is_told_by_the_first_that_looks(looks):
     instant, watch = watched()
 
     instant.run(3.2)
