@@ -1,5 +1,6 @@
 """What every test stands on: meters that claim simulated devices disturb nobody who measures real ones."""
 
+import gc
 import os
 import signal
 
@@ -16,6 +17,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # No test asserts how long something takes: a first call may import scipy, for a second on a busy machine.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+def pytest_collection_finish():
+    """Look no more at what was imported: each pytest that a test runs in here collects garbage ten times."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +65,14 @@ def warm_python():
     own = ("measuring.case", "measuring.run", "analysis.gates", "records.storage.index", "report.terminal")
     with WarmPython(*libraries, *(f"energy.{name}" for name in own)) as python:
         yield python
+
+
+@pytest.fixture(scope="session")
+def drawn_phantom(tmp_path_factory):
+    """The phantom in a cache folder, drawn once: that takes seconds."""
+    from fixtures import phantom
+
+    return phantom.ensure(tmp_path_factory.mktemp("phantom"))
 
 
 @pytest.fixture

@@ -2,10 +2,25 @@
 
 import json
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 
 from tests.simulated.warm_python import WarmPython
+
+ROOT = Path(__file__).parents[2]
+# Prints [[exit code, what was printed, whether torch was imported by then], ...] in its last line.
+SEVERAL = """
+import contextlib, io, json, sys, pytest
+said = []
+for run in json.loads(sys.argv[1]):
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+        code = int(pytest.main(run))
+    said.append((code, text.getvalue(), "torch" in sys.modules))
+print(json.dumps(said))
+"""
 
 
 @pytest.fixture(scope="session")
@@ -24,10 +39,16 @@ def torch_python():
         yield python
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _import_beside_the_first_tests(torch_python):
+    """Let the second core import torch while tests that need no process run."""
+
+
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory):
-    """A user's cache folder, where the phantom is drawn once, and no plugin that happens to be installed."""
+def environment(tmp_path_factory, drawn_phantom):
+    """A user's cache folder, with the phantom in it, and no plugin that happens to be installed."""
     cache = tmp_path_factory.mktemp("cache")
+    shutil.copytree(drawn_phantom, cache / "joulebench" / drawn_phantom.name)
     return os.environ | {"XDG_CACHE_HOME": str(cache), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 
@@ -45,3 +66,16 @@ def journalled():
         return [event["record"] for event in events if event["event"] == "case"]
 
     return read
+
+
+@pytest.fixture
+def run_several(environment, tmp_path):
+    """Run pytest once for each list of arguments, all in one process; return code, text, is torch there."""
+
+    def run(python, *runs):
+        runs = [[f"--energy-storage={tmp_path / 'results'}", *run] for run in runs]
+        done = python.run("-c", SEVERAL, json.dumps(runs), cwd=ROOT, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run

@@ -261,46 +261,44 @@ def command(environment, torch_python):
     return run
 
 
-def collected(done):
-    return [line.partition("::")[2] for line in done.stdout.splitlines() if "::" in line]
+LADDERS = [
+    (("benchmarks", "-k", "attention_squeeze"), []),
+    (
+        ("benchmarks", "-k", "attention_squeeze", "--ladder=attention_squeeze_unet"),
+        ["attention_squeeze_unet"],
+    ),
+    (("benchmarks/test_ladder.py",), ["attention_squeeze_unet"]),
+    (("benchmarks/test_ladder.py", "--ladder=unet"), ["unet"]),
+]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "ladders"),
-    [
-        (("benchmarks", "-k", "attention_squeeze"), []),
-        (
-            ("benchmarks", "-k", "attention_squeeze", "--ladder=attention_squeeze_unet"),
-            ["attention_squeeze_unet"],
-        ),
-        (("benchmarks/test_ladder.py",), ["attention_squeeze_unet"]),
-        (("benchmarks/test_ladder.py", "--ladder=unet"), ["unet"]),
-    ],
-)
-def test_the_ladder_is_climbed_only_if_asked_for_and_last(command, arguments, ladders):
-    cases = collected(command(*arguments, "--collect-only", "-q"))
+def test_the_ladder_is_climbed_only_if_asked_for_and_last(run_several, torch_python):
+    runs = run_several(
+        torch_python, *[(*arguments, *SMALL, "--collect-only", "-q") for arguments, _ in LADDERS]
+    )
 
-    wanted = [f"test_ladder[{arch}-ladder]" for arch in ladders]
-    assert [case for case in cases if "ladder" in case] == wanted
-    assert cases[len(cases) - len(wanted) :] == wanted
+    for (arguments, ladders), (_, text, _) in zip(LADDERS, runs, strict=True):
+        cases = [line.partition("::")[2] for line in text.splitlines() if "::" in line]
+        wanted = [f"test_ladder[{arch}-ladder]" for arch in ladders]
+        assert cases, text
+        assert [case for case in cases if "ladder" in case] == wanted, arguments
+        assert cases[len(cases) - len(wanted) :] == wanted, arguments
 
 
-@pytest.mark.parametrize(
-    ("option", "said"),
-    [
-        ("--ladder=unett", "unet"),
-        ("--ladder-order=cache,novograt", "did you mean"),
-        ("--ladder-order=cache,cache", "name each once"),
-        ("--ladder-order=baseline,cache", "first rung anyway"),
-        ("--ladder-order=", "unknown technique ''"),
-    ],
-)
-def test_a_wrong_option_is_named_before_anything_is_trained(command, option, said):
-    done = command("benchmarks/test_ladder.py", option)
+WRONG = [
+    ("--ladder=unett", "unet"),
+    ("--ladder-order=cache,novograt", "did you mean"),
+    ("--ladder-order=cache,cache", "name each once"),
+    ("--ladder-order=baseline,cache", "first rung anyway"),
+    ("--ladder-order=", "unknown technique ''"),
+]
 
-    assert done.returncode == 4
-    assert said in done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+
+def test_a_wrong_option_is_named_before_anything_is_trained(run_several, torch_python):
+    runs = run_several(torch_python, *[("benchmarks/test_ladder.py", *SMALL, option) for option, _ in WRONG])
+
+    for (option, said), (code, text, _) in zip(WRONG, runs, strict=True):
+        assert (code, said in text, "Traceback" in text) == (4, True, False), f"{option}: {text}"
 
 
 @pytest.mark.slow

@@ -329,6 +329,10 @@ def test_a_misspelt_metric_fails_the_case_and_names_the_nearest(project, simulat
     [
         ("--energy-meters=nvmll", "did you mean nvml"),
         ("--energy-idle=-1", "--energy-idle -1: expected seconds"),
+        ("--energy-idle=inf", "--energy-idle inf: expected seconds"),
+        ("--energy-idle=nan", "--energy-idle nan: expected seconds"),
+        ("--energy-save=" + "a" * 300, "300 letters, expected 200 or less"),
+        ("--energy-shard=1/1000000000", "N at most 10000"),
         ("--energy-columns=dise", "dice"),
         ("--energy-sort=total_kjs", "total_kj"),
         ("--energy-save=my/run", "my/run"),
@@ -345,10 +349,19 @@ def test_a_wrong_option_ends_the_run_at_once_with_exit_code_4(project, option, s
 
 
 @pytest.mark.parametrize(
-    "option", ["--energy-json=test_sorts.py/run.json", "--energy-autosave --energy-storage=test_sorts.py"]
+    "option",
+    [
+        "--energy-json=test_sorts.py/run.json",
+        "--energy-autosave --energy-storage=test_sorts.py",
+        "--energy-json=../" + "test_sorts.py" * 30,
+        "--energy-json=test_sorts.py.d",
+    ],
 )
-def test_a_file_in_the_place_of_a_folder_ends_the_run_before_anything_is_measured(project, simulated, option):
+def test_an_output_that_cannot_be_written_ends_the_run_before_anything_is_measured(
+    project, simulated, option
+):
     project.makepyfile(test_sorts=SORTS)
+    project.mkdir("test_sorts.py.d")
 
     result = simulated(*option.split())
 

@@ -396,6 +396,16 @@ def test_a_file_outside_of_the_results_folder_is_read_each_time(store, tmp_path)
     assert store.summary(path) == from_file(path)
 
 
+def test_without_a_results_folder_a_file_elsewhere_is_read_and_nothing_is_said(store, tmp_path):
+    path, said = store.runs()[0].path, []
+
+    with index.Index(tmp_path / "nowhere", said.append) as nowhere:
+        assert nowhere.summary(path).cases
+
+    assert said == []
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_packing_keeps_unknown_values_and_their_places():
     counts, values = pack_values([(1.0, None), (), (None,), (3.0,)])
 

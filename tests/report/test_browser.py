@@ -42,7 +42,7 @@ def trained(case, dice, kj, share=None):
 
 
 def fill(root):
-    """Two GPUs, figures from a seed, and the committed results of CPUs."""
+    """Two GPUs, figures from a seed, and the newest committed results of each CPU."""
     chance = random.Random(7)
     for day, (fingerprint, (name, watts)) in enumerate(MACHINES.items(), start=2):
         cases = [trained("unet-baseline", 0.9, 20.0)]
@@ -55,9 +55,10 @@ def fill(root):
         data = run([*cases, invalid, failed("unet-muon")], fingerprint, day)
         data["energy"]["hardware"] = {"gpus": [{"name": name, "power_limit_watts": watts}], "cpu": "x"}
         Store(root).write(data)
-    for path in RESULTS.glob("*/*.json"):
-        (root / path.parent.name).mkdir(exist_ok=True)
-        shutil.copy(path, root / path.parent.name)
+    newest = {path.parent.name: path for path in sorted(RESULTS.glob("*/[0-9]*_*.json"))}
+    for machine, path in newest.items():
+        (root / machine).mkdir()
+        shutil.copy(path, root / machine)
 
 
 @pytest.fixture(scope="module")
@@ -68,27 +69,26 @@ def results(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def reports(results):
-    """The report as an image, and the one whose charts answer; drawn once, since that takes seconds."""
+def write_report(results):
+    """Write the report as images, or the one whose charts answer; drawn once, since that takes seconds."""
     runs, unusable = gather.read_runs([results])
     made = groups.of_runs(runs)
     begun = drawing.begin(made, runs, interactive=True)
     images = drawing.as_drawings(begun)
-    paths = []
-    for name, live in (
-        ("report", None),
-        ("interactive", page.Live(page.bundle("interactive.js"), drawing.specs(begun))),
-    ):
-        paths.append(results.parent / f"{name}.html")
+
+    def write(name, interactive=False):
+        path = results.parent / f"{name}.html"
+        live = page.Live(page.bundle("interactive.js"), drawing.specs(begun)) if interactive else None
         contents = page.contents(made, runs, unusable)
-        html = page.fill_page(contents, images, command="joulebench report", live=live)
-        build.write(html, paths[-1])
-    return paths
+        build.write(page.fill_page(contents, images, command="joulebench report", live=live), path)
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="module")
-def report(reports):
-    return reports[0]
+def report(write_report):
+    return write_report("report")
 
 
 @pytest.fixture(scope="module")
@@ -357,8 +357,8 @@ def test_paper_has_all_rows_and_no_controls(opened):
 
 
 @pytest.mark.slow
-def test_interactive_charts_replace_the_images_without_a_request(opened, reports):
-    path = reports[1]
+def test_interactive_charts_replace_the_images_without_a_request(opened, write_report):
+    path = write_report("interactive", interactive=True)
     page = opened(path)
     images = page.locator(".chart > svg").count()
     page.locator(".chart > .live:not([hidden]) > svg, .chart > .live:not([hidden]) .chart-wrapper > svg").nth(

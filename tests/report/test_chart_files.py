@@ -61,6 +61,20 @@ def pages(drawn):
     return {chart.name: _render.svg(chart) for chart in drawn}
 
 
+@pytest.fixture(scope="module")
+def papers(drawn):
+    return {chart.name: _render.svg(chart, "paper") for chart in drawn}
+
+
+@pytest.fixture(scope="module")
+def of_vega(drawn):
+    """The charts as Vega draws them alone, which measures every text."""
+    specs = {chart.name: json.dumps({**chart.spec, "background": "white"}) for chart in drawn}
+    return {
+        name: vl_convert.vegalite_to_svg(spec, vl_version=_render.VL_VERSION) for name, spec in specs.items()
+    }
+
+
 def test_there_is_a_chart_of_every_kind(drawn):
     assert {chart.name.partition("-")[0] for chart in drawn} == set(charts.names())
 
@@ -142,9 +156,9 @@ def test_only_overlays_hold_an_image(pages):
     assert [name for name, text in pages.items() if "<image" in text] == ["overlays"]
 
 
-def test_a_page_colours_texts_by_its_style_and_a_paper_does_not(drawn, pages):
+def test_a_page_colours_texts_by_its_style_and_a_paper_does_not(drawn, pages, papers):
     for chart in drawn:
-        paper = _render.svg(chart, "paper")
+        paper = papers[chart.name]
 
         for colour, variable in _look.VARIABLES.items():
             assert f'"{colour}"' not in pages[chart.name]
@@ -235,10 +249,11 @@ def texts_of(root):
         yield [float(number) for number in re.findall(r"-?[\d.]+", one.get("transform"))], words
 
 
-def test_texts_that_nobody_measures_have_the_words_and_the_places_that_measured_ones_have(drawn):
+def test_texts_that_nobody_measures_have_the_words_and_the_places_that_measured_ones_have(
+    drawn, pages, of_vega
+):
     for chart in drawn:
-        measured = vl_convert.vegalite_to_svg(json.dumps(chart.spec), vl_version=_render.VL_VERSION)
-        measured, ours = ElementTree.fromstring(measured), ElementTree.fromstring(_render.svg(chart))
+        measured, ours = (ElementTree.fromstring(made[chart.name]) for made in (of_vega, pages))
         expected = list(texts_of(measured))
 
         assert ours.get("viewBox") == measured.get("viewBox"), chart.name
@@ -266,23 +281,25 @@ def test_few_letters_of_a_chart_of_names_are_measured(drawn, monkeypatch):
     assert not any("NVIDIA" in word for word in words)
 
 
-def test_marks_look_as_they_were_drawn_and_a_group_says_once_what_they_have_in_common(drawn):
+def test_marks_look_as_they_were_drawn_and_a_group_says_once_what_they_have_in_common(drawn, papers, of_vega):
     def look(attributes):
         names = [name for name in attributes if name.startswith(("fill", "stroke", "font"))]
         return {name: re.sub(r"url\(.*", "a gradient", attributes[name]) for name in names}
 
     said, said_alone = 0, 0
     for chart in drawn:
-        spec = {**chart.spec, "background": "white"}
-        alone = vl_convert.vegalite_to_svg(json.dumps(spec), vl_version=_render.VL_VERSION)
-        marks, of_vega = (
-            [(one, look(its)) for one, its in looks(ElementTree.fromstring(text)) if one.tag in MARKS]
-            for text in (_render.svg(chart, "paper"), alone)
+        marks, marks_alone = (
+            [
+                (one, look(its))
+                for one, its in looks(ElementTree.fromstring(made[chart.name]))
+                if one.tag in MARKS
+            ]
+            for made in (papers, of_vega)
         )
 
-        assert [shown for _, shown in marks] == [shown for _, shown in of_vega]
+        assert [shown for _, shown in marks] == [shown for _, shown in marks_alone]
         said += sum(len(look(one.attrib)) for one, _ in marks)
-        said_alone += sum(len(look(one.attrib)) for one, _ in of_vega)
+        said_alone += sum(len(look(one.attrib)) for one, _ in marks_alone)
     assert said < said_alone / 2
 
 

@@ -75,7 +75,7 @@ class Running:
 
 
 class WarmPython:
-    """Forks programs from a process that has imported `modules`."""
+    """Forks programs from a process that imports `modules`; the first program waits for that."""
 
     def __init__(self, *modules):
         environment = os.environ | {
@@ -90,7 +90,7 @@ class WarmPython:
             stdout=subprocess.PIPE,
             bufsize=0,
         )
-        assert self._server.stdout.readline() == b"ready\n"
+        self._is_ready = False
 
     def __enter__(self):
         return self
@@ -114,6 +114,9 @@ class WarmPython:
 
     def start(self, *arguments, cwd, env, output=(os.devnull, os.devnull)):
         """Start a program; its output is appended to these files."""
+        if not self._is_ready:
+            assert self._server.stdout.readline() == b"ready\n"
+            self._is_ready = True
         task = {"arguments": arguments, "cwd": str(cwd), "env": dict(env), "output": output}
         self._server.stdin.write(json.dumps(task).encode() + b"\n")
         return Running(int(self._server.stdout.readline()), self._server.stdout)

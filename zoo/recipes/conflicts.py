@@ -162,8 +162,9 @@ def refuse(recipe: "Recipe") -> None:
     """
     defaults = {field.name: field.default for field in fields(recipe)}
     for one, other, reason in EXCLUSIONS:
-        made, against = _made(recipe, one, defaults), _made(recipe, other, defaults)
-        if made and against:
+        made = _made(recipe, one, defaults)
+        against = made and _made(recipe, other, defaults)
+        if against:
             given = " and ".join(f"{name} is {value!r}" for name, value in made.items())
             excluded = " and ".join(f"{name} {value!r}" for name, value in against.items())
             raise ValueError(f"{given} with {excluded}; {reason}.")
@@ -175,9 +176,8 @@ def refuse(recipe: "Recipe") -> None:
 
 def _made(recipe: "Recipe", choice: Choice, defaults: dict[str, Any]) -> dict[str, Any]:
     """Return the fields by which a recipe has made a choice, and their values."""
-    values = {name: getattr(recipe, name) for name in choice}
     return {
-        name: value
-        for name, value in values.items()
-        if (value != defaults[name] if choice[name] is ANY else value in choice[name])
+        name: getattr(recipe, name)
+        for name, counts in choice.items()
+        if (getattr(recipe, name) != defaults[name] if counts is ANY else getattr(recipe, name) in counts)
     }

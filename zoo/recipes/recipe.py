@@ -154,7 +154,7 @@ def _refuse_contradictions(architecture: str, names: list[str]) -> None:
     """Refuse two techniques that set a field to different values, unless one gives way in either order."""
     if len(names) > len(set(names)):
         raise ValueError(f"technique {'+'.join(names)!r} names a technique twice; name each once.")
-    effects = {name: _effect(name, architecture) for name in names}
+    effects = {name: _effect(name, architecture) for name in names} if len(names) > 1 else {}
     for one, other in combinations(effects, 2):
         for name in effects[one].keys() & effects[other].keys():
             if effects[one][name] == effects[other][name]:

@@ -195,7 +195,9 @@ class Index:
     def _ask(self, query: str, values: Sequence[str | None]) -> list[Any]:
         """Return what the index answers; nothing where it cannot be used."""
         try:
-            return self._open().execute(query, values).fetchall() if self._reads else []
+            return (
+                self._open().execute(query, values).fetchall() if self._reads and self._has_folder() else []
+            )
         except (OSError, sqlite3.DatabaseError) as problem:
             self._reads = False
             self._give_up(problem)
@@ -203,7 +205,7 @@ class Index:
 
     def _change(self, gone: Sequence[tuple[str]], rows: Sequence[tuple[str, str, bytes]]) -> None:
         """Delete what is known of some files, and store these rows: all of it, or nothing."""
-        if not self._reads or not self._writes:
+        if not self._reads or not self._writes or not self._has_folder():
             return
         try:
             with self._open() as connection:
@@ -236,6 +238,10 @@ class Index:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _has_folder(self) -> bool:
+        """Tell whether there is a results folder; without one, nothing is kept of files elsewhere."""
+        return os.path.isdir(self._prefix)  # noqa: PTH112 -- 10 times as fast, for thousands of files
 
     def _key(self, path: Path) -> str | None:
         """Return what the index calls a file; None for one elsewhere."""

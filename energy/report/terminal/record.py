@@ -7,7 +7,7 @@ from typing import Any
 
 from energy.records import provenance
 from energy.records.validity import describe_validity
-from energy.records.volumes import name_repeats
+from energy.records.volumes import DICE, name_repeats
 from energy.report.terminal import caption
 from energy.text import format_number
 
@@ -18,6 +18,7 @@ def format_record(record: Record) -> str:
     """Return all of a record as indented text."""
     sections = {
         "metrics": _metrics(record),
+        "Dice by volume": _volumes(record),
         "energy by domain": _domains(record),
         "faults": _faults(record),
         "epochs": _epochs(record),
@@ -56,12 +57,16 @@ def _metrics(record: Record) -> Iterator[str]:
         spread = f" 95 % [{_value(ends[0])}, {_value(ends[1])}]" if ends else ""
         values = ", ".join(map(_value, summary["values"]))
         several = f"  of {values}" if len(summary["values"]) > 1 else ""
-        volumes = (f"{volume} {_value(value)}" for volume, value in summary.get("by_volume", {}).items())
-        several = f"  of {', '.join(volumes)}" if "by_volume" in summary else several
         reason = f"  ({summary['reason']})" if "reason" in summary else ""
         band = summary.get("band")
         within = f" in [{_value(band[0])}, {_value(band[1])}]" if band else ""
         yield f"{name:24} {_value(summary['mean'])} {_unit(summary)}{within}{spread}{several}{reason}"
+
+
+def _volumes(record: Record) -> Iterator[str]:
+    """Yield one line per volume of folds: its Dice over the seeds, which the mean above is over."""
+    for volume, dice in record["metrics"].get(DICE, {}).get("by_volume", {}).items():
+        yield f"{volume:24} {_value(dice)}"
 
 
 def _domains(record: Record) -> Iterator[str]:
