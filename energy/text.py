@@ -97,7 +97,10 @@ def show_controls(text: str) -> str:
     """
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
-    return "".join(f"\\u{ord(sign):04x}" if _is_control(sign) else sign for sign in text)
+    lines = text.split("\r\n")  # the line end of CSV
+    return "\r\n".join(
+        "".join(f"\\u{ord(sign):04x}" if _is_control(sign) else sign for sign in line) for line in lines
+    )
 
 
 def _is_control(sign: str) -> bool:

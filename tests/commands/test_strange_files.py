@@ -63,6 +63,15 @@ def test_escape_sequences_of_a_record_reach_no_terminal(results, capsys):
     assert "\\u001b[2J" in told
 
 
+def test_a_table_for_other_programs_is_printed_as_it_is_written(results, tmp_path, capsys):
+    (results / "0001_run.json").write_text(json.dumps(records.run([records.record()], fingerprint="m")))
+
+    assert main(["export", "csv", "m/0001"]) == main(["export", "csv", "m/0001", "-o", "table.csv"]) == 0
+
+    printed = capsys.readouterr().out.removesuffix("table.csv\n")
+    assert printed.encode() == (tmp_path / "table.csv").read_bytes()
+
+
 def test_a_device_and_a_pipe_are_written_into_and_never_replaced(tmp_path):
     pipe, heard = tmp_path / "pipe", []
     os.mkfifo(pipe)
