@@ -198,8 +198,10 @@ def test_third(energy):
         "os.kill(os.getpid(), signal.SIGINT); time.sleep(9)",
         "os.kill(os.getpid(), 15); time.sleep(9)",
         "try: os.kill(os.getpid(), 15); time.sleep(9)\n    finally: raise RuntimeError('a worker died')",
+        "class Deaf:\n        def __del__(self): os.kill(os.getpid(), 15)\n"
+        "    Deaf(); [time.sleep(0.1) for _ in range(600)]",
     ],
-    ids=["SIGINT", "SIGTERM", "SIGTERM that workers got, too"],
+    ids=["SIGINT", "SIGTERM", "SIGTERM that workers got, too", "SIGTERM that a destructor swallowed"],
 )
 @pytest.mark.usefixtures("interruptible")
 def test_an_interruption_loses_the_case_in_progress_only(project, end):
@@ -211,6 +213,21 @@ def test_an_interruption_loses_the_case_in_progress_only(project, end):
     assert [(record["case"], record["status"]) for record in records(project)] == [
         ("test_first", "ok"),
         ("test_second", "interrupted"),
+    ]
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_sigterm_that_the_test_swallowed_ends_the_run_once_its_case_is_over(project):
+    project.makepyfile(
+        TWO_CASES.format(end="try: os.kill(os.getpid(), 15)\n    except KeyboardInterrupt: pass")
+    )
+
+    result = run_alone(project, "--energy-autosave")
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert [(record["case"], record["status"]) for record in records(project)] == [
+        ("test_first", "ok"),
+        ("test_second", "ok"),
     ]
 
 
