@@ -77,10 +77,7 @@ def compare(case: Case, unet: Reference) -> None:
     """Tell how much Dice each training lost to U-Net's of its seed and fold, in per cent of U-Net's."""
     own = [_name_training(repeat.seed, repeat.facts) for repeat in case.repeats]
     known = [unet.dice.get(one) for one in own]
-    if None in known:
-        case.explain(**{METRIC: unet.origin if not unet.dice else "U-Net was not trained with this seed"})
-    else:
-        case.explain(**{METRIC: "U-Net's own Dice is 0"})
+    case.explain(**{METRIC: _explain_unknown(unet, own)})
     if unet.dice:
         case.describe(reference={"case": CASE, "dice": known, "origin": unet.origin})
     for repeat, one, dice in zip(case.repeats, own, known, strict=True):
@@ -89,13 +86,24 @@ def compare(case: Case, unet: Reference) -> None:
         repeat.observe(**{METRIC: _lost_pct(dice, repeat.observed["dice"])})
 
 
+def _explain_unknown(unet: Reference, own: Sequence[Training]) -> str:
+    """Say why the Dice lost to U-Net may be unknown."""
+    if not unet.dice:
+        return unet.origin
+    if any(one not in unet.dice for one in own):
+        return "U-Net was not trained with this seed"
+    if any(unet.dice[one] is None for one in own):
+        return training.NO_BRAIN
+    return "U-Net's own Dice is 0"
+
+
 def refer_to_itself(case: Case) -> Reference:
     """Return the reference that the U-Net case is to itself."""
-    trainings = {_name_training(repeat.seed, repeat.facts): repeat for repeat in case.repeats}
+    own = {_name_training(repeat.seed, repeat.facts): repeat for repeat in case.repeats}
     return Reference(
-        {training: _known(repeat.observed["dice"]) for training, repeat in trainings.items()},
+        {one: _known(repeat.observed["dice"]) for one, repeat in own.items()},
         "this run",
-        {training: repeat.facts[OWN] for training, repeat in trainings.items()},
+        {one: repeat.facts[OWN] for one, repeat in own.items()},
     )
 
 
@@ -103,8 +111,8 @@ def _lost_pct(unet: float | None, own: float | None) -> float | None:
     return 100 * (unet - own) / unet if unet and own is not None else None
 
 
-def _name_training(seed: int | None, facts: Mapping[str, Any]) -> Training:
-    return Training(seed or 0, facts.get("fold"))
+def _name_training(seed: Any, facts: Mapping[str, Any]) -> Training:
+    return Training(seed, facts.get("fold"))
 
 
 def _known(dice: float | None) -> float | None:

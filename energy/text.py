@@ -1,13 +1,18 @@
 """Text as people read it: numbers to the digit that counts, misspelt names, short lists, aligned columns."""
 
 import difflib
+import json
 import math
+import unicodedata
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 MOST_DIGITS = 3
 # The error of a meter or a model is common to all cases of a run and cancels between two of them,
 # so two digits stay where the band of one figure alone would leave one.
 LEAST_DIGITS = 2
+# Of the Unicode Character Database: control, format (marks that turn the direction), surrogate, separators.
+_CONTROLS = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 MOST_ZEROS = 12  # beyond, a number has an exponent: nobody counts so many zeros, and a table must stay narrow
 
 
@@ -74,6 +79,32 @@ def explain_unknown(kind: str, given: str, known: Iterable[str], shown: Sequence
         return f"unknown {kind} {given!r}; did you mean {' or '.join(near)}?"
     rest = names if shown is None else shown
     return f"unknown {kind} {given!r}; there {'are' if len(rest) > 1 else 'is'} {', '.join(rest) or 'none'}"
+
+
+def parse_json(text: str | bytes, **how: Any) -> Any:
+    """Return what a JSON text says; ValueError for what is none, or nested deeper than Python follows."""
+    try:
+        return json.loads(text, **how)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def show_controls(text: str) -> str:
+    r"""Write as \uNNNN what would change a terminal, or the order of its letters; line ends and tabs stay.
+
+    >>> show_controls("unet\x1b[2J"), show_controls("Dice ± 0.1\n")
+    ('unet\\u001b[2J', 'Dice ± 0.1\n')
+    """
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    lines = text.split("\r\n")  # the line end of CSV
+    return "\r\n".join(
+        "".join(f"\\u{ord(sign):04x}" if _is_control(sign) else sign for sign in line) for line in lines
+    )
+
+
+def _is_control(sign: str) -> bool:
+    return sign not in "\n\t" and unicodedata.category(sign) in _CONTROLS
 
 
 def list_few(names: Sequence[str], most: int, separator: str = ", ") -> str:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from energy.commands import UsageError
+from energy.text import parse_json
 
 SIDE = 512  # of matrices whose product takes milliseconds, and that no cache of one core holds all of
 COPIED_BYTES = 2**27  # far beyond any last-level cache share of one core
@@ -81,7 +82,7 @@ def do_work(load: Load) -> dict[str, float]:
 def _read_amounts(name: str, text: bytes) -> Mapping[str, float]:
     lines = text.decode(errors="replace").strip().splitlines()
     try:
-        return {str(signal): float(amount) for signal, amount in json.loads(lines[-1]).items()}
+        return {str(signal): float(amount) for signal, amount in parse_json(lines[-1]).items()}
     except (IndexError, ValueError, AttributeError, TypeError):
         last = lines[-1] if lines else "nothing"
         raise UsageError(

@@ -9,7 +9,7 @@ from typing import Any
 from energy.measuring.recorder import Recorder
 from energy.records.storage import runfile
 from energy.records.storage.commit import read_commit
-from energy.records.storage.files import prove_writable
+from energy.records.storage.files import prove_output
 from energy.records.storage.runfile import StoreError
 from energy.records.storage.store import Store
 
@@ -29,12 +29,10 @@ def prepare(store: Store | None, fingerprint: str, json_path: Path | None) -> No
         store.prepare(fingerprint)
     if json_path is None:
         return
-    folder = json_path.parent
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        prove_writable(folder)
+        prove_output(json_path)
     except OSError as problem:
-        raise StoreError(f"{folder} cannot be written ({problem.strerror or problem})") from problem
+        raise StoreError(f"{json_path} cannot be written ({problem.strerror or problem})") from problem
 
 
 def write(

@@ -23,6 +23,7 @@ from energy.plugin.order import Place
 from energy.records.schema import RecordError
 from energy.records.storage.runfile import StoreError
 from energy.report.terminal import table
+from energy.text import show_controls
 
 __all__ = [
     "COLLAPSED",
@@ -177,7 +178,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         return
     columns, sort = options.table_choices(config)
     terminalreporter.section("energy")
-    terminalreporter.write_line(table.format_table(records, columns=columns, sort=sort, idle=run.idle))
+    told = table.format_table(records, columns=columns, sort=sort, idle=run.idle)
+    terminalreporter.write_line(show_controls(told))
     for path in (run.written, run.settings.json_path):
         if path is not None:
             terminalreporter.write_line(f"written: {path}")

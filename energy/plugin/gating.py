@@ -34,6 +34,7 @@ from energy.records.storage.runfile import StoreError
 from energy.records.storage.store import Store
 from energy.records.summary import summarise_unwritten
 from energy.report.terminal.gates import format_gates
+from energy.text import show_controls
 
 MARKER = "energy_fail"
 JUDGE = pytest.StashKey[Judge]()
@@ -117,7 +118,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     if judge.cases and reporter is not None:
         for line in _header(judge):
-            reporter.write_line(line)
+            reporter.write_line(show_controls(line))
 
 
 def _header(judge: Judge) -> list[str]:
@@ -259,13 +260,13 @@ def pytest_terminal_summary(terminalreporter: Any, exitstatus: int, config: pyte
         terminalreporter.write_line("energy: the run did not come to its end, and is not judged")
     if exitstatus == pytest.ExitCode.OK and _measured_nothing(config):
         told = f"energy: no case was measured, so no gate is kept (exit code {codes.MISSING})"
-        terminalreporter.write_line(told)
+        terminalreporter.write_line(show_controls(told))
     if judge.answer is not None and run is not None:
         terminalreporter.section("energy: gates" if judge.ranked else "energy: comparison")
         if run.written is not None:
             judge.written(run.written)
         gated = bool(judge.ranked)
         for line in format_gates(judge.answer, told=judge.told, gated=gated, strict=judge.strict):
-            terminalreporter.write_line(line)
+            terminalreporter.write_line(show_controls(line))
         if exitstatus != pytest.ExitCode.OK and judge.answer.exit_code != codes.PASSED:
             terminalreporter.write_line(f"energy: pytest's own exit code {int(exitstatus)} stands")

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from energy.text import show_controls
+
 ERASE_LINE = "\r\x1b[2K"
 
 
@@ -48,6 +50,7 @@ class Live:
             with self._uncaptured():
                 self.reporter.ensure_newline()
         self.moving = not lasting
+        text = show_controls(text)
         self._raw(text[: self._width()] if self.moving else text + "\n")
 
     def _width(self) -> int:

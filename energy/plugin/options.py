@@ -15,6 +15,7 @@ from energy.records.storage.store import check_name
 from energy.report.terminal import table
 
 MOST_WATTS = 100_000.0
+MOST_IDLE_SECONDS = 86_400
 FOLDERS = re.compile(r"(?<![\w.])(?:/[^/\s]+)*/(?=[^/\s])")
 
 
@@ -64,8 +65,10 @@ def add_options(parser: pytest.Parser) -> None:
 def read_settings(config: pytest.Config) -> Settings:
     """Return what the user asked of the run; ValueError names the option that cannot be meant."""
     option = config.getoption
-    if option("energy_idle") < 0:
-        raise ValueError(f"--energy-idle {option('energy_idle'):g}: expected seconds, 0 (not at all) or more")
+    if not 0 <= option("energy_idle") <= MOST_IDLE_SECONDS:  # false for NaN, too
+        raise ValueError(
+            f"--energy-idle {option('energy_idle'):g}: expected seconds, 0 (none) to {MOST_IDLE_SECONDS}"
+        )
     if option("energy_save") is not None:
         check_name(option("energy_save"))
     return Settings(

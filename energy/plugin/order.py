@@ -21,6 +21,7 @@ Place = Literal["first", "anywhere", "last"]
 
 # Short enough to be typed again.
 SEEDS = 1_000_000
+MOST_SHARDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,10 @@ def _leave(block: list[int]) -> None:
 def parse_shard(text: str) -> Shard:
     """Read `2/3`; ValueError for anything else."""
     match = re.fullmatch(r"(\d+)/(\d+)", text)
-    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+    if match is None or not 1 <= int(match[1]) <= int(match[2]) <= MOST_SHARDS:
         raise ValueError(
-            f"--energy-shard {text}: expected I/N, one of 1/N to N/N, e.g. 1/3 on the first of three"
+            f"--energy-shard {text}: expected I/N, one of 1/N to N/N, e.g. 1/3 on the first of three; "
+            f"N at most {MOST_SHARDS}"
         )
     return Shard(int(match[1]), int(match[2]))
 

@@ -117,8 +117,11 @@ def to_json(data: Any, where: str, **layout: Any) -> str:
 
 def _check(data: Any, part: str | None, where: str) -> None:
     """Validate `data` against the whole schema or one of its `$defs`; of several errors tell the first."""
-    for path in _not_finite(data, ()):
-        raise RecordError(f"{where}: {_words(path)}not a finite number; write null with a reason")
+    try:
+        for path in _not_finite(data, ()):
+            raise RecordError(f"{where}: {_words(path)}not a finite number; write null with a reason")
+    except RecursionError:
+        raise RecordError(f"{where}: nested too deep, expected the few levels of a record") from None
     try:
         errors = list(_validator(part).iter_errors(data))
     except ValueError as problem:

@@ -230,6 +230,11 @@ def _board(gpu: Mapping[str, Any]) -> str:
 def _setting(budget: Mapping[str, Any], data: str) -> Iterator[str]:
     if "epochs" in budget:
         slices = f" of {budget['train_slices']} slices" if "train_slices" in budget else ""
+        slices = (
+            f", {budget['folds']} folds of {budget['slices']} slices"
+            if {"folds", "slices"} <= budget.keys()
+            else slices
+        )
         size = f" at {budget['image_size']} px" if "image_size" in budget else ""
         yield f"{budget['epochs']} epochs{slices}{size}"
     if "batch_size" in budget:

@@ -204,8 +204,10 @@ def test_third(energy):
         "os.kill(os.getpid(), signal.SIGINT); time.sleep(9)",
         "os.kill(os.getpid(), 15); time.sleep(9)",
         "try: os.kill(os.getpid(), 15); time.sleep(9)\n    finally: raise RuntimeError('a worker died')",
+        "class Deaf:\n        def __del__(self): os.kill(os.getpid(), 15)\n"
+        "    Deaf(); [time.sleep(0.1) for _ in range(600)]",
     ],
-    ids=["SIGINT", "SIGTERM", "SIGTERM that workers got, too"],
+    ids=["SIGINT", "SIGTERM", "SIGTERM that workers got, too", "SIGTERM that a destructor swallowed"],
 )
 @pytest.mark.usefixtures("interruptible")
 def test_an_interruption_loses_the_case_in_progress_only(project, end, run_alone):
@@ -217,6 +219,21 @@ def test_an_interruption_loses_the_case_in_progress_only(project, end, run_alone
     assert [(record["case"], record["status"]) for record in records(project)] == [
         ("test_first", "ok"),
         ("test_second", "interrupted"),
+    ]
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_sigterm_that_the_test_swallowed_ends_the_run_once_its_case_is_over(project, run_alone):
+    project.makepyfile(
+        TWO_CASES.format(end="try: os.kill(os.getpid(), 15)\n    except KeyboardInterrupt: pass")
+    )
+
+    result = run_alone("--energy-autosave")
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert [(record["case"], record["status"]) for record in records(project)] == [
+        ("test_first", "ok"),
+        ("test_second", "ok"),
     ]
 
 
@@ -335,6 +352,10 @@ def test_a_misspelt_metric_fails_the_case_and_names_the_nearest(project, simulat
     [
         ("--energy-meters=nvmll", "did you mean nvml"),
         ("--energy-idle=-1", "--energy-idle -1: expected seconds"),
+        ("--energy-idle=inf", "--energy-idle inf: expected seconds"),
+        ("--energy-idle=nan", "--energy-idle nan: expected seconds"),
+        ("--energy-save=" + "a" * 300, "300 letters, expected 200 or less"),
+        ("--energy-shard=1/1000000000", "N at most 10000"),
         ("--energy-columns=dise", "dice"),
         ("--energy-sort=total_kjs", "total_kj"),
         ("--energy-save=my/run", "my/run"),
@@ -351,10 +372,19 @@ def test_a_wrong_option_ends_the_run_at_once_with_exit_code_4(project, option, s
 
 
 @pytest.mark.parametrize(
-    "option", ["--energy-json=test_sorts.py/run.json", "--energy-autosave --energy-storage=test_sorts.py"]
+    "option",
+    [
+        "--energy-json=test_sorts.py/run.json",
+        "--energy-autosave --energy-storage=test_sorts.py",
+        "--energy-json=../" + "test_sorts.py" * 30,
+        "--energy-json=test_sorts.py.d",
+    ],
 )
-def test_a_file_in_the_place_of_a_folder_ends_the_run_before_anything_is_measured(project, simulated, option):
+def test_an_output_that_cannot_be_written_ends_the_run_before_anything_is_measured(
+    project, simulated, option
+):
     project.makepyfile(test_sorts=SORTS)
+    project.mkdir("test_sorts.py.d")
 
     result = simulated(*option.split())
 

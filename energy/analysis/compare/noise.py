@@ -11,7 +11,6 @@ What a run's repeats do not show is what changes from session to session: see `s
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from energy.analysis.compare.values import Identity, Pair, Scale, find_known
 from energy.records.storage.fitted import FILE
 from energy.records.summary import RunSummary
 from energy.statistics import Spread, measure_spread, p_noisier, pool_spreads, reject_by_holm
+from energy.text import parse_json
 
 FALSE_ALARMS = 0.05
 # What an A/A run measures, by the metric that is compared: the window of an epoch is shorter than that of the
@@ -144,7 +144,7 @@ def read_calibrated(folder: Path) -> dict[str, Noise]:
     if not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_bytes())
+        found = parse_json(path.read_bytes())
         if found["schema"] != calibration.SCHEMA:
             raise ValueError(f"schema {found['schema']}, this one reads {calibration.SCHEMA}")
         measured = {

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from energy.analysis.gates.exit_codes import MEANING, blocks
+from energy.analysis.gates.typed import check_types
 from energy.records.keys import short_hash
 from energy.records.migration import name_boundary
 from energy.records.provenance import BOTH
@@ -26,7 +27,7 @@ from energy.records.storage.runfile import StoreError, list_records, read_run
 from energy.records.storage.store import Store
 from energy.records.summary import CaseSummary, RunSummary, summarise_plain, summarise_run
 from energy.records.validity import make_validity
-from energy.text import list_few
+from energy.text import list_few, parse_json
 
 FOLDER = "baselines"
 MOST_NAMED = 3
@@ -141,11 +142,12 @@ def read_pin(path: Path) -> Pin:
         StoreError: it cannot be read.
     """
     try:
-        data = json.loads(path.read_bytes())
+        data = parse_json(path.read_bytes())
         check_version(data, str(path))
         if data["digest"] != _digest_of(data):
             raise RecordError(f"{path}: edited since it was pinned; restore it, or set it anew")
         own = _pin_of(data, path)
+        check_types(own)
     except RecordError:
         raise
     except OSError as problem:

@@ -30,6 +30,7 @@ from pathlib import Path
 from energy.fault import Fault
 from energy.meters._watch import forks
 from energy.reading import Count
+from energy.text import parse_json
 
 # Not tempfile's choice: a TMPDIR of the user's or the job's own would hide one from the other.
 FOLDER = Path("/tmp/joulebench-claims")  # noqa: S108 -- opened without following links, and trusted with nothing
@@ -267,10 +268,10 @@ def _read(name: str, folder: int) -> tuple[Claim | None, bool]:
 
 def _claim(text: bytes) -> Claim | None:
     try:
-        values = json.loads(text)
+        values = parse_json(text)
         devices = tuple(str(device)[:MOST_CHARACTERS] for device in values["devices"])
         claim = Claim(int(values["pid"]), _shown(values["program"]), devices, float(values["since_seconds"]))
-    except (ValueError, TypeError, LookupError, RecursionError, OverflowError):
+    except (ValueError, TypeError, LookupError, OverflowError):
         return None
     return claim if math.isfinite(claim.since_seconds) else None
 

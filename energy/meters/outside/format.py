@@ -11,7 +11,6 @@ command may also print bare watts. METERS.md lists the first lines of some sixty
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from energy.meters.outside.foreign import refuse
 from energy.meters.outside.options import Options
 from energy.meters.outside.quantity import WATTS, Quantity, meaning, number, unit
 from energy.meters.outside.times import is_stamp, is_time
+from energy.text import parse_json
 
 T = TypeVar("T")
 
@@ -205,11 +205,11 @@ def _fields(line: str) -> Row:
     """Return the values of a JSON object by their paths, and the time that a log may put before it."""
     start = max(0, line.find("{"))
     try:
-        found = json.loads(line[start:], parse_float=Decimal)
+        found = parse_json(line[start:], parse_float=Decimal)
         if not isinstance(found, dict):
             raise ValueError("no object")
         row = dict(_flat(found, ""))
-    except (ValueError, RecursionError) as problem:
+    except ValueError as problem:
         raise ValueError(f"{line[:80]!r} is not JSON ({problem})") from problem
     before = line[:start].strip(" =:\t")
     if before and is_stamp(before):

@@ -1,9 +1,10 @@
 """What `calibrate --fit` has left in a results folder: laws of the power of CPUs, of whatever machine."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from energy.text import parse_json
 
 FILE = "noise.json"  # of a machine's folder
 BLOCK = "cpu_power"
@@ -19,7 +20,7 @@ def find_laws(root: Path) -> tuple[list[Law], list[str]]:
     found, notes = [], []
     for path in sorted(root.glob(f"*/{FILE}")):
         try:
-            block = json.loads(path.read_bytes()).get(BLOCK)
+            block = parse_json(path.read_bytes()).get(BLOCK)
             if block is not None:
                 found.append(_checked(block))
         except (OSError, ValueError, AttributeError, KeyError, TypeError) as problem:

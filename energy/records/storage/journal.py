@@ -7,7 +7,6 @@ Events: {"event": "start", "run": id, "time": iso, "energy": {file-level block s
 A resumed run goes on with events of the same id; a second "start" of that id does no harm.
 """
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 from energy.records.migration import update_record
 from energy.records.schema import RecordError, check_event, check_event_head, check_record, to_json
 from energy.records.storage.files import sync_folder
+from energy.text import parse_json
 
 # Ends a line that a crash has torn, so that later lines can be told from damage that nobody knows of.
 _MARK = b'{"event":"torn"}\n'
@@ -145,7 +145,7 @@ def _torn(lines: list[bytes], number: int) -> bool:
 def _parse(line: bytes) -> dict[str, Any] | None:
     """Return the JSON object in `line`; None if there is none."""
     try:
-        event = json.loads(line)
+        event = parse_json(line)
     except ValueError:  # includes UnicodeDecodeError
         return None
     return event if isinstance(event, dict) else None

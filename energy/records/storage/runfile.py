@@ -1,6 +1,5 @@
 """One run as a file: a superset of pytest-benchmark's format, so that its own command line reads it."""
 
-import json
 import platform
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 from energy.records.migration import update_run
 from energy.records.schema import RecordError, check_record, check_run, is_plain, to_json
 from energy.records.storage.files import write_whole
+from energy.text import parse_json
 
 
 class StoreError(Exception):
@@ -129,7 +129,7 @@ def read_run(path: Path) -> dict[str, Any]:
         StoreError: the file cannot be read.
     """
     try:
-        data: dict[str, Any] = json.loads(path.read_bytes(), parse_constant=_refuse)
+        data: dict[str, Any] = parse_json(path.read_bytes(), parse_constant=_refuse)
     except OSError as problem:
         raise StoreError(f"{path} cannot be read: {problem.strerror}") from problem
     except ValueError as problem:

@@ -25,10 +25,17 @@ _IGNORE = f"# Crash insurance; what it holds is in the run files once a run has 
 _RUN_FILE = re.compile(r"(\d{4,})_(.+)\.json")
 
 
+LONGEST_NAME = 200  # bytes, of the 255 that file systems give a name: number and ending come to it
+
+
 def check_name(name: str) -> None:
     """Refuse a name that cannot be part of a file's; ValueError."""
     if not re.fullmatch(r"[\w.+-]+", name):
         raise ValueError(f"name of a run {name!r}: expected letters, digits and . _ + - only")
+    if len(name.encode()) > LONGEST_NAME:
+        raise ValueError(
+            f"name of a run {name[:20]}...: {len(name)} letters, expected {LONGEST_NAME} or less"
+        )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ run that still writes are made seldom, and the next one at once when it has ende
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 import time
@@ -21,6 +20,7 @@ from energy.records.storage.gather import NothingFoundError
 from energy.records.storage.runfile import StoreError
 from energy.records.storage.store import JOURNAL
 from energy.report.page import build
+from energy.text import parse_json
 
 # Beside a run that writes, a page is followed by a rest of so many times what it took: making pages takes no
 # more than a twenty-first of the time.
@@ -119,7 +119,7 @@ def _has_ended(journal: Path) -> bool:
         with journal.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - LONGEST_END))
             last = file.read().rstrip().rpartition(b"\n")[2]
-        event = json.loads(last)
+        event = parse_json(last)
     except (OSError, ValueError):  # gone, or being written
         return False
     return isinstance(event, dict) and event.get("event") == "end"
