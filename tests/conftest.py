@@ -61,8 +61,22 @@ def warm_python():
     """A Python with all that a run without torch imports, for tests that start many."""
     from tests.simulated.warm_python import WarmPython
 
-    libraries = ("pytest", "numpy", "scipy.stats", "psutil", "jsonschema_rs")
-    own = ("measuring.case", "measuring.run", "analysis.gates", "records.storage.index", "report.terminal")
+    libraries = (
+        "pytest",
+        "pytest_benchmark.stats",
+        "numpy",
+        "scipy.stats",
+        "psutil",
+        "jsonschema_rs",
+        "tomllib",
+    )
+    of_pytest = ("helpconfig", "junitxml", "pastebin", "setupplan", "skipping", "unittest", "warnings")
+    libraries += tuple(f"_pytest.{name}" for name in (*of_pytest, "threadexception", "unraisableexception"))
+    own = (
+        "measuring.case", "measuring.run", "analysis.calibration", "analysis.compare.compare",
+        "analysis.gates.confirm", "analysis.gates.judge", "records.storage.index",
+        "report.terminal.comparison", "report.terminal.gates", "report.terminal.table",
+    )  # fmt: skip
     with WarmPython(*libraries, *(f"energy.{name}" for name in own)) as python:
         yield python
 

@@ -88,7 +88,7 @@ def _measure(number: int, letter: str, revision: Revision, plan: VisitPlan) -> d
     folder = revision.folder / plan.inside
     if not folder.is_dir():
         raise VisitError(f"{revision} has no folder {plan.inside}; call ab in one that both revisions have")
-    process = subprocess.Popen(command, cwd=folder, env=_environment(revision, plan))  # noqa: S603
+    process = subprocess.Popen(command, cwd=folder, env=_environment(revision, plan))  # noqa: S603 -- this Python, and no shell
     code = _wait(process)
     if code not in USABLE or not written.exists():
         raise VisitError(

@@ -78,7 +78,7 @@ def plan_sequence(entries: Sequence[Entry], order: Order) -> list[tuple[int, int
     Every case is in block 1, every case of two repeats or more in block 2, and so on; each block has an order
     of its own.
     """
-    shuffle = random.Random(order.seed).shuffle if order.seed is not None else _leave  # noqa: S311
+    shuffle = random.Random(order.seed).shuffle if order.seed is not None else _leave  # noqa: S311 -- a shuffle, no secret
     in_blocks = [index for index, entry in enumerate(entries) if entry.place != "last"]
     last = [index for index, entry in enumerate(entries) if entry.place == "last"]
     return [*_blocks(entries, in_blocks, shuffle), *_blocks(entries, last, _leave)]

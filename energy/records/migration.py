@@ -68,7 +68,9 @@ def _name_boundaries(record: Record) -> None:
         return
     for domain in domains:
         domain.setdefault("boundary", name_boundary(domain["source"]))
-    record.setdefault("boundary", find_boundary(domains))
+    # Else it is damaged, as a check will say.
+    if all(isinstance(domain["boundary"], str) for domain in domains):
+        record.setdefault("boundary", find_boundary(domains))
 
 
 def _has_source(domain: Any) -> bool:

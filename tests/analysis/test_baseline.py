@@ -191,6 +191,27 @@ def test_an_edited_or_damaged_baseline_is_noticed(store):
             baselines.find_pin(store.root, "main", CPU)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("seeds", ["0"]),
+        ("keys", [1]),
+        ("values", {"dice": ["high"]}),
+        ("values", {"dice": [[]]}),
+        ("case", 3),
+    ],
+)
+def test_a_baseline_of_other_types_behind_a_right_digest_is_damaged(store, field, value):
+    own = baselines.pin_run(store, "main", saved(store))
+    data = json.loads(own.path.read_text())
+    data["run"]["cases"][0][field] = value
+    data["digest"] = baselines._digest_of(data)
+    own.path.write_text(json.dumps(data))
+
+    with pytest.raises(RecordError, match="damaged, no baseline"):
+        baselines.read_pin(own.path)
+
+
 def test_a_run_file_from_elsewhere_is_pinned_by_its_figures(store, tmp_path):
     path = saved(store)
     artefact = tmp_path / path.name

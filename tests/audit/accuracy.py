@@ -123,7 +123,7 @@ def _measured(condition, preset, name, draw) -> Iterator[Cell]:
 
 
 class _Polls:
-    """A sampler that polls ten times a second, whoever reads in between."""
+    """A sampler that polls ten times a second, also while others read in between."""
 
     def __init__(self, machine, meter, smooth, seed):
         self._machine, self._meter, self._smooth = machine, meter, smooth

@@ -135,6 +135,7 @@ def test_nothing_is_written_outside_the_cache_and_the_results(run, cache):
     assert {path.name for path in cache.iterdir()} == {"joulebench"}
 
 
+@pytest.mark.slow
 def test_a_later_run_takes_the_stored_reference_and_names_it(suite, run, tmp_path):
     stored = shutil.copytree(run.results, tmp_path / "results")
     case = "case(arch='attention_squeeze_unet', technique='cache')"
@@ -220,6 +221,7 @@ def test_a_wrong_option_is_named_before_anything_is_trained(run_several, torch_p
         assert (code, said in text, "Traceback" in text) == (4, True, False), f"{options}: {text}"
 
 
+@pytest.mark.slow
 def test_a_results_file_of_a_newer_schema_is_named_and_passed_over(suite, run, tmp_path):
     stored = shutil.copytree(run.results, tmp_path / "results")
     path = max(stored.glob("*/*.json"))

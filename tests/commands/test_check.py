@@ -144,6 +144,9 @@ def test_a_strict_comparison_without_gates_wants_every_case(store, check):
             "gate 'total_kk:5%' (pyproject.toml): unknown metric",
         ),
         ("[tool.joulebench\n", "not TOML"),
+        ("[tool]\njoulebench = 3\n", "3: expected a table"),
+        ("tool = 3\n", "3: expected a table"),
+        ("x = " + "[" * 5000, "not TOML"),
     ],
 )
 def test_a_mistake_in_the_project_is_one_line_and_4(store, check, text, told):

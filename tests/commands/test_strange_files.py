@@ -63,6 +63,16 @@ def test_escape_sequences_of_a_record_reach_no_terminal(results, capsys):
     assert "\\u001b[2J" in told
 
 
+@pytest.mark.parametrize("boundary", [{}, [], 3])
+def test_a_boundary_that_is_no_word_is_told_in_a_sentence(results, boundary, capsys):
+    run = records.run([records.record()], fingerprint="m")
+    run["benchmarks"][0]["extra_info"]["energy"]["domains"][0]["boundary"] = boundary
+    (results / "0001_odd.json").write_text(json.dumps(run))
+
+    assert main(["show", "m/0001"]) == 4
+    assert "boundary" in capsys.readouterr().err
+
+
 def test_a_table_for_other_programs_is_printed_as_it_is_written(results, tmp_path, capsys):
     (results / "0001_run.json").write_text(json.dumps(records.run([records.record()], fingerprint="m")))
 

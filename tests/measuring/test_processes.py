@@ -287,6 +287,7 @@ for name in ("getaddrinfo", "gethostbyname", "create_connection"):
 
 
 @pytest.mark.parametrize("conftest", [CLOSED, WATCHED], ids=["closed", "watched"])
+@pytest.mark.slow
 def test_a_run_needs_no_socket_and_speaks_to_nobody(tmp_path, conftest):
     """A library that CodeCarbon imports opens a socket to see whether there is IPv6, and sends nothing."""
     project = Foreign(tmp_path, SORTS, conftest=conftest)

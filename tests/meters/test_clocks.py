@@ -132,7 +132,7 @@ def test_a_machine_suspended_while_its_clock_is_set_has_both_faults():
 
 
 @pytest.mark.parametrize("looks", ["poll", "look"])
-def test_a_process_that_stood_still_is_told_by_whoever_comes_first(looks):
+def test_a_process_that_stood_still_is_told_by_the_first_that_looks(looks):
     instant, watch = watched()
 
     instant.run(3.2)
@@ -368,9 +368,10 @@ def test_a_real_thread_that_keeps_the_interpreter_for_2_6_seconds_is_no_pause():
     "work",
     [
         pytest.param("time.sleep(0.05)", id="waiting"),
-        pytest.param("sum(range(10000))", id="computing", marks=pytest.mark.slow),
+        pytest.param("sum(range(10000))", id="computing"),
     ],
 )
+@pytest.mark.slow  # the rule stands above, on clocks that are moved
 def test_a_process_that_was_stopped_for_3_seconds_knows(work):
     process = subprocess.Popen(
         [sys.executable, "-c", STOPPED.format(work=work)],

@@ -69,7 +69,7 @@ def meter():
 
 @pytest.fixture
 def clock(monkeypatch):
-    """The clock of CodeCarbon and of our meter, for whoever opens one after it."""
+    """The clock of CodeCarbon and of our meter, for all that are opened after it."""
     stopped = Clock()
     for module in ("codecarbon.emissions_tracker", "codecarbon.external.hardware", codecarbon.__name__):
         monkeypatch.setattr(f"{module}.time", stopped)
@@ -122,7 +122,7 @@ def run_apart(code, tmp_path, **environ):
             if event in ("os.mkdir", "os.rename"):
                 written.append((event, args[0]))
             if event in ("socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"):
-                asked.append((event, args))  # for whoever swallows the error
+                asked.append((event, args))  # also where the error is swallowed
                 raise AssertionError("the network was asked")
         sys.addaudithook(audit)
     """

@@ -53,7 +53,7 @@ class Ticking:
 
 @pytest.fixture(autouse=True)
 def nobody_else(monkeypatch, tmp_path):
-    """Whoever else tests on this machine is none of these tests' business."""
+    """Keep the claims of other tests out of these."""
     monkeypatch.setattr(claims, "FOLDER", tmp_path / "claims")
 
 

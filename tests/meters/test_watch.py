@@ -66,7 +66,7 @@ def test_one_slow_call_spoils_nothing(preset, draw):
 @pytest.mark.parametrize("draw", range(8))
 @pytest.mark.parametrize("preset", ["V100", "A100"])
 def test_a_busy_machine_never_makes_a_step_look_shorter(preset, draw):
-    """Whoever naps for up to 40 ms too long misses moves."""
+    """Naps of up to 40 ms too long miss moves."""
     nap = random.Random(draw)
     true = PRESETS[preset].sensor.period_seconds
 

@@ -1,6 +1,7 @@
 """The plugin in somebody else's project: a plain function, and every way in which a case can end."""
 
 import json
+import os
 
 import pytest
 
@@ -16,9 +17,8 @@ QUICK = (
     "-p",
     "no:cacheprovider",
 )
-CODECARBON = (
-    "--energy-meters=codecarbon"  # knows CPU and memory on every machine, and takes seconds to import
-)
+CODECARBON = "--energy-meters=codecarbon"  # takes seconds to import
+MODELS = "--energy-meters=cpu_model,ram_model"  # know CPU and memory on every machine
 SORTS = """
 def test_sorting(energy):
     assert energy(sorted, [3, 1, 2]) == [1, 2, 3]
@@ -47,9 +47,15 @@ def run(project, *options):
     return project.runpytest_inprocess(*QUICK, *options)
 
 
-def run_alone(project, *options):
+@pytest.fixture
+def run_alone(project, warm_python):
     """Run pytest in a process of its own, which may be interrupted or killed."""
-    return project.runpytest_subprocess(*QUICK, *options)
+
+    def run(*options):
+        done = warm_python.run("-m", "pytest", *QUICK, *options, cwd=project.path, env=os.environ)
+        return pytest.RunResult(done.returncode, done.stdout.splitlines(), done.stderr.splitlines(), 0.0)
+
+    return run
 
 
 def records(project):
@@ -65,10 +71,10 @@ def journalled(project):
     return [event["record"] for event in events if event["event"] == "case"]
 
 
-def test_a_function_that_sorts_a_list_is_measured(project):
+def test_a_function_that_sorts_a_list_is_measured(project, run_alone):
     project.makepyfile(SORTS)
 
-    result = run_alone(project, CODECARBON, "--energy-autosave")
+    result = run_alone(MODELS, "--energy-autosave")
 
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*test_sorting*modelled*", "written: *out*"])
@@ -121,15 +127,15 @@ def test_a_json_file_can_be_asked_for_alone_and_nothing_else_is_written(project,
 def test_warnings_as_errors_do_no_harm(project):
     project.makepyfile(SORTS)
 
-    run_alone(project, CODECARBON, "-W", "error").assert_outcomes(passed=1)
+    project.runpytest_subprocess(*QUICK, CODECARBON, "-W", "error").assert_outcomes(passed=1)
 
     assert not (project.path / "out").exists()  # where nothing is to be saved, nothing is
 
 
-def test_the_record_names_no_folder_of_the_user(project, tmp_path):
+def test_the_record_names_no_folder_of_the_user(project, tmp_path, run_alone):
     project.makepyfile(SORTS)
 
-    run_alone(project, "--energy-autosave", f"--basetemp={tmp_path / 'mine'}").assert_outcomes(passed=1)
+    run_alone("--energy-autosave", f"--basetemp={tmp_path / 'mine'}").assert_outcomes(passed=1)
 
     (path,) = (project.path / "out").glob("*/*.json")
     command = json.loads(path.read_text())["energy"]["command"]
@@ -204,10 +210,10 @@ def test_third(energy):
     ids=["SIGINT", "SIGTERM", "SIGTERM that workers got, too", "SIGTERM that a destructor swallowed"],
 )
 @pytest.mark.usefixtures("interruptible")
-def test_an_interruption_loses_the_case_in_progress_only(project, end):
+def test_an_interruption_loses_the_case_in_progress_only(project, end, run_alone):
     project.makepyfile(TWO_CASES.format(end=end))
 
-    result = run_alone(project, "--energy-autosave")
+    result = run_alone("--energy-autosave")
 
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert [(record["case"], record["status"]) for record in records(project)] == [
@@ -217,12 +223,12 @@ def test_an_interruption_loses_the_case_in_progress_only(project, end):
 
 
 @pytest.mark.usefixtures("interruptible")
-def test_a_sigterm_that_the_test_swallowed_ends_the_run_once_its_case_is_over(project):
+def test_a_sigterm_that_the_test_swallowed_ends_the_run_once_its_case_is_over(project, run_alone):
     project.makepyfile(
         TWO_CASES.format(end="try: os.kill(os.getpid(), 15)\n    except KeyboardInterrupt: pass")
     )
 
-    result = run_alone(project, "--energy-autosave")
+    result = run_alone("--energy-autosave")
 
     assert result.ret == pytest.ExitCode.INTERRUPTED
     assert [(record["case"], record["status"]) for record in records(project)] == [
@@ -231,7 +237,7 @@ def test_a_sigterm_that_the_test_swallowed_ends_the_run_once_its_case_is_over(pr
     ]
 
 
-def test_kill_9_loses_the_case_in_progress_only_and_the_run_can_be_resumed(project):
+def test_kill_9_loses_the_case_in_progress_only_and_the_run_can_be_resumed(project, run_alone):
     project.makepyfile("""
     import os, signal, pytest
 
@@ -255,12 +261,12 @@ def test_kill_9_loses_the_case_in_progress_only_and_the_run_can_be_resumed(proje
             os.kill(os.getpid(), signal.SIGKILL)
     """)
 
-    killed = run_alone(project, "--energy-autosave")
+    killed = run_alone("--energy-autosave")
 
     assert killed.ret == -9
     assert [record["case"] for record in journalled(project)] == ["test_first"]
 
-    resumed = run_alone(project, "--energy-autosave", "--energy-resume")
+    resumed = run_alone("--energy-autosave", "--energy-resume")
 
     resumed.assert_outcomes(passed=1, skipped=1)
     assert [(record["case"], record["status"]) for record in records(project)] == [
@@ -410,7 +416,7 @@ def test_co2_is_the_energy_times_the_grid_factor(project, simulated):
 def test_cases_side_by_side_fail_instead_of_sharing_joules(project):
     project.makepyfile(SORTS)
 
-    result = run_alone(project, "-p", "xdist", "-n", "1")
+    result = project.runpytest_subprocess(*QUICK, "-p", "xdist", "-n", "1")
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*share their joules: leave out pytest-xdist's -n*"])
@@ -444,10 +450,10 @@ def test_progress_without_a_terminal_is_at_most_one_line_per_tenth(project, simu
     assert "\x1b[2K" not in result.stdout.str()
 
 
-def test_idle_power_is_measured_before_the_first_case(project):
+def test_idle_power_is_measured_before_the_first_case(project, run_alone):
     project.makepyfile("import time\ndef test_waiting(energy):\n    energy(time.sleep, 0.5)\n")
 
-    run_alone(project, CODECARBON, "--energy-autosave", "--energy-idle=0.5").assert_outcomes(passed=1)
+    run_alone(MODELS, "--energy-autosave", "--energy-idle=0.5").assert_outcomes(passed=1)
 
     (path,) = (project.path / "out").glob("*/*.json")
     idle = json.loads(path.read_text())["energy"]["idle"]

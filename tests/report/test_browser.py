@@ -307,9 +307,8 @@ def test_without_javascript_all_tables_and_charts_are_there(opened):
     assert shown(without, "figure table") == 1
 
 
-@pytest.mark.parametrize(
-    ("viewport", "scheme"), [pytest.param(PHONE, "dark", marks=pytest.mark.slow), (DESKTOP, "light")]
-)
+@pytest.mark.parametrize(("viewport", "scheme"), [(PHONE, "dark"), (DESKTOP, "light")])
+@pytest.mark.slow
 def test_axe_finds_no_violation(opened, viewport, scheme):
     from axe_playwright_python.sync_playwright import Axe
 

@@ -249,6 +249,7 @@ def texts_of(root):
         yield [float(number) for number in re.findall(r"-?[\d.]+", one.get("transform"))], words
 
 
+@pytest.mark.slow
 def test_texts_that_nobody_measures_have_the_words_and_the_places_that_measured_ones_have(
     drawn, pages, of_vega
 ):
@@ -281,6 +282,7 @@ def test_few_letters_of_a_chart_of_names_are_measured(drawn, monkeypatch):
     assert not any("NVIDIA" in word for word in words)
 
 
+@pytest.mark.slow
 def test_marks_look_as_they_were_drawn_and_a_group_says_once_what_they_have_in_common(drawn, papers, of_vega):
     def look(attributes):
         names = [name for name in attributes if name.startswith(("fill", "stroke", "font"))]
@@ -400,6 +402,7 @@ def test_figures_at_the_ends_of_what_a_float_holds_cost_no_chart():
         ElementTree.fromstring(_render.svg(chart))
 
 
+@pytest.mark.slow
 def test_five_machines_of_800_cases_are_drawn_small_and_soon():
     some = [
         point(

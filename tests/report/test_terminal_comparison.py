@@ -60,7 +60,7 @@ modelled: cpu_seconds_model + ram_model; the model's error is common to base and
 [3] the case ended as: oom
 [4] not in the base
 [5] session, total_kj inconclusive: may be worse by more than 3 %
-"""  # noqa: E501
+"""  # noqa: E501 -- as wide as it is printed
 
 
 def test_a_comparison_reads_as_written_here():

@@ -48,7 +48,7 @@ Dice lost %: relative to unet-baseline (this run)
 [1] the meter was lost
 [2] invalid: oversubscribed, throttled
 [3] unet-bf16 oom: OutOfMemoryError: tried to allocate 2 GiB
-"""  # noqa: E501
+"""  # noqa: E501 -- as wide as it is printed
 
 
 def test_the_table_of_a_run_reads_as_written_here():

@@ -16,7 +16,7 @@ from energy.records.validity import list_flags
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 60.0  # to fail rather than to hang; nothing here takes a tenth of it
-# The claims of whoever else tests on this machine are none of these projects' business.
+# These projects see no claims of other tests on this machine.
 CONFTEST = """
 from pathlib import Path
 

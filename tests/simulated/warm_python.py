@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 300.0  # to fail rather than to hang
 SERVER = """
-import gc, importlib, json, os, runpy, sys
+import gc, importlib, json, os, runpy, signal, sys
 for name in sys.argv[1:]:
     importlib.import_module(name)
 gc.freeze()
@@ -36,6 +36,7 @@ for line in sys.stdin:
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 else:
     sys.exit()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where pytest was started in the background
 os.chdir(task["cwd"])
 os.environ.clear()
 os.environ.update(task["env"])

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from energy.analysis.gates.exit_codes import MEANING, blocks
+from energy.analysis.gates.typed import check_types
 from energy.records.keys import short_hash
 from energy.records.migration import name_boundary
 from energy.records.provenance import BOTH
@@ -146,6 +147,7 @@ def read_pin(path: Path) -> Pin:
         if data["digest"] != _digest_of(data):
             raise RecordError(f"{path}: edited since it was pinned; restore it, or set it anew")
         own = _pin_of(data, path)
+        check_types(own)
     except RecordError:
         raise
     except OSError as problem:

@@ -45,9 +45,11 @@ def read_project(folder: Path) -> Project:
     if not path.is_file():
         return Project()
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("joulebench", {})
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise ProjectError(f"{path}: not TOML: {problem}") from None
+    table = _checked(tools, dict, path, "a table of tools").get("joulebench", {})
+    _checked(table, dict, path, 'a table, such as fail = ["kj_per_epoch:5%"] below [tool.joulebench]')
     for key in table:
         if key not in KEYS:
             raise ProjectError(f"{path}: [{TABLE}]: {explain_unknown('key', key, KEYS)}")
