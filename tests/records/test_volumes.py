@@ -115,6 +115,24 @@ def test_a_comparison_pairs_dice_by_volume():
     assert summarise_record(case()).pairs("total_kj") == (0, 0, 1, 1)
 
 
+def test_dice_of_volumes_under_other_seeds_is_not_compared():
+    of_one_seed = combine_repeats(
+        [
+            part(0, fold) | {"budget": {"epochs": 2, "seeds": [0], "folds": 2, "slices": 120}}
+            for fold in (1, 2)
+        ]
+    )
+    base, head = (
+        summarise_unwritten([record], name, "a", "2026-01-01")
+        for record, name in ((of_one_seed, "base"), (case(), "head"))
+    )
+
+    (row,) = compare(base, head, metrics=["dice"]).rows
+
+    assert row.changes["dice"].verdict == "inconclusive"
+    assert "0 against 0, 1" in row.changes["dice"].why
+
+
 def test_the_frame_has_a_row_per_repeat_with_its_seed_and_fold(tmp_path):
     folder = tmp_path / "epyc-2c-cpu-91bc"
     folder.mkdir()
