@@ -11,17 +11,18 @@ from energy.analysis.compare.result import Noise
 
 LEVEL = 0.95  # one-sided: the question is whether it is better, not whether it differs
 LEAST_GAIN = 0.01  # below, a technique is not worth its line in a recipe, however sure its gain is
-ON_ONE_SEED = "on one seed, and no noise is known: not certain"
+ON_ONE_REPEAT = "on one repeat, and no noise is known: not certain"
 
 RULE = (
-    "The gain of a seed is ln(Dice/kJ with the technique) - ln(Dice/kJ without), both from that seed; "
-    "the gain of a technique is the mean over the seeds, told as the per cent that it amounts to. It is kept "
-    f"if its gain is above {LEAST_GAIN:.0%} and above the noise. With two seeds or more the noise is "
-    f"t({LEVEL}, seeds - 1) standard errors of the mean. Rungs are measured one after another, so a machine "
-    "that slows down slows all seeds of one: where `joulebench calibrate` has run, the noise is never less "
+    "A repeat is a seed or, of folds, a fold of one. Its gain is ln(Dice/kJ with the technique) - ln(Dice/kJ "
+    "without), both from that repeat; the gain of a technique is the mean over the repeats, told as the per "
+    f"cent that it amounts to. It is kept if its gain is above {LEAST_GAIN:.0%} and above the noise. With "
+    f"two repeats or more the noise is t({LEVEL}, repeats - 1) standard errors of the mean. Rungs are "
+    "measured one after another, so a machine that slows down slows all repeats of one: where "
+    "`joulebench calibrate` has run, the noise is never less "
     f"than t({LEVEL}, windows - 1) * sqrt(2) * the noise of one window that it found for the total energy. "
-    "With one seed that is all that is known, and says nothing of how Dice varies; without it, too, a "
-    "technique is kept on one seed."
+    "With one repeat that is all that is known, and says nothing of how Dice varies; without it, too, a "
+    "technique is kept on one repeat."
 )
 
 
@@ -36,12 +37,12 @@ class Verdict:
 
 
 def judge(held: Sequence[float], tried: Sequence[float | None], noise: Noise | None = None) -> Verdict:
-    """Compare the Dice per kJ of what is held and what is tried, both one per seed, in the same order.
+    """Compare the Dice per kJ of what is held and what is tried, both one per repeat, in the same order.
 
     >>> judge([1.0, 1.0, 1.0], [1.1, 1.1, 1.1]).kept
     True
     >>> judge([1.0, 1.0, 1.0], [0.7, 1.1, 1.6]).why
-    'within the noise of 3 seeds'
+    'within the noise of 3 repeats'
 
     Raises:
         ValueError: what is held has no Dice per kJ above 0; nothing can be compared with it.
@@ -67,18 +68,18 @@ def _find_noise(gains: Sequence[float], noise: Noise | None) -> tuple[float, str
     known: list[tuple[float, str]] = []
     if len(gains) > 1:
         error = statistics.stdev(gains) / math.sqrt(len(gains))
-        known.append((float(stdtrit(len(gains) - 1, LEVEL)) * error, f"the noise of {len(gains)} seeds"))
+        known.append((float(stdtrit(len(gains) - 1, LEVEL)) * error, f"the noise of {len(gains)} repeats"))
     if noise is not None:
-        # What a rung's seeds share does not average out over them, so it is not divided by their number.
+        # What a rung's repeats share does not average out over them, so it is not divided by their number.
         beyond = float(stdtrit(noise.freedom, LEVEL)) * math.sqrt(2) * noise.share
-        seeds = "; one seed" if len(gains) == 1 else ""
-        known.append((beyond, f"the energy's noise ({noise.share:.1%}){seeds}"))
+        repeats = "; one repeat" if len(gains) == 1 else ""
+        known.append((beyond, f"the energy's noise ({noise.share:.1%}){repeats}"))
     return max(known, default=(0.0, None), key=lambda one: one[0])
 
 
 def _why(kept: bool, gain: float, beyond: float, whose: str | None) -> str:
     if kept:
-        return ON_ONE_SEED if whose is None else f"beyond {whose}"
+        return ON_ONE_REPEAT if whose is None else f"beyond {whose}"
     if gain <= 0:
         return "no gain"
     return f"within {whose}" if gain <= beyond else f"gains {LEAST_GAIN:.0%} or less"

@@ -9,7 +9,7 @@ from energy.exporters import Exported, Request
 from energy.exporters._cases import records, sources
 from energy.exporters._sheet import Cell, table
 from energy.records import provenance
-from energy.records.volumes import list_seeds
+from energy.records.volumes import list_folds, list_seeds
 
 OPTIONS = ()
 
@@ -58,11 +58,11 @@ def _rows(record: Mapping[str, Any]) -> Iterator[dict[str, Cell]]:
 
 
 def _value(record: Mapping[str, Any], figure: Mapping[str, Any], number: int, value: Any) -> dict[str, Cell]:
-    seeds, folds = list_seeds(record), record["budget"].get("folds")
+    seeds, folds = list_seeds(record), list_folds(record)
     return {
         "repeat": number,
         "seed": seeds[number] if number < len(seeds) else None,
-        "fold": None if folds is None else number % folds + 1,
+        "fold": folds[number] if number < len(folds) else None,
         "value": value,
         "reason": figure.get("reason") if value is None else None,
     }

@@ -50,7 +50,9 @@ def _metric(metric: str, cases: Sequence[tuple[Labels, Mapping[str, Any]]]) -> I
     for labels, record in cases:
         figure, kind = record["metrics"].get(metric), kind_of(record, metric)
         if figure is not None and figure["mean"] is not None:
-            own = {"n": str(len(figure["values"]))} | ({"kind": kind} if kind else {})
+            own = {"n": str(len(figure.get("by_volume") or figure["values"]))} | (
+                {"kind": kind} if kind else {}
+            )
             own |= {"boundary": boundary} if (boundary := boundary_of(record, metric)) else {}
             samples.append(({**labels, **own}, figure["mean"]))
     known = METRICS[metric]

@@ -228,7 +228,7 @@ def _figures(metrics: Mapping[str, Any]) -> Iterator[tuple[str, Figure]]:
         low, high = ends if len(ends) == 2 else (None, None)
         values = tuple(value for value in map(finite, summary["values"]) if value is not None)
         told = summary.get("by_volume") or {}
-        by_volume = {label(name): own for name, value in told.items() if (own := finite(value)) is not None}
+        by_volume = {name: own for name, value in told.items() if (own := finite(value)) is not None}
         yield name, Figure(mean, None if low is None or high is None else (low, high), values, by_volume)
 
 

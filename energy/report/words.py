@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -67,7 +68,7 @@ def _clipped(value: Any, longest: int = LONGEST) -> Any:
 def _figure(figure: Mapping[str, Any]) -> Mapping[str, Any]:
     changed: dict[str, Any] = {"reason": clipped(figure["reason"])} if "reason" in figure else {}
     if "by_volume" in figure:
-        changed["by_volume"] = {clipped(volume): value for volume, value in figure["by_volume"].items()}
+        changed["by_volume"] = _clip_names(figure["by_volume"])
     return {**figure, **changed} if changed else figure
 
 
@@ -83,10 +84,25 @@ def _without_effect(repeat: Any) -> list[str]:
     return [clipped(choice) for choice in _list(choices) if isinstance(choice, str)]
 
 
-def _volumes(repeat: Any) -> dict[str, None]:
-    """Return the volumes that a repeat was tested on, which are counted."""
+def _volumes(repeat: Any) -> dict[str, float | None]:
+    """Return the Dice of the volumes that a repeat was tested on; those that have one are counted."""
     volumes = repeat.get(OWN) if isinstance(repeat, Mapping) else None
-    return dict.fromkeys(map(clipped, volumes)) if isinstance(volumes, Mapping) else {}
+    if not isinstance(volumes, Mapping):
+        return {}
+    known = {name: dice if isinstance(dice, int | float) else None for name, dice in volumes.items()}
+    return _clip_names(known)
+
+
+def _clip_names(volumes: Mapping[str, Any]) -> dict[str, Any]:
+    """Clip the names of volumes; two that differ stay two, and are the same two in every case."""
+    return {_shorten_volume(volume): value for volume, value in volumes.items()}
+
+
+def _shorten_volume(volume: str) -> str:
+    if len(volume) <= LONGEST:
+        return clipped(volume)
+    own = hashlib.blake2b(volume.encode(errors="surrogateescape"), digest_size=4).hexdigest()
+    return f"{clipped(volume, LONGEST - len(own) - 1)} {own}"
 
 
 def _is_collapsed(repeat: Any) -> bool:

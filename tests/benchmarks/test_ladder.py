@@ -13,7 +13,7 @@ from scipy import stats
 import zoo
 from benchmarks.ladder import options, protocol, rungs, table
 from benchmarks.ladder.protocol import Result, climb
-from benchmarks.ladder.rule import ON_ONE_SEED, judge
+from benchmarks.ladder.rule import ON_ONE_REPEAT, judge
 from energy.analysis.compare.result import Noise
 
 ROOT = Path(__file__).parents[2]
@@ -77,12 +77,12 @@ def test_seeds_that_agree_do_not_hide_the_noise_that_a_rung_s_windows_share(trie
 def test_seeds_that_disagree_by_more_than_the_energy_s_noise_decide():
     assert (
         judge([1.0, 1.0, 1.0], [0.7, 1.1, 1.6], Noise(0.02, 9, "calibrate")).why
-        == "within the noise of 3 seeds"
+        == "within the noise of 3 repeats"
     )
 
 
 def test_with_one_seed_and_no_noise_a_rung_is_kept_and_called_uncertain():
-    assert judge([1.0], [1.02]).why == ON_ONE_SEED
+    assert judge([1.0], [1.02]).why == ON_ONE_REPEAT
     assert judge([1.0], [1.02]).kept
     assert not judge([1.0], [1.005]).kept
     assert judge([1.0], [0.9]).why == "no gain"

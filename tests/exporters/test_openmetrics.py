@@ -6,6 +6,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from energy.exporters._text import printable
 from energy.records.metrics import METRICS
+from tests.simulated import records
 from tests.simulated.exports import (
     COMMITTED,
     comparison,
@@ -118,3 +119,12 @@ def test_the_committed_results_are_read_by_the_parser(data):
     for record in with_total(data):
         total = record["metrics"]["total_kj"]["mean"]
         assert labelled(found, "joulebench_total_kj", case=record["case"]) == [total]
+
+
+def test_n_of_folds_is_how_many_volumes_the_mean_is_over():
+    folded = records.record()
+    folded["metrics"]["dice"]["by_volume"] = {"a": 0.8, "b": 0.9, "c": 0.7, "d": 0.8, "e": 0.8}
+
+    (value,) = labelled(samples(run([folded])), "joulebench_dice", n="5")
+
+    assert value == folded["metrics"]["dice"]["mean"]

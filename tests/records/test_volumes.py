@@ -12,6 +12,8 @@ from energy.records.metrics import summarise_metric
 from energy.records.repeats import combine_repeats
 from energy.records.summary import summarise_record, summarise_unwritten
 from energy.records.volumes import summarise_volumes
+from energy.report.terminal.caption import write_caption
+from energy.report.words import slim
 from tests.simulated import records
 
 # Two folds of two volumes and of one, under two seeds: the mean over volumes is not that of the folds.
@@ -113,6 +115,24 @@ def test_a_comparison_pairs_dice_by_volume():
     assert summarise_record(case()).pairs("total_kj") == (0, 0, 1, 1)
 
 
+def test_dice_of_volumes_under_other_seeds_is_not_compared():
+    of_one_seed = combine_repeats(
+        [
+            part(0, fold) | {"budget": {"epochs": 2, "seeds": [0], "folds": 2, "slices": 120}}
+            for fold in (1, 2)
+        ]
+    )
+    base, head = (
+        summarise_unwritten([record], name, "a", "2026-01-01")
+        for record, name in ((of_one_seed, "base"), (case(), "head"))
+    )
+
+    (row,) = compare(base, head, metrics=["dice"]).rows
+
+    assert row.changes["dice"].verdict == "inconclusive"
+    assert "0 against 0, 1" in row.changes["dice"].why
+
+
 def test_the_frame_has_a_row_per_repeat_with_its_seed_and_fold(tmp_path):
     folder = tmp_path / "epyc-2c-cpu-91bc"
     folder.mkdir()
@@ -122,3 +142,39 @@ def test_the_frame_has_a_row_per_repeat_with_its_seed_and_fold(tmp_path):
 
     assert list(zip(table["seed"], table["fold"], strict=True)) == [(0, 1), (0, 2), (1, 1), (1, 2)]
     assert list(table["dice"]) == pytest.approx([0.5, 0.8, 0.6, 1.0])
+
+
+def test_dice_lost_is_unknown_where_u_net_lacks_the_repeats_of_a_seed():
+    setups = [
+        {"fold": 1, "dice_by_volume": {"a": 0.4}, "reference_by_volume": {"a": 0.6}},
+        {"fold": 1, "dice_by_volume": {"a": 0.2}, "reference_by_volume": {}},
+    ]
+
+    assert "dice_loss_vs_unet_pct" not in summarise_volumes(setups)
+
+
+def test_a_ladder_over_folds_is_of_no_fold_itself(tmp_path):
+    ladder = records.record("unet-ladder") | {"budget": {"epochs": 2, "seeds": [], "folds": 2}}
+    folder = tmp_path / "epyc-2c-cpu-91bc"
+    folder.mkdir()
+    (folder / "0001_ladder.json").write_text(json.dumps(records.run([ladder])))
+
+    assert energy.frame(tmp_path)["fold"].isna().all()
+
+
+def test_the_caption_counts_the_volumes_that_dice_is_over_of_cases_that_ended():
+    whole = case()
+    whole["setup"][1]["dice_by_volume"]["no brain"] = None
+    cut = whole | {"case": "unet-bf16", "status": "interrupted", "metrics": {}, "setup": whole["setup"][:1]}
+
+    text = " ".join(write_caption([whole, cut], ["total_kj", "dice"], None))
+
+    assert "over 3 volumes for Dice, over 4 repeats for the rest" in text
+
+
+def test_a_page_keeps_volumes_with_long_names_that_differ_in_the_middle_apart():
+    whole = case()
+    dice = whole["metrics"]["dice"]
+    dice["by_volume"] = {f"{'a' * 120}{middle}{'b' * 120}": 0.5 for middle in "123"}
+
+    assert len(slim(whole)["metrics"]["dice"]["by_volume"]) == 3

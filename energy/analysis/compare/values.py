@@ -23,6 +23,7 @@ from energy.analysis.compare.gate import Gate
 from energy.analysis.compare.result import Verdict
 from energy.records.metrics import METRICS
 from energy.records.summary import CaseSummary, RunSummary
+from energy.records.volumes import BY_VOLUME
 from energy.statistics import Spread, measure_spread, pool_spreads
 from energy.text import explain_unknown, list_few
 
@@ -195,6 +196,10 @@ def pair_values(
     before, after = find_known(base, scale.metric), find_known(head, scale.metric)
     if before is None or after is None:
         return _find_gap(scale.metric, base, head)
+    if base.volumes and head.volumes and scale.metric in BY_VOLUME and set(base.seeds) != set(head.seeds):
+        seeds = (list_few(list(map(str, dict.fromkeys(one.seeds))), MOST_NAMED) for one in (base, head))
+        why = f"volumes are means over other seeds ({' against '.join(seeds)}): give both runs equal --seeds"
+        return Gap(before, after, "inconclusive", why)
     early, late = _add_labels(base, scale.metric, before), _add_labels(head, scale.metric, after)
     own, others = ({label for label, _ in repeats if label is not None} for repeats in (early, late))
     common, note = own & others, describe_seeds(own, others)

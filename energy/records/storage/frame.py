@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energy.records.metrics import METRICS
+from energy.records.volumes import list_folds
 
 if TYPE_CHECKING:
     import pandas
@@ -91,7 +92,7 @@ def _rows(run: RunSummary, found: FoundRun) -> Iterator[dict[str, Any]]:
         values = {name: figure["values"] for name, figure in record.get("metrics", {}).items()}
         values = values or dict(case.values)  # of a plain file
         same = made | _words(case) | _budget(record)
-        folds = record.get("budget", {}).get("folds")
+        folds = list_folds(record) if "budget" in record else ()
         for number in range(max((len(own) for own in values.values()), default=1)):
             yield {**_repeat(case, values, number, folds), **same}
 
@@ -110,13 +111,13 @@ def _budget(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _repeat(
-    case: CaseSummary, values: Mapping[str, Sequence[float | None]], number: int, folds: int | None
+    case: CaseSummary, values: Mapping[str, Sequence[float | None]], number: int, folds: Sequence[int]
 ) -> dict[str, Any]:
     """Return the figures of one repeat, counted from 0; a failed case has none, and no seed that it ended."""
     if not values:
         return {}
     seed = case.seeds[number] if number < len(case.seeds) else None
-    fold = None if folds is None else number % folds + 1
+    fold = folds[number] if number < len(folds) else None
     figures = {name: own[number] for name, own in values.items() if number < len(own)}
     return {**figures, "repeat": number, "seed": seed, "fold": fold}
 

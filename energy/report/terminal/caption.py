@@ -5,7 +5,7 @@ from typing import Any
 
 from energy.records import provenance
 from energy.records.provenance import Provenance
-from energy.records.volumes import OWN
+from energy.records.volumes import count_test_volumes
 from energy.text import format_factor, format_number
 
 Record = Mapping[str, Any]
@@ -114,7 +114,9 @@ def _idle(idle: Mapping[str, Any] | None) -> str:
 
 def _repeats(records: Sequence[Record]) -> Iterator[str]:
     """Yield what stands behind ±, and how much it says of new volumes."""
-    tested = {count for record in records if (count := _count_test_volumes(record))}
+    # One that failed has no interval.
+    ended = [record for record in records if record["status"] == "ok"]
+    tested = {count for record in ended if (count := count_test_volumes(record))}
     counts = {len(summary["values"]) for record in records for summary in record["metrics"].values()}
     if counts <= {1}:
         yield "n = 1: no interval"
@@ -142,11 +144,6 @@ def _tell_over(records: Sequence[Record], counts: set[int], tested: set[int]) ->
 def _tell_range(counts: set[int]) -> str:
     least, most = min(counts, default=0), max(counts, default=0)
     return str(most) if least == most else f"{least} to {most}"
-
-
-def _count_test_volumes(record: Record) -> int:
-    """Return how many volumes a case was tested on, as far as it says."""
-    return len({volume for repeat in record.get("setup", ()) for volume in repeat.get(OWN) or ()})
 
 
 def _references(records: Sequence[Record]) -> Iterator[str]:
