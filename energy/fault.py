@@ -22,7 +22,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
     }
 )
 # Flags whose harm is in the figure's band already: they are told. With any other the figure cannot be used.
-COLLAPSED = "collapsed"  # the network finds brain nowhere, or everywhere: it was measured, and learnt nothing
+COLLAPSED = "collapsed"  # it finds nothing of the brain, or brain everywhere: measured, and learnt nothing
 NOTES = ("aliased", COLLAPSED, "low_coverage", "meters_disagree", "undersampled", "window_too_short")
 OPEN_ENDED = ("lost", "shared")  # faults that last from their instant on, if no length is given
 OF_THE_DEVICE = ("shared", "double", "throttled")  # whatever source reads it

@@ -61,7 +61,7 @@ class Trained:
     applied: dict[str, Any]  # what each choice really did: that of the set-up, and what only the end can tell
     seconds: float  # teacher, set-up and epochs, without what the caller did in between
     best_epoch: int  # the one with the lowest validation loss, of those that judged the network returned
-    collapsed: bool  # these weights find brain in no validation pixel, or in every one: nothing was learnt
+    collapsed: bool  # these weights find nothing of the validation brain, or mark every pixel
     params: int
     macs_per_slice: int  # multiply-accumulates of one forward pass
     peak_gpu_mib: float | None  # allocated by torch; None on a CPU

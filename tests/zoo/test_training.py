@@ -112,6 +112,12 @@ def test_weights_that_find_brain_nowhere_or_everywhere_have_collapsed(
     assert found in (None, trained.epochs[0].val_found)
 
 
+def test_weights_that_find_pixels_and_none_of_the_brain_have_collapsed(tmp_path, monkeypatch):
+    monkeypatch.setattr("zoo.training.loop._validate", lambda *_: (0.5, 0.0, 0.01))
+
+    assert zoo.train(small_recipe(epochs=1), slices(tmp_path)).collapsed
+
+
 def test_without_brain_in_the_validation_part_nobody_can_say_so(tmp_path, monkeypatch):
     monkeypatch.setattr("zoo.training.loop._validate", lambda *_: (0.5, math.nan, 0.0))
 

@@ -106,7 +106,7 @@ def epochs(recipe: Recipe, data: Any, seed: int = 0) -> Generator[Taught | Setup
         applied=account | learner.applied() | account_end(recipe, history, account["without_effect"]),
         seconds=taught + setup.seconds + sum(epoch.seconds for epoch in history),
         best_epoch=best.number,
-        collapsed=best.val_found in (0.0, 1.0) and not math.isnan(best.val_dice),
+        collapsed=best.val_dice == 0 or (best.val_found == 1 and not math.isnan(best.val_dice)),
         params=params,
         macs_per_slice=learner.macs_per_slice(side_seen(recipe, data.image_size)),
         peak_gpu_mib=gpu_peak_mib(recipe),
