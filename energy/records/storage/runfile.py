@@ -40,7 +40,7 @@ def as_pytest_benchmark(
 
     return {
         "machine_info": dict(machine if machine is not None else describe_machine(energy)),
-        "commit_info": dict(commit if commit is not None else get_commit_info()),  # type: ignore[no-untyped-call]
+        "commit_info": dict(commit if commit is not None else get_commit_info()),  # type: ignore[no-untyped-call]  # theirs
         "benchmarks": [_make_entry(record) for record in records],
         "datetime": time or datetime.now(UTC).isoformat(),
         "version": pytest_benchmark.__version__,
@@ -115,7 +115,7 @@ def _find_stats(seconds: Sequence[float]) -> dict[str, Any]:
     """Return pytest-benchmark's statistics, by its own code."""
     from pytest_benchmark.stats import Stats
 
-    stats: Any = Stats()  # type: ignore[no-untyped-call]
+    stats: Any = Stats()  # type: ignore[no-untyped-call]  # theirs: pytest-benchmark has no types
     for value in seconds:
         stats.update(value)
     return {**stats.as_dict(), "data": list(seconds), "iterations": 1}
